@@ -1,0 +1,1 @@
+"""Networks, their input, their output and their compiled form; knows nothing of devices, threads or windows."""

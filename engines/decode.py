@@ -1,0 +1,94 @@
+"""Reading joints and depths out of a network's maps, inside the graph and below one heat-map cell (torch).
+
+The same functions run in training, in the exported engine and in the tests. Soft-argmax after Sun et al., "Integral
+Human Pose Regression", ECCV 2018.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from engines.networks.lite import Lite, LiteMaps
+from engines.spec import OUTPUT_NAMES, NetworkSpec
+
+
+def crop_from_heat(cell: Tensor, stride: int) -> Tensor:
+    """Heat-map cells to crop pixels; the centre of cell 0 lies in the middle of its first `stride` pixels."""
+    return (cell + 0.5) * stride - 0.5
+
+
+def heat_from_crop(pixel: Tensor, stride: int) -> Tensor:
+    """Crop pixels to heat-map cells, the inverse of `crop_from_heat`."""
+    return (pixel + 0.5) / stride - 0.5
+
+
+def expectation(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of the position under a softmax of (B, J, h, w) logits, in cells: (B, J, 2) and (B, J)."""
+    height, width = logits.shape[-2:]
+    probability = logits.flatten(2).softmax(-1).unflatten(2, (height, width))
+    along_x, along_y = probability.sum(2), probability.sum(3)
+    cells_x = torch.arange(width, dtype=logits.dtype, device=logits.device)
+    cells_y = torch.arange(height, dtype=logits.dtype, device=logits.device)
+    x, y = (along_x * cells_x).sum(-1), (along_y * cells_y).sum(-1)
+    variance = (along_x * cells_x.square()).sum(-1) - x.square() + (along_y * cells_y.square()).sum(-1) - y.square()
+    return torch.stack([x, y], -1), variance.clamp_min(1.0e-4)
+
+
+def joint_depth_mm(maps: LiteMaps) -> Tensor:
+    """(B, 42) root-relative depth: the depth maps averaged where the heat maps say the joint is."""
+    probability = maps.heat_logits.flatten(2).softmax(-1)
+    return (probability * maps.depth_mm.flatten(2)).sum(-1)
+
+
+def left_minus_right_root_mm(root_logits: Tensor, spec: NetworkSpec) -> Tensor:
+    """(B,) soft-argmax over the bins; bin b stands for (b / bins * 2 - 1) * range / 2 (released InterNet)."""
+    bins = torch.arange(spec.depth_bins, dtype=root_logits.dtype, device=root_logits.device)
+    mean = (root_logits.softmax(-1) * bins).sum(-1)
+    return (mean / spec.depth_bins * 2 - 1) * spec.depth_range_mm / 2
+
+
+def confidence(variance: Tensor, fit: Tensor) -> Tensor:
+    """(B, 42) probability of a good joint from the spread of its heat map, by a logistic fit on held-out data."""
+    return torch.sigmoid(fit[0] * variance.log() + fit[1])
+
+
+class DeployedLite(nn.Module):
+    """`Lite` with everything read out: RGB / 255 (B, 3, S, S) float32 -> the tensors of `spec.OUTPUT_NAMES`."""
+
+    output_names = OUTPUT_NAMES
+
+    def __init__(self, network: Lite) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return the outputs in the order of `OUTPUT_NAMES`."""
+        maps = self.network(image)
+        spec = self.network.spec
+        cells, variance = expectation(maps.heat_logits)
+        return (
+            crop_from_heat(cells, spec.heatmap_stride),
+            joint_depth_mm(maps),
+            confidence(variance, self.network.confidence_fit),
+            maps.hand_logits.sigmoid(),
+            left_minus_right_root_mm(maps.root_logits, spec).unsqueeze(-1),
+            maps.gamma,
+        )
+
+
+class BytesInput(nn.Module):
+    """Puts the pictures' normalisation in front of a deployed network: (B, S, S, 3) uint8 BGR goes in.
+
+    Bytes are a quarter of the floats that would else travel to the device, and no code outside the graph can
+    normalise differently.
+    """
+
+    def __init__(self, deployed: DeployedLite) -> None:
+        super().__init__()
+        self.deployed = deployed
+
+    def forward(self, crops_bgr: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs in the order of `OUTPUT_NAMES`."""
+        rgb = crops_bgr.permute(0, 3, 1, 2).flip(1).to(torch.float32) / 255.0
+        return self.deployed(rgb)

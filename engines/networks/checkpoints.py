@@ -1,0 +1,57 @@
+"""Files of weights: safetensors in half precision with a JSON side-car that says what made them.
+
+Nothing here unpickles: a file is either safetensors or refused.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from engines.errors import UserError
+
+_NAMED = 3
+"""How many ill-fitting parameters an error names."""
+
+
+def save_weights(network: nn.Module, path: Path, made_by: dict[str, Any]) -> None:
+    """Write the state of `network` as half-precision safetensors, and `made_by` beside it as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: _halved(value) for name, value in network.state_dict().items()}
+    partial = path.with_suffix(".partial")
+    save_file(tensors, str(partial))
+    partial.replace(path)
+    sidecar_path(path).write_text(json.dumps(made_by, indent=2) + "\n")
+
+
+def sidecar_path(weights: Path) -> Path:
+    """`lite.safetensors` -> `lite.json`."""
+    return weights.with_suffix(".json")
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Fill `network` in place; raises UserError if the file is missing, damaged or made for another network."""
+    if not path.exists():
+        raise UserError(f"{path}: no such weights file; the shipped ones are weights/lite.safetensors")
+    try:
+        tensors = load_file(str(path))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path}: damaged, or no safetensors file ({error}); fetch it again") from error
+    wanted = network.state_dict()
+    wrong = [name for name in wanted if name not in tensors]
+    wrong += [name for name in tensors if name not in wanted or wanted[name].shape != tensors[name].shape]
+    if wrong:
+        named = ", ".join(sorted(set(wrong))[:_NAMED])
+        raise UserError(f"{path}: made for another network: {len(set(wrong))} parameters do not fit, first {named}")
+    network.load_state_dict({name: tensors[name].to(value.dtype) for name, value in wanted.items()})
+
+
+def _halved(tensor: torch.Tensor) -> torch.Tensor:
+    value = tensor.detach().cpu().contiguous()
+    return value.half() if value.is_floating_point() else value

@@ -1,0 +1,80 @@
+"""`lite`: InterNet's outputs and RootNet's factor from one small trunk, for a laptop's CPU.
+
+A pyramid of the trunk's features at strides 32, 16 and 8 gives 42 heat maps and 42 depth maps at stride 8; the pooled
+features give handedness, the relative root depth in bins, and RootNet's gamma for both hands (all as in Moon et al.,
+ECCV 2020 and ICCV 2019, but with one trunk and coordinates read below one heat-map cell).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engines.networks.mobile_trunk import POOLED_CHANNELS, TAP_CHANNELS, MobileTrunk
+from engines.spec import LITE, NetworkSpec
+
+JOINTS = 42
+
+
+class LiteMaps(NamedTuple):
+    """What the network computes before anything is read out of it."""
+
+    heat_logits: Tensor
+    """(B, 42, h, w); their softmax over the map is where the joint is."""
+    depth_mm: Tensor
+    """(B, 42, h, w) depth relative to the hand's wrist, as seen from each cell."""
+    hand_logits: Tensor
+    """(B, 2) right, left."""
+    root_logits: Tensor
+    """(B, 64) bins of the left wrist's depth relative to the right one."""
+    gamma: Tensor
+    """(B, 2) RootNet's factor, right and left."""
+
+
+def _conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+def _head(outputs: int, hidden: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(POOLED_CHANNELS, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, outputs))
+
+
+class Lite(nn.Module):
+    """RGB / 255 (B, 3, 160, 160) -> LiteMaps. Any multiple of 32 works as input side."""
+
+    confidence_fit: Tensor
+    """(2,) slope and offset of the confidence against the logarithm of a heat map's spread; fitted after training."""
+
+    def __init__(self, width: int = 96, hidden: int = 256, spec: NetworkSpec = LITE) -> None:
+        super().__init__()
+        self.spec = spec
+        self.trunk = MobileTrunk()
+        self.lateral = nn.ModuleList(_conv(channels, width, 1) for channels in TAP_CHANNELS)
+        self.merge16 = _conv(width, width, 3)
+        self.merge8 = nn.Sequential(_conv(width, width, 3), _conv(width, width, 3))
+        self.maps = nn.Conv2d(width, 2 * JOINTS, 1)
+        self.hand = _head(2, hidden)
+        self.root = _head(spec.depth_bins, hidden)
+        self.gamma = _head(2, hidden)
+        nn.init.normal_(self.maps.weight, std=0.001)
+        self.register_buffer("confidence_fit", torch.tensor([-2.0, 2.0]))
+
+    def forward(self, images: Tensor) -> LiteMaps:
+        """RGB / 255 (B, 3, S, S) -> maps at stride 8 and the pooled heads' answers, all float32."""
+        at8, at16, at32, pooled = self.trunk(images)
+        x = self.merge16(self.lateral[1](at16) + _double(self.lateral[2](at32)))
+        x = self.merge8(self.lateral[0](at8) + _double(x))
+        heat, depth = self.maps(x).float().split(JOINTS, dim=1)
+        hand, root, gamma = (head(pooled).float() for head in (self.hand, self.root, self.gamma))
+        return LiteMaps(heat, depth * 100.0, hand, root, F.softplus(gamma) + 0.2)
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")

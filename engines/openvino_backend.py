@@ -1,0 +1,100 @@
+"""OpenVINO: the network on a CPU. The only home of openvino in the live program."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from engines.backend import BATCHES, EngineRequest
+from engines.cache import default_cache, engine_key, find_engine, store_engine
+from engines.errors import UserError
+from engines.presets import spec_of
+from engines.spec import OUTPUT_NAMES
+
+_DEVICE = "CPU"
+
+
+class OpenVinoBackend:
+    """One compiled network per batch size, its input and output buffers kept from call to call."""
+
+    name = "openvino"
+
+    def __init__(self, compiled: dict[int, ov.CompiledModel], input_px: int, precision: str) -> None:
+        self.input_px = input_px
+        self.precision = precision
+        self._requests = {batch: model.create_infer_request() for batch, model in compiled.items()}
+        for batch in self._requests:  # the first call of each allocates
+            self(np.zeros((batch, input_px, input_px, 3), np.uint8))
+
+    def __call__(self, crops_bgr: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
+        """As `Backend.__call__`."""
+        request = self._requests.get(len(crops_bgr))
+        if request is None:
+            raise UserError(f"a batch of {len(crops_bgr)} crops was not compiled; use {tuple(self._requests)}")
+        request.infer([crops_bgr], share_inputs=True)
+        return {name: request.get_output_tensor(k).data for k, name in enumerate(OUTPUT_NAMES)}
+
+    @classmethod
+    def open(cls, request: EngineRequest, weights: Path, say: Callable[[str], None]) -> OpenVinoBackend:
+        """Load the engine from the cache, or build it there first."""
+        core = ov.Core()
+        precision = _precision(core, request)
+        device = str(core.get_property(_DEVICE, "FULL_DEVICE_NAME"))
+        key = engine_key(request.preset, cls.name, ov.get_version(), precision, BATCHES, weights, device)
+        cache = request.cache or default_cache()
+        folder = find_engine(cache, key)
+        if folder is None:
+            say(f"building the {request.preset} engine for {cls.name} {precision} (once, some seconds) ...")
+            folder = store_engine(cache, key, *_build(core, request.preset, weights))
+        config = _config(precision, request.threads)
+        model = core.read_model(folder / "engine.xml")
+        compiled = {}
+        for batch in BATCHES:
+            model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
+            compiled[batch] = core.compile_model(model, _DEVICE, config)
+        return cls(compiled, spec_of(request.preset).input_px, precision)
+
+
+def _precision(core: ov.Core, request: EngineRequest) -> str:
+    """`auto` takes bf16 where the processor computes in it."""
+    if request.precision != "auto":
+        return request.precision
+    return "bf16" if "BF16" in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES") else "fp32"
+
+
+def _config(precision: str, threads: int) -> dict[str, Any]:
+    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
+    config["INFERENCE_PRECISION_HINT"] = "bf16" if precision == "bf16" else "f32"
+    if threads:
+        config["INFERENCE_NUM_THREADS"] = threads
+    return config
+
+
+def _build(core: ov.Core, preset: str, weights: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Files and facts of a new engine: OpenVINO's own form of the ONNX graph."""
+    from engines.graph import onnx_graph
+
+    started = time.perf_counter()
+    model = core.read_model(onnx_graph(preset, weights))
+    xml, data = _serialized(model)
+    facts = {
+        "input": {"crops_bgr": ["batch", spec_of(preset).input_px, spec_of(preset).input_px, 3]},
+        "outputs": list(OUTPUT_NAMES),
+        "build_s": round(time.perf_counter() - started, 2),
+    }
+    return {"engine.xml": xml, "engine.bin": data}, facts
+
+
+def _serialized(model: ov.Model) -> tuple[bytes, bytes]:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "engine.xml"
+        ov.save_model(model, path, compress_to_fp16=False)
+        return path.read_bytes(), path.with_suffix(".bin").read_bytes()

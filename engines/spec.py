@@ -1,0 +1,43 @@
+"""Numbers of each network's input and output: the only home of input sizes, normalisation and ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """What a preset's network takes and gives.
+
+    Pictures go in as RGB divided by 255, shape (B, 3, input_px, input_px), float32; the released InterNet applies no
+    ImageNet mean and deviation, and neither does `lite`.
+    """
+
+    preset: str
+    input_px: int
+    heatmap_stride: int
+    depth_range_mm: float = 400.0
+    """Root-relative depth of the joints and of the left wrist spans -range/2 .. range/2."""
+    depth_bins: int = 64
+
+
+LITE: Final = NetworkSpec(preset="lite", input_px=160, heatmap_stride=8)
+
+OUTPUT_NAMES: Final = (
+    "joints_crop_px",
+    "joint_depth_mm",
+    "joint_confidence",
+    "hand_probability",
+    "left_minus_right_root_mm",
+    "root_depth_factor",
+)
+"""Outputs of every deployed network, in this order.
+
+joints_crop_px (B, 42, 2): x, y in pixels of the crop, centre of its top left pixel is (0, 0).
+joint_depth_mm (B, 42): depth relative to the wrist of the same hand.
+joint_confidence (B, 42): probability that the joint is right, 0..1.
+hand_probability (B, 2): right, left.
+left_minus_right_root_mm (B, 1): depth of the left wrist minus depth of the right wrist.
+root_depth_factor (B, 2): RootNet's gamma, right and left; wrist depth = gamma * k.
+"""

@@ -1,0 +1,1 @@
+"""Camera to camera-space hands: sources, detector, tracker, fusion, smoothing and the live loop."""

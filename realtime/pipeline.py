@@ -1,0 +1,100 @@
+"""`HandPipeline(frame) -> HandFrame`: the whole way from a picture to hands in camera space.
+
+Synchronous, without threads and drawing: what is tested on a clip is what runs on a camera. One thread at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.backend import BATCHES, Backend
+from engines.crop import extract
+from engines.output import outputs_of_batch
+from engines.pinhole import Intrinsics
+from realtime.config import Settings
+from realtime.detector import HandDetector
+from realtime.fusion import DepthFusion
+from realtime.messages import Frame, HandFrame
+from realtime.smoothing import HandSmoother
+from realtime.timing import StageTimer
+from realtime.tracker import CropPlan, HandTracker
+
+_SEARCH_S = 0.05
+"""How often to search while no hand at all is followed: the most a hand's first appearance is late."""
+
+
+class HandPipeline:
+    """Detector, crops, network, tracker, fusion and smoothing of one stream of frames."""
+
+    def __init__(
+        self, settings: Settings, backend: Backend, intrinsics_of: Callable[[tuple[int, int]], Intrinsics]
+    ) -> None:
+        """`intrinsics_of` gives the camera's intrinsics for a picture of (width, height)."""
+        self._settings = settings
+        self._backend = backend
+        self._intrinsics_of = intrinsics_of
+        self._detector = HandDetector(settings.detector.min_score)
+        self._tracker = HandTracker(settings.tracker, backend.input_px)
+        self._fusion = DepthFusion(settings.fusion.blend_s)
+        self._smoother = HandSmoother(settings.smoothing)
+        self._crops = np.zeros((max(BATCHES), backend.input_px, backend.input_px, 3), np.uint8)
+        self._searched_s = -np.inf
+        self._size_px = (0, 0)
+
+    def __call__(self, frame: Frame) -> HandFrame:
+        """The hands of one frame; frames come in order of time."""
+        timer = StageTimer()
+        height, width = frame.image_bgr.shape[:2]
+        if (width, height) != self._size_px:  # another stream: nothing known holds any more
+            self._start_over((width, height))
+        intrinsics = self._intrinsics_of((width, height))
+        with timer.stage("detect"):
+            self._search(frame)
+        plans = self._tracker.plan(frame.t_capture_s)
+        with timer.stage("crop"):
+            crops = self._cut(frame.image_bgr, plans)
+        with timer.stage("network"):
+            outputs = outputs_of_batch(self._backend(crops)) if plans else []
+        with timer.stage("fuse"):
+            seen = self._tracker.update(plans, outputs, frame.t_capture_s)
+            hands = self._fusion(seen, frame.t_capture_s, intrinsics)
+            hands = self._smoother(hands, frame.t_capture_s, intrinsics)
+        return HandFrame(
+            index=frame.index,
+            t_capture_s=frame.t_capture_s,
+            hands=hands,
+            intrinsics=intrinsics,
+            size_px=(width, height),
+            crops=tuple(plan.crop for plan in plans),
+            stage_ms=timer.take(),
+        )
+
+    def close(self) -> None:
+        """Free what the detector holds."""
+        self._detector.close()
+
+    def _start_over(self, size_px: tuple[int, int]) -> None:
+        self._size_px = size_px
+        self._searched_s = -np.inf
+        self._tracker.reset()
+        self._fusion.reset()
+        self._smoother.reset()
+
+    def _search(self, frame: Frame) -> None:
+        """Run the detector if a hand is missing and it has not just been run."""
+        known = len(self._tracker.sides)
+        wait_s = _SEARCH_S if known == 0 else self._settings.detector.interval_s
+        if known >= self._settings.detector.max_hands or frame.t_capture_s - self._searched_s < wait_s:
+            return
+        self._searched_s = frame.t_capture_s
+        boxes = self._detector(frame.image_bgr)
+        self._tracker.acquire(boxes[: self._settings.detector.max_hands - known] if known == 0 else boxes)
+
+    def _cut(self, image_bgr: NDArray[np.uint8], plans: list[CropPlan]) -> NDArray[np.uint8]:
+        """The planned crops, in buffers that are kept."""
+        for plan, out in zip(plans, self._crops, strict=False):
+            extract(image_bgr, plan.crop, self._backend.input_px, out)
+        return self._crops[: len(plans)]

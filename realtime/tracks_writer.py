@@ -1,0 +1,267 @@
+"""Writes the track file as the run goes, so that a killed run keeps every frame it had (main thread).
+
+Each frame goes straight to the operating system as one checked record of `<name>.part`. When the run ends, well or
+with an error, the records become `<name>` in one step and the part is removed. `python -m realtime.tracks_writer
+out.npz.part` does the same for the part of a run that was killed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+
+from engines.errors import UserError
+from engines.pinhole import Intrinsics
+from engines.skeleton import HAND_SLICES, SIDES
+from realtime.messages import HandFrame
+from realtime.tracks import (
+    FORMAT,
+    FRAME_FIELDS,
+    MAX_CROPS,
+    MAX_HEADER_BYTES,
+    PART_MAGIC,
+    PART_SUFFIX,
+    RECORD,
+    ROOT_DEPTH_NAMES,
+    RUN_FIELDS,
+    Tracks,
+    load_tracks,
+)
+
+_log = logging.getLogger(__name__)
+
+
+class TrackWriter:
+    """`with TrackWriter(...) as writer: writer.append(hand_frame)`; used from one thread.
+
+    `settings` and `versions` are JSON texts. Missing folders are created. A part that a killed run left is moved to
+    `<name>.part.1` (.2, ...), with a warning, and never overwritten; a finished file of the same name is replaced
+    when this run ends. Raises UserError, naming the file, if it cannot be written.
+    """
+
+    def __init__(
+        self, path: Path | str, intrinsics: Intrinsics, size_px: tuple[int, int], settings: str, versions: str
+    ) -> None:
+        self.path = Path(path)
+        self.part = self.path.with_name(self.path.name + PART_SUFFIX)
+        self.frames = 0
+        self._intrinsics = intrinsics
+        self._size_px = size_px
+        header = _header_line(intrinsics, size_px, settings, versions)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.exists() and not self.path.is_file():
+                raise UserError(f"{self.path}: is no file that tracks could be written to; name another")
+            self._fd = _open_part(self.part)
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
+        self._end = 0
+        self._write(PART_MAGIC + header)
+
+    def __enter__(self) -> TrackWriter:
+        return self
+
+    def append(self, hand_frame: HandFrame) -> None:
+        """Write one frame; it outlives a kill of the process as soon as this returns."""
+        if hand_frame.size_px != self._size_px or hand_frame.intrinsics != self._intrinsics:
+            raise ValueError("a frame of another size or with other intrinsics than the track file was opened for")
+        self._write(encode(hand_frame))
+        self.frames += 1
+
+    def close(self) -> None:
+        """Turn the part into the finished file. On failure the part stays and UserError names it."""
+        if self._fd < 0:
+            return
+        try:
+            # The lock is held until the file is finished: a second run must not take the part for a leftover.
+            _finish(self.part, self.path)
+        finally:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except UserError as failure:
+            if error is None:
+                raise
+            _log.warning("%s", failure)
+
+    def _write(self, data: bytes) -> None:
+        if self._fd < 0:
+            raise ValueError("the track file is closed")
+        try:
+            written = 0
+            while written < len(data):
+                written += os.write(self._fd, data[written:])
+        except OSError as error:
+            os.ftruncate(self._fd, self._end)
+            os.lseek(self._fd, self._end, os.SEEK_SET)
+            raise _cannot_write(self.part, error) from error
+        self._end += written
+
+
+def encode(hand_frame: HandFrame) -> bytes:
+    """One frame as a record of the part file."""
+    if len(hand_frame.crops) > MAX_CROPS:
+        raise ValueError(f"a track file keeps {MAX_CROPS} crops a frame, not {len(hand_frame.crops)}")
+    record = np.zeros((), RECORD)
+    for name in ("joints_cam_mm", "joints_px", "joint_confidence", "crops_px"):
+        record[name] = np.nan
+    record["frame_index"] = hand_frame.index
+    record["t_s"] = hand_frame.t_capture_s
+    record["dropped"] = hand_frame.dropped
+    for hand in hand_frame.hands:
+        h, rows = SIDES.index(hand.side), HAND_SLICES[hand.side]
+        record["joints_cam_mm"][rows] = hand.joints_cam_mm
+        record["joints_px"][rows] = hand.joints_px
+        record["joint_confidence"][rows] = hand.confidence
+        record["hand_probability"][h] = hand.hand_probability
+        record["root_depth_from"][h] = ROOT_DEPTH_NAMES.index(hand.root_depth_from)
+    for i, crop in enumerate(hand_frame.crops):
+        record["crops_px"][i] = (*crop.center_px, crop.side_px, crop.angle_rad)
+    record["crc32"] = zlib.crc32(record.tobytes()[:-4])
+    return record.tobytes()
+
+
+def recover_tracks(part: Path | str) -> Path:
+    """Finish the part file of a run that was killed; the finished file's path.
+
+    `out.npz.part` becomes `out.npz`, or `out.recovered.npz` (`out.recovered-2.npz`, ...) if there is one already.
+    Raises UserError if the part is damaged, still being written, or the file cannot be written.
+    """
+    part = Path(part)
+    name, found, _ = part.name.rpartition(PART_SUFFIX)
+    if not found:
+        raise UserError(f"{part}: not the part of an unfinished run; its name would hold '{PART_SUFFIX}'")
+    target = _free_name(part.with_name(name))
+    try:
+        fd = os.open(part, os.O_RDWR)
+    except OSError as error:
+        raise UserError(f"{part}: cannot be opened ({error.strerror})") from error
+    try:
+        if not _lock(fd):
+            raise UserError(f"{part}: another run is still writing it")
+        _finish(part, target)
+    finally:
+        os.close(fd)
+    return target
+
+
+def write_npz(path: Path, tracks: Tracks) -> None:
+    """Write a finished track file in one step: readers see the old file or the whole new one. Raises OSError."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("wb") as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                _add(archive, "format", np.array(FORMAT))
+                _add(archive, "settings", np.array(tracks.settings))
+                _add(archive, "versions", np.array(tracks.versions))
+                for name in (*RUN_FIELDS, *FRAME_FIELDS):
+                    _add(archive, name, getattr(tracks, name))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _add(archive: zipfile.ZipFile, name: str, array: NDArray) -> None:
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        npy_format.write_array(member, np.ascontiguousarray(array).reshape(array.shape), (1, 0), allow_pickle=False)
+
+
+def _finish(part: Path, target: Path) -> None:
+    try:
+        write_npz(target, load_tracks(part))
+        part.unlink()
+    except OSError as error:
+        raise UserError(
+            f"{target}: cannot be written ({error.strerror}); the frames are safe in {part}: make room, then run "
+            f"python -m realtime.tracks_writer {part}"
+        ) from error
+
+
+def _open_part(part: Path) -> int:
+    """Create the part, locked for this process; what an earlier run left is moved aside first."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    fd = os.open(part, flags, 0o666)
+    if not _lock(fd):
+        os.close(fd)
+        raise UserError(f"{part}: another run is writing it; wait for its end or name another file")
+    if os.fstat(fd).st_size == 0:
+        return fd
+    os.close(fd)
+    aside = next(p for i in range(1, 1_000_000) if not (p := part.with_name(f"{part.name}.{i}")).exists())
+    part.rename(aside)
+    _log.warning("an earlier run did not end; its frames are kept in %s", aside)
+    fd = os.open(part, flags | os.O_EXCL, 0o666)
+    _lock(fd)
+    return fd
+
+
+def _lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _free_name(path: Path) -> Path:
+    if not path.exists():
+        return path
+    names = (f"{path.stem}.recovered{'' if i == 1 else f'-{i}'}{path.suffix}" for i in range(1, 1_000_000))
+    return next(p for name in names if not (p := path.with_name(name)).exists())
+
+
+def _header_line(intrinsics: Intrinsics, size_px: tuple[int, int], settings: str, versions: str) -> bytes:
+    for text in (settings, versions):
+        json.loads(text)
+    header = {
+        "record_bytes": RECORD.itemsize,
+        "intrinsics_px": intrinsics.as_array().tolist(),
+        "size_px": list(size_px),
+        "settings": settings,
+        "versions": versions,
+    }
+    line = json.dumps(header).encode() + b"\n"
+    if len(line) > MAX_HEADER_BYTES:
+        raise ValueError("settings and versions are too long for a track file")
+    return line
+
+
+def _cannot_write(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path}: cannot be written ({error.strerror or error}); name another file or make room")
+
+
+def main(arguments: list[str]) -> int:
+    """Finish the part files given on the command line."""
+    if not arguments:
+        print("usage: python -m realtime.tracks_writer out.npz.part ...", file=sys.stderr)
+        return 2
+    for argument in arguments:
+        try:
+            print(recover_tracks(argument))
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,119 @@
+"""Playback from end to end: a track file and its recording become a video."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from realtime.tracks import load_tracks
+from realtime.tracks_writer import TrackWriter
+from tests.hand_frames import INTRINSICS, SIZE, hand_frame
+from viz.playback import Pictures, main
+from viz.video_writer import VideoWriter
+
+ROOT = Path(__file__).parents[1]
+COUNT, FPS = 12, 25
+
+
+def level(i: int) -> int:
+    return 30 + 15 * i
+
+
+def make_recording(folder: Path, first_s: float = 0.0, every: int = 1) -> tuple[Path, Path]:
+    """A track file and its video; the tracks have every n-th frame, and a clock that starts at `first_s`."""
+    tracks, video = folder / "tracks.npz", folder / "clip.mp4"
+    with VideoWriter(video) as writer:
+        for i in range(COUNT):
+            writer.write(np.full((SIZE[1], SIZE[0], 3), level(i), np.uint8), i / FPS)
+    with TrackWriter(tracks, INTRINSICS, SIZE, "{}", "{}") as track_writer:
+        for i in range(0, COUNT, every):
+            sides = ("right", "left")[: i % 3]
+            track_writer.append(hand_frame(*sides, index=i, t_s=first_s + i / FPS))
+    return tracks, video
+
+
+def playback(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command without a display."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    return subprocess.run(
+        [sys.executable, "-m", "viz.playback", *map(str, arguments)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_headless_playback_writes_overlay_and_view_for_every_frame(tmp_path: Path) -> None:
+    tracks, video = make_recording(tmp_path)
+    output = tmp_path / "out" / "again.mp4"
+    done = playback(tracks, "--video", video, "--headless", "--output", output, "--speed", "0.5")
+    if "neither a display nor EGL" in done.stderr:
+        pytest.skip("needs EGL (libegl1, libgl1-mesa-dri)")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{COUNT} frames" in done.stdout
+    with av.open(str(output)) as container:
+        frames = list(container.decode(video=0))
+    assert [frame.time for frame in frames] == pytest.approx([2 * i / FPS for i in range(COUNT)], abs=1e-3)
+    assert {(frame.width, frame.height) for frame in frames} == {(1280, 480)}
+    corners = [frame.to_ndarray(format="bgr24")[:20, :20].mean() for frame in frames]
+    assert corners == pytest.approx([level(i) for i in range(COUNT)], abs=3)
+
+
+@pytest.mark.parametrize(("first_s", "every"), [(0.0, 1), (0.0, 3), (5000.0, 2)])
+def test_each_frame_gets_its_own_picture(tmp_path: Path, first_s: float, every: int) -> None:
+    paths = make_recording(tmp_path, first_s, every)
+    tracks = load_tracks(paths[0])
+    pictures = Pictures(tracks, paths[1])
+    order = [*range(len(tracks)), *reversed(range(len(tracks)))]
+    shown = [pictures.of(i).mean() for i in order]
+    pictures.close()
+    assert shown == pytest.approx([level(every * i) for i in order], abs=2)
+
+
+def test_without_a_recording_the_pictures_are_black(tmp_path: Path) -> None:
+    pictures = Pictures(load_tracks(make_recording(tmp_path)[0]), None)
+    assert not pictures.given
+    assert pictures.of(0).shape == (480, 640, 3)
+    assert not pictures.of(0).any()
+
+
+def test_bad_arguments_get_one_line_and_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    tracks, video = make_recording(tmp_path)
+    before = video.read_bytes()
+    text = tmp_path / "text.txt"
+    text.write_text("no video")
+    cases: tuple[tuple[list[str | Path], str], ...] = (
+        ([tmp_path / "none.npz"], "none.npz"),
+        ([tracks, "--headless"], "--output"),
+        ([tracks, "--speed", "0"], "--speed"),
+        ([tracks, "--video", text, "--headless", "--output", tmp_path / "a.mp4"], "text.txt"),
+        ([tracks, "--video", video, "--headless", "--output", video], "clip.mp4"),
+        ([tracks, "--headless", "--output", tracks], "tracks.npz"),
+    )
+    for arguments, named in cases:
+        assert main([str(argument) for argument in arguments]) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert named in said
+    assert video.read_bytes() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a missing display can be told")
+def test_windows_without_a_display_point_to_headless(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    assert main([str(make_recording(tmp_path)[0])]) == 2
+    assert "--headless" in capsys.readouterr().err

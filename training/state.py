@@ -1,0 +1,101 @@
+"""What a run carries from step to step: network, averaged network, optimiser, place in the schedule; and its file."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from engines.errors import UserError
+from engines.networks.lite import Lite
+from engines.networks.mobile_trunk import early_parameters
+from training.settings import ScheduleSettings, Settings
+
+
+@dataclass
+class TrainingState:
+    """The only mutable object of a run."""
+
+    network: Lite
+    averaged: Lite
+    optimizer: torch.optim.Optimizer
+    rng: torch.Generator
+    samples: int = 0
+
+
+def new_state(settings: Settings, network: Lite) -> TrainingState:
+    """A run at its beginning, from a network that may have been started from other weights."""
+    network.to(settings.device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its types do not
+    trunk = list(network.trunk.parameters())
+    known = {id(parameter) for parameter in trunk}
+    heads = [parameter for parameter in network.parameters() if id(parameter) not in known]
+    groups = [{"params": heads, "factor": 1.0}, {"params": trunk, "factor": settings.schedule.trunk_factor}]
+    optimizer = torch.optim.AdamW(groups, lr=settings.schedule.learning_rate, weight_decay=settings.weight_decay)
+    averaged = copy.deepcopy(network).requires_grad_(False).eval()
+    rng = torch.Generator(device=settings.device).manual_seed(settings.seed)
+    return TrainingState(network, averaged, optimizer, rng)
+
+
+def schedule_factor(samples: int, schedule: ScheduleSettings) -> float:
+    """Share of the full learning rate at a place in the run."""
+    warm = min(1.0, (samples + 1) / max(schedule.warmup, 1))
+    if samples <= schedule.decay_from:
+        return warm
+    share = min(1.0, (samples - schedule.decay_from) / max(schedule.samples - schedule.decay_from, 1))
+    return warm * max(0.5 * (1 + math.cos(math.pi * share)), 0.002)
+
+
+def apply_schedule(state: TrainingState, schedule: ScheduleSettings) -> None:
+    """Set learning rates and decide which parts of the trunk learn."""
+    factor = schedule_factor(state.samples, schedule)
+    for group in state.optimizer.param_groups:
+        group["lr"] = schedule.learning_rate * group["factor"] * factor
+    released = state.samples >= schedule.release_trunk
+    state.network.trunk.requires_grad_(released)
+    for parameter in early_parameters(state.network.trunk, schedule.frozen_stages):
+        parameter.requires_grad_(False)
+
+
+@torch.no_grad()
+def average(state: TrainingState, decay: float) -> None:
+    """Move the averaged network a step towards the current one; batch-norm statistics are taken over."""
+    pairs = list(zip(state.averaged.parameters(), state.network.parameters(), strict=True))
+    torch._foreach_lerp_([a for a, _ in pairs], [b for _, b in pairs], 1 - decay)
+    for kept, current in zip(state.averaged.buffers(), state.network.buffers(), strict=True):
+        kept.copy_(current)
+
+
+def save_state(state: TrainingState, path: Path) -> None:
+    """Write everything that an interrupted run needs, whole or not at all."""
+    content = {
+        "network": state.network.state_dict(),
+        "averaged": state.averaged.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "rng": state.rng.get_state(),
+        "samples": state.samples,
+    }
+    partial = path.with_suffix(".partial")
+    torch.save(content, partial)
+    partial.replace(path)
+
+
+def load_state(state: TrainingState, path: Path) -> None:
+    """Continue from a file of `save_state`; raises UserError if it belongs to another network."""
+    content = torch.load(path, weights_only=True, map_location="cpu")
+    try:
+        _load(state.network, content["network"])
+        _load(state.averaged, content["averaged"])
+        state.optimizer.load_state_dict(content["optimizer"])
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise UserError(f"{path}: not a checkpoint of this network; remove it to start anew") from error
+    state.rng.set_state(content["rng"])
+    state.samples = int(content["samples"])
+
+
+def _load(module: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    module.load_state_dict(weights)

@@ -1,0 +1,251 @@
+"""Draws hands with OpenGL on EGL: Mesa's software driver on a CPU, the graphics driver on a GPU.
+
+A renderer belongs to the thread (and process) that made it: create it after a fork. It needs no display. With several
+workers set LP_NUM_THREADS=1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import UserError
+from engines.pinhole import Intrinsics
+from training.synth.appearance import Lights, Material, unit
+from training.synth.asset import load_asset, load_feature_map
+from training.synth.hand_model import HandMesh, vertex_normals
+from training.synth.shape import calibrated_rest
+
+SHADOW_MAP_PX: Final = 1536
+SHADOW_BLUR_MM: Final = 5.5
+_SHADERS: Final = Path(__file__).parent / "shaders"
+_MATERIAL_UNIFORMS: Final = (
+    *("seed", "skin", "palm", "redness", "nail", "vein", "mottling", "crease", "fine", "veins", "roughness"),
+    *("specular", "hair", "wrap", "sleeve", "sleeve_stripe", "stripe_frequency"),
+)
+_LIGHT_UNIFORMS: Final = ("key_direction", "key_radiance", "key_shadow", "sky", "ground", "up")
+
+
+@dataclass(frozen=True)
+class DressedHand:
+    """A hand's surface in the camera frame and what it looks like."""
+
+    mesh: HandMesh
+    material: Material
+
+
+class Renderer:
+    """Renders up to two hands into a picture of fixed size; use it in a `with` block or call `close`.
+
+    Raises `UserError` when no OpenGL context can be made.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self._size = (width, height)
+        self._context = _create_context()
+        self._programs = {
+            "hand": self._program("hand_vertex", "hand_fragment"),
+            "depth": self._program("hand_vertex", "depth_fragment"),
+            "occlusion": self._program("screen_vertex", "occlusion_fragment"),
+        }
+        self._make_textures()
+        self._make_targets()
+        self._make_geometry()
+
+    def __enter__(self) -> Renderer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the context and all that it holds."""
+        self._context.release()
+
+    def render(
+        self, hands: Sequence[DressedHand], intrinsics: Intrinsics, lights: Lights, noise_turn: float = 0.0
+    ) -> NDArray[np.float32]:
+        """(height, width, 4) linear RGB, zero where no hand is, and alpha 0 or 1.
+
+        Edges are not smoothed: average renders with the principal point shifted within a pixel. `noise_turn` (0..1)
+        varies the grain of the ambient occlusion between such renders.
+        """
+        for slot, hand in enumerate(hands):
+            which = load_asset().render_vertex
+            dynamic = np.hstack([hand.mesh.vertices_mm[which], hand.mesh.normals[which]])
+            self._dynamic[slot].write(np.ascontiguousarray(dynamic, np.float32).tobytes())
+        camera = tuple(float(value) for value in intrinsics.as_array())
+        light_from_camera, extent_mm = _light_view(hands, lights)
+        self._draw_shadow_map(hands, light_from_camera)
+        self._draw_hands(hands, camera, lights, light_from_camera, SHADOW_BLUR_MM / (2 * extent_mm))
+        self._draw_occlusion(camera, lights, noise_turn)
+        width, height = self._size
+        picture = np.frombuffer(self._final.read(), np.float16).reshape(height, width, 4)
+        return picture[::-1].astype(np.float32)
+
+    def _draw_shadow_map(self, hands: Sequence[DressedHand], light_from_camera: NDArray) -> None:
+        self._context.enable(moderngl.DEPTH_TEST)
+        self._shadow_target.use()
+        self._shadow_target.clear()
+        program = self._programs["depth"]
+        _set(program, "light_from_camera", light_from_camera)
+        _set(program, "shadow_pass", 1.0)
+        for slot, hand in enumerate(hands):
+            self._set_sleeve(program, hand.material)
+            self._vertex_arrays["depth", slot, hand.mesh.side].render()
+
+    def _draw_hands(
+        self,
+        hands: Sequence[DressedHand],
+        camera: tuple[float, ...],
+        lights: Lights,
+        light_from_camera: NDArray,
+        shadow_blur: float,
+    ) -> None:
+        program = self._programs["hand"]
+        self._hand_target.use()
+        self._hand_target.clear()
+        for unit_index, (name, texture) in enumerate(self._hand_textures.items()):
+            texture.use(unit_index)
+            _set(program, name, unit_index)
+        _set(program, "camera", camera)
+        _set(program, "size", tuple(float(value) for value in self._size))
+        _set(program, "light_from_camera", light_from_camera)
+        _set(program, "shadow_pass", 0.0)
+        _set(program, "shadow_blur", shadow_blur)
+        _set(program, "fill_directions", np.asarray(lights.fill_directions))
+        _set(program, "fill_radiance", np.asarray(lights.fill_radiance))
+        for name in _LIGHT_UNIFORMS:
+            _set(program, name, getattr(lights, name))
+        for slot, hand in enumerate(hands):
+            self._set_sleeve(program, hand.material)
+            for name in _MATERIAL_UNIFORMS:
+                _set(program, name, getattr(hand.material, name))
+            self._vertex_arrays["hand", slot, hand.mesh.side].render()
+
+    def _draw_occlusion(self, camera: tuple[float, ...], lights: Lights, noise_turn: float) -> None:
+        program = self._programs["occlusion"]
+        self._context.disable(moderngl.DEPTH_TEST)
+        self._final_target.use()
+        self._colour.use(0)
+        self._surface.use(1)
+        _set(program, "colour", 0)
+        _set(program, "surface", 1)
+        _set(program, "camera", camera)
+        _set(program, "size", tuple(float(value) for value in self._size))
+        _set(program, "radius", lights.occlusion_radius_mm)
+        _set(program, "strength", lights.occlusion_strength)
+        _set(program, "turn", noise_turn)
+        self._screen.render()
+
+    @staticmethod
+    def _set_sleeve(program: moderngl.Program, material: Material) -> None:
+        _set(program, "sleeve_start", material.sleeve_start_mm)
+        _set(program, "sleeve_thickness", material.sleeve_thickness_mm)
+
+    def _program(self, vertex: str, fragment: str) -> moderngl.Program:
+        sources = [(_SHADERS / f"{name}.glsl").read_text(encoding="utf-8") for name in (vertex, fragment)]
+        return self._context.program(vertex_shader=sources[0], fragment_shader=sources[1])
+
+    def _make_textures(self) -> None:
+        # OpenGL's first row is at v = 0, the picture's at v = 1.
+        features = np.ascontiguousarray(load_feature_map()[::-1])
+        feature_texture = self._context.texture(features.shape[1::-1], 4, features.tobytes())
+        feature_texture.build_mipmaps()
+        feature_texture.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+        feature_texture.anisotropy = 4.0
+        values = np.random.default_rng(0).integers(0, 256, (32, 32, 32), np.uint8)
+        noise = self._context.texture3d((32, 32, 32), 1, values.tobytes())
+        noise.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        noise.repeat_x = noise.repeat_y = noise.repeat_z = True
+        shadow_map = self._context.depth_texture((SHADOW_MAP_PX, SHADOW_MAP_PX))
+        shadow_map.compare_func = "<="
+        shadow_map.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        self._hand_textures = {"features": feature_texture, "noise": noise, "shadow_map": shadow_map}
+        self._shadow_target = self._context.framebuffer(depth_attachment=shadow_map)
+
+    def _make_targets(self) -> None:
+        self._colour = self._context.texture(self._size, 4, dtype="f2")
+        self._surface = self._context.texture(self._size, 4, dtype="f4")
+        self._surface.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        depth = self._context.depth_renderbuffer(self._size)
+        self._hand_target = self._context.framebuffer([self._colour, self._surface], depth)
+        self._final = self._context.texture(self._size, 4, dtype="f2")
+        self._final_target = self._context.framebuffer([self._final])
+
+    def _make_geometry(self) -> None:
+        asset, (rest, _) = load_asset(), calibrated_rest()
+        which = asset.render_vertex
+        static = np.hstack([rest[which], vertex_normals(rest)[which, 2:3], asset.render_uv])
+        static_buffer = self._context.buffer(np.ascontiguousarray(static, np.float32).tobytes())
+        triangles = asset.render_triangles.astype(np.int32)
+        index = {
+            "right": self._context.buffer(triangles.tobytes()),
+            "left": self._context.buffer(np.ascontiguousarray(triangles[:, ::-1]).tobytes()),
+        }
+        self._dynamic = [self._context.buffer(reserve=len(which) * 24) for _ in range(2)]
+        self._vertex_arrays = {
+            (name, slot, side): self._context.vertex_array(
+                self._programs[name], _attributes(self._programs[name], self._dynamic[slot], static_buffer), index[side]
+            )
+            for name in ("hand", "depth")
+            for slot in range(2)
+            for side in ("right", "left")
+        }
+        corners = self._context.buffer(np.array([-1, -1, 3, -1, -1, 3], np.float32).tobytes())
+        self._screen = self._context.vertex_array(self._programs["occlusion"], [(corners, "2f", "corner")])
+
+
+def _create_context() -> moderngl.Context:
+    try:
+        return moderngl.create_context(standalone=True, backend="egl")
+    except Exception as error:  # moderngl raises plain Exception, depending on what the driver lacks
+        raise UserError(f"no OpenGL context ({error}): install libegl1, libegl-mesa0 and libgl1-mesa-dri") from error
+
+
+def _attributes(program: moderngl.Program, dynamic: moderngl.Buffer, static: moderngl.Buffer) -> list[tuple]:
+    """Buffer layouts; attributes that the compiler dropped from a program are skipped over."""
+    content: list[tuple] = []
+    for buffer, fields in (
+        (dynamic, (("position", 3), ("normal", 3))),
+        (static, (("rest", 3), ("rest_normal_z", 1), ("uv", 2))),
+    ):
+        used = [name for name, _ in fields if name in program]
+        layout = " ".join(f"{n}f" if name in program else f"{4 * n}x" for name, n in fields)
+        if used:
+            content.append((buffer, layout, *used))
+    return content
+
+
+def _set(program: moderngl.Program, name: str, value: object) -> None:
+    """Set a uniform; one that the compiler dropped as unused is left out."""
+    if name not in program:
+        return
+    uniform = program[name]
+    if isinstance(value, np.ndarray):
+        uniform.write(np.ascontiguousarray(value, np.float32).tobytes())
+    else:
+        uniform.value = value
+
+
+def _light_view(hands: Sequence[DressedHand], lights: Lights) -> tuple[NDArray[np.float32], float]:
+    """Orthographic view of the key light over all hands, transposed as OpenGL wants it, and its half width in mm."""
+    points = np.vstack([hand.mesh.vertices_mm[::7] for hand in hands]) if hands else np.zeros((1, 3))
+    center = (points.min(axis=0) + points.max(axis=0)) / 2
+    z = -np.asarray(lights.key_direction)
+    helper = np.array([0.0, 1.0, 0.0]) if abs(z[1]) < 0.9 else np.array([1.0, 0.0, 0.0])
+    x = unit(np.cross(helper, z))
+    axes = np.stack([x, np.cross(z, x), z])
+    reach = np.abs((points - center) @ axes.T).max(axis=0)
+    extent = float(reach[:2].max()) + 12
+    matrix = np.eye(4)
+    matrix[:3, :3] = axes / np.array([[extent], [extent], [reach[2] + 30]])
+    matrix[:3, 3] = -matrix[:3, :3] @ center
+    return matrix.T.astype(np.float32), extent

@@ -1,0 +1,3 @@
+#version 330
+// Only the depth is wanted.
+void main() {}

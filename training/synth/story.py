@@ -1,0 +1,231 @@
+"""What happens in the sample clip: two hands come in, gesture, cross, clasp, part and leave (any thread).
+
+Each hand is directed as if it were the right one, on the left of the picture; the left hand is then mirrored at x = 0.
+So +x always leads towards the other hand and across the middle. Times in seconds, lengths in mm, camera frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from engines.skeleton import SIDES, Side
+from training.synth.contact import CONTACT_TOLERANCE_MM, SELF_TOLERANCE_MM, curl_until_touch, self_gap_mm, slide_apart_mm
+from training.synth.hand_model import HandSkeleton, Placement, hand_skeleton, wrist_towards
+from training.synth.motion import KeyedRotations, KeyedValues, Sway, bump, smooth_upper_envelope
+from training.synth.poses import DIP_PER_PIP, GESTURES, JointAngles
+from training.synth.shape import HandShape
+
+DURATION_S: Final = 10.0
+TOGETHER_S: Final = (7.0, 9.1)
+"""When the hands come near each other at one depth and contact is resolved."""
+FACING: Final = np.diag([1.0, -1.0, -1.0])
+"""Turn from hand frame to camera frame of a hand whose palm faces the camera, fingers up."""
+
+WristKey = tuple[float, tuple[float, float, float], tuple[float, float, float]]
+"""Time; wrist x, y, z; yaw (palm towards the other hand), lean (tips towards the camera), roll (tips to +x), degrees."""
+
+_CLASP = (98.0, 23.0, 16.7)
+_NEAR_Z, _FAR_Z = 537.0, 553.0
+"""Half a finger's width apart in depth, so that the fingers find the gaps."""
+
+WRIST_KEYS: Final[dict[Side, tuple[WristKey, ...]]] = {
+    "right": (
+        (0.35, (-165, 400, 560), (10, 15, 8)),
+        (1.25, (-140, 85, 545), (8, 4, -4)),
+        (2.30, (-145, 80, 550), (12, 2, -3)),
+        (3.50, (-135, 75, 540), (-6, 6, 2)),
+        (4.30, (-150, 80, 620), (6, 4, 2)),
+        (5.00, (-125, 85, 475), (10, 6, -2)),
+        (5.90, (75, 85, 470), (5, 2, 30)),
+        (6.10, (80, 82, 472), (0, 4, 31)),
+        (6.95, (-130, 92, 500), (30, 6, 2)),
+        (7.40, (-120, 95, _FAR_Z), _CLASP),
+        (7.85, (-73.5, 90, _FAR_Z), _CLASP),
+        (8.55, (-73.5, 84, _FAR_Z), _CLASP),
+        (8.90, (-128, 88, _FAR_Z), _CLASP),
+        (9.95, (-175, 400, 570), (10, 15, 8)),
+    ),
+    "left": (
+        (0.65, (-160, 410, 580), (10, 15, 8)),
+        (1.60, (-145, 80, 560), (6, 2, -2)),
+        (2.40, (-140, 85, 555), (14, 4, 2)),
+        (3.50, (-140, 75, 560), (20, 6, 0)),
+        (4.30, (-125, 88, 465), (6, 6, -3)),
+        (5.00, (-150, 78, 625), (8, 2, 0)),
+        (5.90, (70, 70, 630), (-5, 0, 28)),
+        (6.10, (75, 72, 628), (-4, 2, 27)),
+        (6.95, (-130, 88, 590), (30, 6, 2)),
+        (7.40, (-120, 95, _NEAR_Z), _CLASP),
+        (7.85, (-73.5, 90, _NEAR_Z), _CLASP),
+        (8.55, (-73.5, 84, _NEAR_Z), _CLASP),
+        (8.90, (-128, 88, _NEAR_Z), _CLASP),
+        (9.98, (-165, 400, 570), (10, 15, 8)),
+    ),
+}
+
+POSE_KEYS: Final[dict[Side, tuple[tuple[float, str], ...]]] = {
+    "right": (
+        (0.5, "relaxed"), (1.2, "open"), (2.15, "spread"), (2.5, "point"), (2.7, "point"), (2.95, "two"),
+        (3.1, "two"), (3.35, "three"), (3.5, "three"), (3.75, "four"), (3.9, "four"), (4.2, "spread"),
+        (4.6, "relaxed"), (5.1, "open"), (6.2, "open"), (6.8, "relaxed"), (7.3, "fold"), (7.8, "fold"),
+        (8.05, "clasp"), (8.35, "clasp"), (8.6, "fold"), (8.85, "fold"), (9.25, "open"), (9.8, "relaxed"),
+    ),
+    "left": (
+        (0.8, "relaxed"), (1.5, "open"), (1.8, "open"), (2.25, "pinch"), (2.5, "pinch"), (2.85, "open"),
+        (3.2, "fist"), (3.45, "fist"), (3.8, "point"), (4.1, "point"), (4.5, "spread"), (5.1, "relaxed"),
+        (5.6, "open"), (6.2, "open"), (6.8, "relaxed"), (7.3, "fold"), (7.8, "fold"), (8.05, "clasp"),
+        (8.35, "clasp"), (8.6, "fold"), (8.85, "fold"), (9.25, "spread"), (9.8, "relaxed"),
+    ),
+}  # fmt: skip
+_THUMB_OUT_DEG: Final = np.array([-6.0, 4.0, 8.0, 6.0])
+_CLASPED_AT_S: Final = 8.2
+_PUSH_OUT_MM: Final = CONTACT_TOLERANCE_MM - 0.5
+"""Fingers that bend stop at the tolerance itself; only what is deeper than this moves the hands apart."""
+_WAVE_HZ, _WAVE_DEG = 2.0, 13.0
+
+
+@dataclass(frozen=True)
+class HandState:
+    """One hand at one moment: its pose and its place in the camera frame."""
+
+    side: Side
+    angles: JointAngles
+    placement: Placement
+
+    def skeleton(self, shape: HandShape) -> HandSkeleton:
+        """Its joints for a person's hand."""
+        return hand_skeleton(shape, self.angles, self.placement, self.side)
+
+
+class Curve:
+    """A densely sampled curve (N,) over times (N,), read linearly; its ends hold outside."""
+
+    def __init__(self, times_s: NDArray, values: NDArray) -> None:
+        self._times, self._values = times_s, values
+
+    def at(self, t_s: float) -> float:
+        """Value at a time in seconds."""
+        return float(np.interp(t_s, self._times, self._values))
+
+
+_UNMOVED: Final = Curve(np.array([0.0, DURATION_S]), np.zeros(2))
+
+
+class Story:
+    """The motion of both hands over `DURATION_S`; the same seed and shape give the same motion."""
+
+    def __init__(self, shape: HandShape, seed: int = 0, step_s: float = 1 / 60) -> None:
+        self._shape = shape
+        rng = np.random.default_rng(seed)
+        self._positions = {s: KeyedValues(*_columns(WRIST_KEYS[s], 0, 1)) for s in SIDES}
+        self._rotations = {s: KeyedRotations(*_rotation_keys(WRIST_KEYS[s])) for s in SIDES}
+        self._wander = {s: Sway.sample(rng, [3, 2.5, 4, 1.5, 1.2, 1.2]) for s in SIDES}
+        self._finger_wander = {s: Sway.sample(rng, np.full(9, 1.3)) for s in SIDES}
+        self._common = Sway.sample(rng, [3, 3, 4])
+        self._apart = _UNMOVED
+        self._thumb_out = {s: _UNMOVED for s in SIDES}
+        self._fingers = {s: _finger_track(s, GESTURES["fold"]) for s in SIDES}
+        self._apart = self._keep_apart(step_s)
+        for side in SIDES:
+            self._fingers[side] = _finger_track(side, self._clasp(side))
+        for side in SIDES:
+            self._thumb_out[side] = self._keep_thumb_out(side, step_s)
+        self._apart = self._keep_apart(step_s)
+
+    def at(self, t_s: float) -> tuple[HandState, HandState]:
+        """Right and left hand at a time in seconds."""
+        right, left = (self._state(side, t_s) for side in SIDES)
+        return right, left
+
+    def _state(self, side: Side, t_s: float) -> HandState:
+        """The hand with its wrist turned so that the forearm comes from the elbow."""
+        together = bump(t_s, TOGETHER_S[0], TOGETHER_S[1], 0.6)
+        wander = self._wander[side].at(t_s) * (1 - together)
+        wrist = self._positions[side].at(t_s) + wander[:3]
+        wave = _WAVE_DEG * np.sin(2 * np.pi * _WAVE_HZ * t_s) * bump(t_s, 1.2, 2.3, 0.35) if side == "right" else 0.0
+        tremble = Rotation.from_euler("xyz", wander[3:] + [0, 0, wave], degrees=True)
+        placement = Placement(wrist, (tremble * self._rotations[side].at(t_s)).as_matrix())
+        elbow = np.array([-230, 420, 700]) + np.array([0.4, 0.8, 0.6]) * (wrist - [-150, 80, 550])
+        fingers = self._fingers[side].at(t_s)
+        fingers[0] += self._thumb_out[side].at(t_s) * (_THUMB_OUT_DEG - fingers[0])
+        fingers = fingers + (1 - together) * _finger_offsets(self._finger_wander[side].at(t_s))
+        angles = JointAngles(fingers, wrist_towards(elbow, placement, "right")).limited()
+        placement = placement.mirrored() if side == "left" else placement
+        sign = -1.0 if side == "right" else 1.0
+        shift = together * self._common.at(t_s) + [sign * 0.5 * float(self._apart.at(t_s)), 0, 0]
+        return HandState(side, angles, Placement(placement.wrist_cam_mm + shift, placement.camera_from_hand))
+
+    def _clasp(self, side: Side) -> JointAngles:
+        """The fold with its fingers bent on until they rest on the other hand."""
+        right, left = self.at(_CLASPED_AT_S)
+        own, other = (right, left) if side == "right" else (left, right)
+
+        def skeleton_of(angles: JointAngles) -> HandSkeleton:
+            return hand_skeleton(self._shape, angles, own.placement, side)
+
+        return curl_until_touch(own.angles, skeleton_of, other.skeleton(self._shape), CONTACT_TOLERANCE_MM + 0.5, 100.0, (0.5, 3.0))
+
+    def _keep_thumb_out(self, side: Side, step_s: float) -> Curve:
+        """How far the thumb must go aside, smoothly, while fingers bend or straighten past it."""
+        times = np.arange(0.0, DURATION_S, 2 * step_s)
+        needed = [self._thumb_share(self._state(side, float(t))) for t in times]
+        return Curve(times, smooth_upper_envelope(np.array(needed), round(0.05 / step_s)))
+
+    def _thumb_share(self, state: HandState) -> float:
+        """Share (in tenths) of the way to the thumb's outer place from which on it is out of the fingers."""
+        if self._thumb_is_free(state, 0.0):
+            return 0.0
+        shares = np.linspace(0, 1, 11)
+        free = [self._thumb_is_free(state, float(share)) for share in shares]
+        blocked = np.flatnonzero(~np.array(free))
+        return float(shares[min(blocked[-1] + 1, 10)])
+
+    def _thumb_is_free(self, state: HandState, share: float) -> bool:
+        fingers = state.angles.fingers_deg.copy()
+        fingers[0] += share * (_THUMB_OUT_DEG - fingers[0])
+        moved = HandState(state.side, JointAngles(fingers, state.angles.wrist_deg), state.placement)
+        return self_gap_mm(moved.skeleton(self._shape), finger=0) >= SELF_TOLERANCE_MM
+
+    def _keep_apart(self, step_s: float) -> Curve:
+        """How far the hands must give way sideways, smoothly, so that no contact goes too deep."""
+        self._apart = _UNMOVED
+        times = np.arange(TOGETHER_S[0], TOGETHER_S[1], step_s)
+        needed = []
+        for t in times:
+            right, left = (state.skeleton(self._shape) for state in self.at(float(t)))
+            needed.append(slide_apart_mm(right, left, np.array([1.0, 0.0, 0.0]), _PUSH_OUT_MM, into_pocket=True))
+        return Curve(times, smooth_upper_envelope(np.array(needed), round(0.1 / step_s)))
+
+
+def _columns(keys: Sequence[tuple], *which: int) -> list[list]:
+    return [[key[k] for key in keys] for k in which]
+
+
+def _rotation_keys(keys: Sequence[WristKey]) -> tuple[list[float], list[Rotation]]:
+    facing = Rotation.from_matrix(FACING)
+    turned = []
+    for _, _, (yaw, lean, roll) in keys:
+        tilt = Rotation.from_euler("z", roll, degrees=True) * Rotation.from_euler("x", lean, degrees=True)
+        turned.append(tilt * facing * Rotation.from_euler("y", yaw, degrees=True))
+    return [key[0] for key in keys], turned
+
+
+def _finger_track(side: Side, clasp: JointAngles) -> KeyedValues:
+    gestures = {**GESTURES, "clasp": clasp}
+    times, names = _columns(POSE_KEYS[side], 0, 1)
+    return KeyedValues(times, [gestures[name].fingers_deg for name in names])
+
+
+def _finger_offsets(wander: NDArray) -> NDArray[np.float64]:
+    """(5, 4) small offsets: base flexion of all fingers, abduction or middle flexion of four."""
+    offsets = np.zeros((5, 4))
+    offsets[:, 0] = wander[:5]
+    offsets[1:, 2] = 1.5 * wander[5:]
+    offsets[1:, 3] = DIP_PER_PIP * offsets[1:, 2]
+    return offsets

@@ -1,0 +1,43 @@
+"""Is there a screen to open windows on? (main thread)
+
+Asked before any window toolkit is: without a screen Qt ends the whole process and Open3D silently draws off screen.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import os
+import sys
+
+from engines.errors import UserError
+
+
+def has_display() -> bool:
+    """Whether a window can be opened: macOS and Windows always, elsewhere if an X server (or XWayland) answers."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    if not os.environ.get("DISPLAY"):
+        return False
+    name = ctypes.util.find_library("X11") or "libX11.so.6"
+    try:
+        x11 = ctypes.CDLL(name)
+    except OSError:
+        return False
+    x11.XOpenDisplay.restype = ctypes.c_void_p
+    x11.XOpenDisplay.argtypes = [ctypes.c_char_p]
+    x11.XCloseDisplay.argtypes = [ctypes.c_void_p]
+    connection = x11.XOpenDisplay(None)
+    if not connection:
+        return False
+    x11.XCloseDisplay(connection)
+    return True
+
+
+def require_display(what: str) -> None:
+    """Raise UserError, naming `what` was to be opened, if there is no screen."""
+    if has_display():
+        return
+    given = os.environ.get("DISPLAY")
+    reason = f"the display {given} does not answer" if given else "there is no display"
+    raise UserError(f"{what} cannot be opened: {reason}; use --headless to write files instead, or set DISPLAY")

@@ -1,0 +1,64 @@
+"""The views of a run: windows, a video file, or nothing, as the command line asks (main thread)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.errors import UserError
+from viz.recorder import Recorder, Renderer
+from viz.status import StatusMeter
+from viz.viewer import CompositeViewer, Display, NullViewer, Viewer
+
+
+@dataclass(frozen=True)
+class ViewRequest:
+    """What the user wants to see."""
+
+    headless: bool
+    three_d: bool
+    mirror: bool
+    video: Path | None
+    live: bool
+    """The source is a camera, so latency counts from capture."""
+
+
+def open_views(request: ViewRequest, say: Callable[[str], None]) -> Viewer:
+    """Open what was asked for; raises UserError where a window or file cannot be had."""
+    display = Display(mirror=request.mirror)
+    views: list[Viewer] = []
+    try:
+        if not request.headless:
+            views += _windows(request, display)
+        if request.video is not None:
+            status = StatusMeter(request.live).update
+            views.append(Recorder(request.video, status, display, _renderer(request, display, say)))
+    except BaseException:
+        CompositeViewer(views).close()
+        raise
+    return CompositeViewer(views) if views else NullViewer()
+
+
+def _windows(request: ViewRequest, display: Display) -> list[Viewer]:
+    from viz.camera_window import CameraWindow
+
+    views: list[Viewer] = [CameraWindow(StatusMeter(request.live).update, display)]
+    if request.three_d:
+        from viz.open3d_viewer import Open3DViewer
+
+        views.append(Open3DViewer(display=display))
+    return views
+
+
+def _renderer(request: ViewRequest, display: Display, say: Callable[[str], None]) -> Renderer | None:
+    """The 3D view for the video; without OpenGL the video goes on without it."""
+    if not request.three_d:
+        return None
+    from viz.open3d_viewer import Open3DRenderer
+
+    try:
+        return Open3DRenderer(display=display)
+    except UserError as error:
+        say(f"the video has no 3D view: {error}")
+        return None
