@@ -37,7 +37,8 @@ class HandDetector:
             self._hands = Hands(
                 static_image_mode=True, max_num_hands=2, model_complexity=0, min_detection_confidence=min_score
             )
-            self._hands.process(np.zeros((48, 64, 3), np.uint8))  # the first call speaks and is slow
+            self._hands.process(np.zeros((48, 64, 3), np.uint8))  # the first call is slow
+        self._found_any = False
 
     def __call__(self, image_bgr: NDArray[np.uint8]) -> list[HandBox]:
         """Hands in a (H, W, 3) BGR picture, the surest first."""
@@ -46,9 +47,15 @@ class HandDetector:
         small = (
             cv2.resize(image_bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image_bgr
         )
-        found = self._hands.process(cv2.cvtColor(small, cv2.COLOR_BGR2RGB))
+        rgb = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
+        if self._found_any:
+            found = self._hands.process(rgb)
+        else:
+            with _quiet():
+                found = self._hands.process(rgb)
         if not found.multi_hand_landmarks:
             return []
+        self._found_any = True
         boxes = []
         for landmarks, sides in zip(found.multi_hand_landmarks, found.multi_handedness, strict=True):
             points = np.array([(p.x * width, p.y * height) for p in landmarks.landmark], np.float64) - 0.5
@@ -68,7 +75,7 @@ def _crop_of(points_px: NDArray[np.float64]) -> Crop:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Drops what MediaPipe's C++ part writes while it starts: notes that no user can act on; its errors raise."""
+    """Drops what MediaPipe's C++ part writes until its first hand: notes that no user can act on; its errors raise."""
     os.environ.setdefault("GLOG_minloglevel", "2")
     sys.stderr.flush()
     kept = os.dup(2)

@@ -20,6 +20,8 @@ from realtime.tracker import Observation
 _NEAREST_MM = 50.0
 _FORGET_S = 0.5
 """A hand unseen for this long starts without a blend."""
+_LARGEST_STEP = 0.15
+"""A step of more than this share of the depth is a mistake put right, not a change of view: it is taken at once."""
 
 
 @dataclass
@@ -66,7 +68,9 @@ class DepthFusion:
             self._blends[side] = _Blend(rule, depth_mm, t_s)
             return depth_mm, _source(rule)
         if rule != blend.rule:
-            blend.rule, blend.offset_mm, blend.since_s = rule, blend.depth_mm - depth_mm, t_s
+            step = blend.depth_mm - depth_mm
+            blend.rule, blend.since_s = rule, t_s
+            blend.offset_mm = step if abs(step) < _LARGEST_STEP * depth_mm else 0.0
         left = 1 - (t_s - blend.since_s) / self._blend_s if self._blend_s > 0 else 0.0
         blending = left > 0 and blend.offset_mm != 0
         blend.depth_mm = depth_mm + max(left, 0.0) * blend.offset_mm

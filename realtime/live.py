@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from realtime.mailbox import Mailbox, MailboxClosed
+from realtime.handover import Mailbox, MailboxClosed
 from realtime.messages import Frame, HandFrame
 from realtime.sources import Source
 

@@ -228,10 +228,10 @@ def _open(path: Path) -> InputContainer:
     if not path.is_file():
         raise UserError(f"{path}: no such video")
     try:
-        # "file:" and the white list: neither the name nor what the file says may open anything else.
-        return av.open(
-            f"file:{path.absolute()}", metadata_errors="replace", options={"protocol_whitelist": "file,crypto,data"}
-        )
+        # "file:" and the white list: neither the name nor what the file says may open anything else. FFmpeg decodes a
+        # little to learn the format, so the limit on pixels must be known to it already here.
+        options = {"protocol_whitelist": "file,crypto,data", "max_pixels": str(MAX_PIXELS)}
+        return av.open(f"file:{path.absolute()}", metadata_errors="replace", options=options)
     except (FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"{path}: is no video, or too damaged to be opened ({reason})") from error

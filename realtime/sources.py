@@ -9,8 +9,9 @@ from typing import Protocol
 
 from typing_extensions import Self
 
-from realtime.camera import CameraSource, ReplaySource
+from realtime.camera import CameraSource
 from realtime.config import CameraSettings
+from realtime.live_source import ReplaySource
 from realtime.messages import Frame
 from realtime.recording import ImageFolderSource, VideoSource
 

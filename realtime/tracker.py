@@ -25,6 +25,8 @@ _TURN_EVIDENCE = 2.0
 _SAME_HAND = 0.35
 """Two sets of joints closer than this share of the hand's size are the same hand seen twice."""
 _SMALLEST_CROP_PX = 12.0
+_HIDDEN_PATIENCE = 4
+"""A hand that vanishes beside the other one is rather hidden than gone: so many times longer it is kept."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,8 @@ class HandTracker:
         track = self._tracks[side]
         if observation is None:
             track.missed += 1
-            if track.missed >= self._settings.lose_after_frames or track.joints_px is None:
+            patience = self._settings.lose_after_frames * (_HIDDEN_PATIENCE if self._merged else 1)
+            if track.missed >= patience or track.joints_px is None:
                 del self._tracks[side]
             return
         if track.joints_px is not None and t_s > track.t_s:

@@ -200,25 +200,45 @@ def _text(archive: zipfile.ZipFile, name: str) -> str:
 
 
 def _load_part(path: Path) -> Tracks:
-    with path.open("rb") as file:
-        file.seek(len(PART_MAGIC))
-        header_line = file.readline(MAX_HEADER_BYTES)
-        whole = (path.stat().st_size - file.tell()) // RECORD.itemsize
-        try:
-            header = json.loads(header_line)
-            if header["record_bytes"] != RECORD.itemsize:
-                raise ValueError("records of another version")
-            fields: dict[str, Any] = {name: str(header[name]) for name in ("settings", "versions")}
-            for name, (dtype, shape) in RUN_FIELDS.items():
-                fields[name] = np.array(header[name], dtype).reshape(shape)
-        except (OverflowError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path}: the unfinished track file is damaged ({_line(error)})") from error
-        records = np.fromfile(file, RECORD, whole)
-    good = _count_good(records)
-    if good < len(records):
-        _log.warning("%s: %d of %d frames are damaged and left out", path, len(records) - good, len(records))
-    fields.update((name, np.ascontiguousarray(records[name][:good])) for name in FRAME_FIELDS)
+    fields, records = read_part(path)
+    fields.update((name, np.ascontiguousarray(records[name])) for name in FRAME_FIELDS)
     return Tracks(**fields)
+
+
+def read_part(path: Path) -> tuple[dict[str, Any], NDArray]:
+    """Settings, versions, intrinsics and size of a part file, and its good records (RECORD) as they lie on the disk.
+
+    Records behind a bad one are left out. Raises UserError if it is no part or its head is damaged, OSError if it
+    cannot be read.
+    """
+    with path.open("rb") as file:
+        if file.read(len(PART_MAGIC)) != PART_MAGIC:
+            raise UserError(f"{path}: not the part of an unfinished run")
+        header_line = file.readline(MAX_HEADER_BYTES)
+        start = file.tell()
+    fields = _part_fields(path, header_line)
+    whole = (path.stat().st_size - start) // RECORD.itemsize
+    if whole <= 0:
+        return fields, np.zeros(0, RECORD)
+    # Mapped, not read: the records of a day-long run need not fit into memory.
+    records = np.memmap(path, RECORD, "r", start, (whole,))
+    good = _count_good(records)
+    if good < whole:
+        _log.warning("%s: %d of %d frames are damaged and left out", path, whole - good, whole)
+    return fields, records[:good]
+
+
+def _part_fields(path: Path, header_line: bytes) -> dict[str, Any]:
+    try:
+        header = json.loads(header_line)
+        if header["record_bytes"] != RECORD.itemsize:
+            raise ValueError("records of another version")
+        fields: dict[str, Any] = {name: str(header[name]) for name in ("settings", "versions")}
+        for name, (dtype, shape) in RUN_FIELDS.items():
+            fields[name] = np.array(header[name], dtype).reshape(shape)
+    except (OverflowError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"{path}: the unfinished track file is damaged ({_line(error)})") from error
+    return fields
 
 
 def _count_good(records: NDArray) -> int:

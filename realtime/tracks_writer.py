@@ -1,4 +1,4 @@
-"""Writes the track file as the run goes, so that a killed run keeps every frame it had (main thread).
+"""Writes the track file as the run goes, so that a killed run keeps every frame it had (any thread).
 
 Each frame goes straight to the operating system as one checked record of `<name>.part`. When the run ends, well or
 with an error, the records become `<name>` in one step and the part is removed. `python -m realtime.tracks_writer
@@ -12,8 +12,10 @@ import json
 import logging
 import os
 import sys
+import threading
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -35,15 +37,14 @@ from realtime.tracks import (
     RECORD,
     ROOT_DEPTH_NAMES,
     RUN_FIELDS,
-    Tracks,
-    load_tracks,
+    read_part,
 )
 
 _log = logging.getLogger(__name__)
 
 
 class TrackWriter:
-    """`with TrackWriter(...) as writer: writer.append(hand_frame)`; used from one thread.
+    """`with TrackWriter(...) as writer: writer.append(hand_frame)`; frames may come from another thread.
 
     `settings` and `versions` are JSON texts. Missing folders are created. A part that a killed run left is moved to
     `<name>.part.1` (.2, ...), with a warning, and never overwritten; a finished file of the same name is replaced
@@ -67,6 +68,8 @@ class TrackWriter:
         except OSError as error:
             raise _cannot_write(self.path, error) from error
         self._end = 0
+        # A live run appends in its inference thread; one that hangs must not write into what was closed meanwhile.
+        self._lock = threading.Lock()
         self._write(PART_MAGIC + header)
 
     def __enter__(self) -> TrackWriter:
@@ -81,14 +84,15 @@ class TrackWriter:
 
     def close(self) -> None:
         """Turn the part into the finished file. On failure the part stays and UserError names it."""
-        if self._fd < 0:
-            return
-        try:
-            # The lock is held until the file is finished: a second run must not take the part for a leftover.
-            _finish(self.part, self.path)
-        finally:
-            os.close(self._fd)
-            self._fd = -1
+        with self._lock:
+            if self._fd < 0:
+                return
+            try:
+                # The file is locked until it is finished: a second run must not take the part for a leftover.
+                _finish(self.part, self.path)
+            finally:
+                os.close(self._fd)
+                self._fd = -1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -101,17 +105,19 @@ class TrackWriter:
             _log.warning("%s", failure)
 
     def _write(self, data: bytes) -> None:
-        if self._fd < 0:
-            raise ValueError("the track file is closed")
-        try:
-            written = 0
-            while written < len(data):
-                written += os.write(self._fd, data[written:])
-        except OSError as error:
-            os.ftruncate(self._fd, self._end)
-            os.lseek(self._fd, self._end, os.SEEK_SET)
-            raise _cannot_write(self.part, error) from error
-        self._end += written
+        with self._lock:
+            if self._fd < 0:
+                raise ValueError("the track file is closed")
+            try:
+                written = 0
+                while written < len(data):
+                    written += os.write(self._fd, data[written:])
+            except OSError as error:
+                # Half a record must not stay: what is appended later would be out of step.
+                os.ftruncate(self._fd, self._end)
+                os.lseek(self._fd, self._end, os.SEEK_SET)
+                raise _cannot_write(self.part, error) from error
+            self._end += written
 
 
 def encode(hand_frame: HandFrame) -> bytes:
@@ -161,33 +167,30 @@ def recover_tracks(part: Path | str) -> Path:
     return target
 
 
-def write_npz(path: Path, tracks: Tracks) -> None:
+def _write_npz(path: Path, fields: Mapping[str, NDArray]) -> None:
     """Write a finished track file in one step: readers see the old file or the whole new one. Raises OSError."""
     temporary = path.with_name(path.name + ".tmp")
     try:
         with temporary.open("wb") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                _add(archive, "format", np.array(FORMAT))
-                _add(archive, "settings", np.array(tracks.settings))
-                _add(archive, "versions", np.array(tracks.versions))
-                for name in (*RUN_FIELDS, *FRAME_FIELDS):
-                    _add(archive, name, getattr(tracks, name))
+                for name, array in fields.items():
+                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                        npy_format.write_array(member, array, (1, 0), allow_pickle=False)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError:
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
-
-
-def _add(archive: zipfile.ZipFile, name: str, array: NDArray) -> None:
-    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-        npy_format.write_array(member, np.ascontiguousarray(array).reshape(array.shape), (1, 0), allow_pickle=False)
 
 
 def _finish(part: Path, target: Path) -> None:
+    """Turn the part into the finished file and remove it. Raises UserError, and leaves the part, if it cannot."""
     try:
-        write_npz(target, load_tracks(part))
+        run, records = read_part(part)
+        texts = {"format": FORMAT, "settings": run["settings"], "versions": run["versions"]}
+        fields = {name: np.array(text) for name, text in texts.items()}
+        fields |= {name: run[name] for name in RUN_FIELDS} | {name: records[name] for name in FRAME_FIELDS}
+        _write_npz(target, fields)
         part.unlink()
     except OSError as error:
         raise UserError(

@@ -16,9 +16,10 @@ import pytest
 
 from engines.errors import UserError
 from engines.pinhole import Intrinsics
-from realtime.camera import CameraSource, ReplaySource
+from realtime.camera import CameraSource
 from realtime.config import CameraSettings
 from realtime.live import Result, run_live, run_recorded
+from realtime.live_source import ReplaySource
 from realtime.messages import Frame, HandFrame
 from realtime.recording import ImageFolderSource, VideoSource
 from tests.network_camera import NetworkCamera
@@ -153,7 +154,7 @@ import sys
 sys.path.insert(0, {root!r})
 from pathlib import Path
 from tests.test_live import see_slowly
-from realtime.camera import ReplaySource
+from realtime.live_source import ReplaySource
 from realtime.live import run_live
 try:
     with ReplaySource(Path({path!r})) as source:

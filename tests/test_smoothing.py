@@ -90,6 +90,14 @@ def test_points_have_their_own_speed_whatever_its_direction() -> None:
         np.testing.assert_allclose(alone(points[3:4], i / 30), out[3:4], atol=1e-12)
 
 
+def test_speed_is_judged_in_millimetres() -> None:
+    in_px, in_mm = make_filter(1.0, 0.05), make_filter(1.0, 0.05)
+    for i in range(10):
+        value_px = np.array([3.0 * i, -(i**2)])
+        out_mm = in_mm(value_px * 1.7, i / 30)
+        np.testing.assert_allclose(in_px(value_px, i / 30, mm_per_unit=1.7) * 1.7, out_mm, atol=1e-9)
+
+
 def test_time_that_does_not_advance_changes_nothing() -> None:
     smooth = make_filter()
     smooth(np.zeros(1), 0.0)

@@ -12,7 +12,8 @@ import pytest
 from engines.errors import UserError
 from engines.pinhole import Intrinsics, project
 from engines.skeleton import BONES
-from training.synth.clip import HEIGHT, RATE_HZ, WIDTH, write_video
+from training.synth.clip import write_video
+from training.synth.clip_scene import HEIGHT, RATE_HZ, WIDTH
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 

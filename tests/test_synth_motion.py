@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from engines.pinhole import project
 from engines.skeleton import FINGER_TIPS, SIDES
+from training.synth.clip_scene import HEIGHT, INTRINSICS
 from training.synth.contact import gap_mm, self_gap_mm
 from training.synth.hand_model import HandSkeleton
 from training.synth.motion import KeyedRotations, KeyedValues, Sway, bump, minimum_jerk, smooth_upper_envelope
 from training.synth.poses import WRIST_LOWER_DEG, WRIST_UPPER_DEG
 from training.synth.shape import HandShape, neutral_shape
-from training.synth.story import DURATION_S, Story
+from training.synth.story import Story
+from training.synth.story_keys import DURATION_S
 
 RATE_HZ = 60
 TIPS = [tip + offset for offset in (0, 21) for tip in FINGER_TIPS]
@@ -113,8 +118,9 @@ def test_fingers_interlock_in_the_clasp(skeletons: list[tuple[HandSkeleton, Hand
     right, left = (hand.joints_mm for hand in skeletons[round(8.2 * RATE_HZ)])
     tips = [4, 8, 12, 16]
     assert np.mean(right[tips, 0]) > np.mean(left[tips, 0]) + 20, "the tips have passed each other"
+    across = right[7] - right[19]
     middle_joints = [6, 10, 14, 18]
-    order = np.argsort(np.r_[right[middle_joints, 2], left[middle_joints, 2]])
+    order = np.argsort(np.r_[right[middle_joints] @ across, left[middle_joints] @ across])
     assert np.all(np.diff(order // 4) != 0), "right and left fingers take turns"
 
 
@@ -142,3 +148,18 @@ def test_story_is_repeatable(shape: HandShape) -> None:
         one, two, three = (story.at(t)[0].skeleton(shape).joints_mm for story in stories)
         np.testing.assert_array_equal(one, two)
     assert np.abs(one - three).max() > 0.1
+
+
+def test_forearms_end_outside_the_picture(skeletons: list[tuple[HandSkeleton, HandSkeleton]]) -> None:
+    elbows = np.array([[right.elbow_mm, left.elbow_mm] for right, left in skeletons])
+    below = project(elbows, INTRINSICS)[..., 1] - HEIGHT
+    widest_px = 60.0 / elbows[..., 2] * INTRINSICS.fy
+    assert np.all(below > widest_px)
+
+
+def test_shipped_ground_truth_is_this_story(story: Story, shape: HandShape) -> None:
+    with np.load(Path(__file__).parents[1] / "samples" / "two_hands.npz", allow_pickle=False) as stored:
+        times, joints = stored["t_s"], stored["joints_cam_mm"]
+    for frame in range(20, len(times), 40):
+        told = np.vstack([state.skeleton(shape).joints_mm for state in story.at(float(times[frame]))])
+        np.testing.assert_allclose(joints[frame], told, atol=0.1)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from engines.errors import UserError
 from engines.pinhole import Intrinsics, project
-from training.synth.appearance import NO_SLEEVE_MM, sample_lights, sample_material, skin_tone
+from training.synth.appearance import NO_SLEEVE_MM, DressedHand, sample_lights, sample_material, skin_tone
 from training.synth.background import room
 from training.synth.hand_model import Placement, hand_mesh, hand_skeleton
 from training.synth.poses import GESTURES
-from training.synth.renderer import DressedHand, Renderer
 from training.synth.sensor import Webcam, srgb_from_linear
 from training.synth.shape import neutral_shape, sample_shape
 from training.synth.story import FACING
+
+if TYPE_CHECKING:
+    from training.synth.renderer import Renderer
 
 SIZE = 160
 CAMERA = Intrinsics(250.0, 250.0, 79.5, 79.5)
@@ -25,6 +28,9 @@ CAMERA = Intrinsics(250.0, 250.0, 79.5, 79.5)
 
 @pytest.fixture(scope="module")
 def renderer() -> Iterator[Renderer]:
+    pytest.importorskip("moderngl", reason="moderngl is not installed (make setup EXTRAS=synth)")
+    from training.synth.renderer import Renderer
+
     try:
         made = Renderer(SIZE, SIZE)
     except UserError as error:

@@ -212,13 +212,17 @@ def test_full_disk(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (writer.part.stat().st_size + 100, hard))
         with pytest.raises(UserError, match="cannot be written"):
             writer.append(make_frame(5))
+        assert len(load_tracks(writer.part)) == 5
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        writer.append(make_frame(6))
+        assert_same(load_tracks(writer.part).hand_frame(5), make_frame(6))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (writer.part.stat().st_size - 100, hard))
         with pytest.raises(UserError, match="the frames are safe in"):
             writer.close()
-        assert len(load_tracks(writer.part)) == 5
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [p.name for p in tmp_path.iterdir()] == ["out.npz.part"]
-    assert len(load_tracks(recover_tracks(writer.part))) == 5
+    assert len(load_tracks(recover_tracks(writer.part))) == 6
 
 
 def test_foreign_files(tmp_path: Path) -> None:
@@ -232,6 +236,17 @@ def test_foreign_files(tmp_path: Path) -> None:
             load_tracks(tmp_path / name)
 
 
+def test_what_cannot_be_recovered(tmp_path: Path) -> None:
+    (tmp_path / "text.npz.part").write_text("hello")
+    (tmp_path / "head.npz.part").write_text("two-hands-tracks-part 1\n{}\n")
+    for name in ("text.npz.part", "head.npz.part", "none.npz.part", "out.npz"):
+        with pytest.raises(UserError, match=name.replace(".", r"\.")):
+            recover_tracks(tmp_path / name)
+    assert main([str(tmp_path / "text.npz.part")]) == 2
+    assert main([]) == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["head.npz.part", "text.npz.part"]
+
+
 def test_declared_size_is_checked_before_it_is_allocated(tmp_path: Path) -> None:
     write(tmp_path / "out.npz")
     with zipfile.ZipFile(tmp_path / "out.npz") as archive:
@@ -242,6 +257,18 @@ def test_declared_size_is_checked_before_it_is_allocated(tmp_path: Path) -> None
                 huge = data.replace(b"(8,)", b"(8000000000000,)") if name == other == "t_s.npy" else data
                 archive.writestr(other, huge, compression if other == name else zipfile.ZIP_STORED)
         with pytest.raises(UserError, match="not a track file"):
+            load_tracks(tmp_path / "bad.npz")
+
+
+def test_arrays_of_another_type_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "out.npz")
+    with np.load(tmp_path / "out.npz") as archive:
+        arrays = dict(archive)
+    np.savez(tmp_path / "same.npz", **arrays)
+    assert_equal_tracks(load_tracks(tmp_path / "same.npz"), load_tracks(tmp_path / "out.npz"))
+    for name, array in (("joints_px", arrays["joints_px"].view(np.int32)), ("t_s", arrays["t_s"].view(np.int64))):
+        np.savez(tmp_path / "bad.npz", **(arrays | {name: array}))
+        with pytest.raises(UserError, match=f"{name} is int"):
             load_tracks(tmp_path / "bad.npz")
 
 

@@ -12,7 +12,7 @@ from engines.pinhole import project
 from engines.skeleton import BONES, SIDES, Side
 from realtime.messages import HandFrame
 from tests.hand_frames import INTRINSICS, SIZE, hand_frame
-from viz.hand_mesh import BONE_GIRTH, HAND_VERTICES, JOINT_RADII_MM, SPHERE_VERTICES, HandMesh
+from viz.hand_mesh import BONE_GIRTH, JOINT_RADII_MM, HandMesh
 from viz.palette import SCENE_RGB
 from viz.primitives import across, icosphere, tube_triangles
 from viz.scene import GROUND_Y_MM, camera_frustum, distance_marks, ground_grid
@@ -26,22 +26,18 @@ def updated(frame: HandFrame, mirror: bool = False) -> HandMesh:
     return mesh
 
 
-def rows(side: Side) -> slice:
-    first = SIDES.index(side) * HAND_VERTICES
-    return slice(first, first + HAND_VERTICES)
-
-
 def triangle_areas(mesh: HandMesh, side: Side) -> NDArray[np.float64]:
     corners = mesh.vertices_mm[mesh.triangles]
-    first = rows(side).start
-    mine = (mesh.triangles >= first).all(axis=1) & (mesh.triangles < first + HAND_VERTICES).all(axis=1)
+    rows = mesh.rows(side)
+    mine = (mesh.triangles >= rows.start).all(axis=1) & (mesh.triangles < rows.stop).all(axis=1)
     a, b, c = corners[mine].transpose(1, 0, 2)
     return np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
 
 
 @pytest.mark.parametrize("side", SIDES)
 def test_spheres_have_their_radius_around_their_joint(side: Side) -> None:
-    vertices = updated(BOTH).vertices_mm[rows(side)][: 21 * SPHERE_VERTICES].reshape(21, SPHERE_VERTICES, 3)
+    mesh = updated(BOTH)
+    vertices = mesh.vertices_mm[mesh.rows(side)][: 21 * mesh.sphere_vertices].reshape(21, -1, 3)
     hand = BOTH.hand(side)
     assert hand is not None
     distance = np.linalg.norm(vertices - hand.joints_cam_mm[:, None], axis=2)
@@ -51,7 +47,8 @@ def test_spheres_have_their_radius_around_their_joint(side: Side) -> None:
 
 @pytest.mark.parametrize("side", SIDES)
 def test_tubes_run_along_the_bones(side: Side) -> None:
-    rings = updated(BOTH).vertices_mm[rows(side)][21 * SPHERE_VERTICES :].reshape(len(BONES), 2, -1, 3)
+    mesh = updated(BOTH)
+    rings = mesh.vertices_mm[mesh.rows(side)][21 * mesh.sphere_vertices :].reshape(len(BONES), 2, -1, 3)
     hand = BOTH.hand(side)
     assert hand is not None
     for ring, (child, parent) in zip(rings, BONES, strict=True):
@@ -111,7 +108,7 @@ def test_the_arrays_stay_the_same_objects() -> None:
 
 def test_mirroring_turns_the_joints_round_and_keeps_the_surface_outside_out() -> None:
     plain, mirrored = updated(BOTH), updated(BOTH, mirror=True)
-    spheres = slice(0, 21 * SPHERE_VERTICES)
+    spheres = slice(0, 21 * plain.sphere_vertices)
     centers = [mesh.vertices_mm[spheres].reshape(21, -1, 3).mean(axis=1) for mesh in (plain, mirrored)]
     np.testing.assert_allclose(centers[1], centers[0] * [-1, 1, 1], atol=1e-4)
     a, b, c = mirrored.vertices_mm[mirrored.triangles].transpose(1, 0, 2)
@@ -120,15 +117,12 @@ def test_mirroring_turns_the_joints_round_and_keeps_the_surface_outside_out() ->
 
 
 def test_each_hand_has_its_colour_and_doubt_is_paler() -> None:
-    sure, unsure = (
-        updated(hand_frame("right", "left", confidence=0.95)),
-        updated(hand_frame("right", "left", confidence=0.25)),
-    )
+    sure, unsure = (updated(hand_frame("right", "left", confidence=c)) for c in (0.95, 0.25))
     for side in SIDES:
-        np.testing.assert_allclose(sure.colours[rows(side)], np.tile(SCENE_RGB[side], (HAND_VERTICES, 1)))
-        saturation = [np.ptp(mesh.colours[rows(side)], axis=1).mean() for mesh in (sure, unsure)]
-        assert saturation[1] < 0.5 * saturation[0]
-        assert unsure.colours[rows(side)].mean() > sure.colours[rows(side)].mean()
+        bright, pale = (mesh.colours[mesh.rows(side)] for mesh in (sure, unsure))
+        np.testing.assert_allclose(bright, np.tile(SCENE_RGB[side], (len(bright), 1)))
+        assert np.ptp(pale, axis=1).mean() < 0.5 * np.ptp(bright, axis=1).mean()
+        assert pale.mean() > bright.mean()
 
 
 @pytest.mark.parametrize("subdivisions", [0, 1, 2])

@@ -21,9 +21,9 @@ _LUMINANCE = torch.tensor(
     ],
     dtype=torch.float32,
 )
-"""Annex K of ITU-T T.81; the chrominance table there is 99 nearly everywhere, so one number stands for it."""
+"""Annex K of ITU-T T.81."""
 _CHROMINANCE = torch.full((_BLOCK, _BLOCK), 99.0)
-_CHROMINANCE[:3, :3] = torch.tensor([[17.0, 18.0, 24.0], [18.0, 21.0, 26.0], [24.0, 26.0, 56.0]])
+_CHROMINANCE[:4, :4] = torch.tensor([[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]])
 _YCC_FROM_RGB = torch.tensor([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 
 
@@ -41,10 +41,11 @@ def jpeg_artefacts(images: Tensor, quality: Tensor) -> Tensor:
     cosines, mix = _cosines().to(device), _YCC_FROM_RGB.to(device)
     factor = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
     tables = torch.stack([_LUMINANCE, _CHROMINANCE, _CHROMINANCE]).to(device)
-    steps = (tables * factor.view(-1, 1, 1, 1)).clamp(1, 255)[:, :, None, None]  # (B, 3, 1, 1, 8, 8)
-    ycc = torch.einsum("dc,bchw->bdhw", mix, images) * 255
+    steps = (tables * factor.view(-1, 1, 1, 1)).round().clamp(1, 255)[:, :, None, None]  # (B, 3, 1, 1, 8, 8)
+    shift = torch.tensor([128.0, 0.0, 0.0], device=device).view(1, 3, 1, 1)
+    ycc = torch.einsum("dc,bchw->bdhw", mix, images) * 255 - shift
     blocks = ycc.unflatten(3, (-1, _BLOCK)).unflatten(2, (-1, _BLOCK)).transpose(3, 4)  # (B, 3, rows, columns, 8, 8)
     spectrum = cosines @ blocks @ cosines.T
     rounded = torch.round(spectrum / steps) * steps
     back = (cosines.T @ rounded @ cosines).transpose(3, 4).flatten(4, 5).flatten(2, 3)
-    return torch.einsum("dc,bchw->bdhw", torch.linalg.inv(mix), back) / 255
+    return torch.einsum("dc,bchw->bdhw", torch.linalg.inv(mix), back + shift) / 255

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import BONES, FINGER_BASES, FINGER_TIPS, SIDES, WRIST
+from engines.skeleton import BONES, FINGER_BASES, FINGER_TIPS, SIDES, WRIST, Side
 from realtime.messages import HandFrame, HandPose
 from viz.palette import SCENE_RGB, Rgb, paled
 from viz.primitives import across, circle, icosphere, tube_triangles
@@ -23,9 +23,6 @@ BONE_GIRTH: Final = 0.62
 HIDDEN_MM: Final = (0.0, 0.0, 0.0)
 """Where an absent hand's vertices lie."""
 
-_SPHERE, _SPHERE_TRIANGLES = icosphere(2)
-_SEGMENTS = 14
-_CIRCLE = circle(_SEGMENTS)
 _CHILD, _PARENT = np.array(BONES).T
 
 
@@ -39,11 +36,6 @@ def _joint_radii_mm() -> NDArray[np.float64]:
 
 
 JOINT_RADII_MM: Final = _joint_radii_mm()
-SPHERE_VERTICES: Final = len(_SPHERE)
-TUBE_VERTICES: Final = 2 * _SEGMENTS
-HAND_VERTICES: Final = 21 * SPHERE_VERTICES + len(BONES) * TUBE_VERTICES
-
-_SPHERE_OFFSETS_MM = JOINT_RADII_MM[:, None, None] * _SPHERE  # (21, V, 3)
 _PARENT_RADII_MM = np.minimum(BONE_GIRTH * JOINT_RADII_MM[_PARENT], 4.6)
 _CHILD_RADII_MM = BONE_GIRTH * JOINT_RADII_MM[_CHILD]
 
@@ -51,54 +43,71 @@ _CHILD_RADII_MM = BONE_GIRTH * JOINT_RADII_MM[_CHILD]
 class HandMesh:
     """`vertices_mm`, `normals`, `colours` (N, 3) float64 and `triangles` (T, 3) int32: the same arrays for ever.
 
-    Rows 0 .. HAND_VERTICES-1 are the right hand, the rest the left; in each, 21 spheres and then 20 tubes.
+    Rows 0 .. `hand_vertices`-1 are the right hand, the rest the left; in each, 21 spheres of `sphere_vertices` and
+    then 20 tubes. `subdivisions` of an icosahedron make a sphere, `segments` go round a tube.
     """
 
-    def __init__(self) -> None:
-        hand_triangles = _hand_triangles()
-        self.triangles = np.concatenate([hand_triangles, hand_triangles + HAND_VERTICES]).astype(np.int32)
-        self.vertices_mm = np.empty((2 * HAND_VERTICES, 3))
-        self.normals = np.empty_like(self.vertices_mm)
-        self.colours = np.empty_like(self.vertices_mm)
+    def __init__(self, subdivisions: int = 2, segments: int = 14) -> None:
+        sphere, sphere_triangles = icosphere(subdivisions)
+        self.sphere_vertices = len(sphere)
+        self.hand_vertices = 21 * len(sphere) + len(BONES) * 2 * segments
+        self._sphere_offsets_mm = JOINT_RADII_MM[:, None, None] * sphere  # (21, V, 3)
+        self._circle = circle(segments)
+        hand_triangles = _hand_triangles(sphere_triangles, len(sphere), segments)
+        self.triangles = np.concatenate([hand_triangles, hand_triangles + self.hand_vertices]).astype(np.int32)
+        self.vertices_mm = np.empty((2 * self.hand_vertices, 3))
         self.vertices_mm[:] = HIDDEN_MM
-        for i, side in enumerate(SIDES):
-            rows = slice(i * HAND_VERTICES, (i + 1) * HAND_VERTICES)
+        self.normals = np.empty_like(self.vertices_mm)
+        self.normals[:] = sphere[0]
+        self.colours = np.empty_like(self.vertices_mm)
+        for side in SIDES:
+            rows = self.rows(side)
             self.colours[rows] = SCENE_RGB[side]
-            self.normals[rows] = np.concatenate([np.tile(_SPHERE, (21, 1)), np.tile(_SPHERE[:1], (20 * 28, 1))])
+            self.normals[rows][: 21 * len(sphere)] = np.tile(sphere, (21, 1))
+
+    def rows(self, side: Side) -> slice:
+        """The rows of one hand's vertices."""
+        first = SIDES.index(side) * self.hand_vertices
+        return slice(first, first + self.hand_vertices)
 
     def update(self, hand_frame: HandFrame, mirror: bool = False) -> None:
         """Rewrite both hands; `mirror` turns x round, as in a mirror at the camera.
 
         A hand with a joint that is not finite counts as absent: one bad vertex would spoil the whole picture.
         """
-        for i, side in enumerate(SIDES):
-            rows = slice(i * HAND_VERTICES, (i + 1) * HAND_VERTICES)
+        for side in SIDES:
             hand = hand_frame.hand(side)
             if hand is None or not np.isfinite(hand.joints_cam_mm).all():
-                self.vertices_mm[rows] = HIDDEN_MM
-                continue
-            self._write_hand(rows, hand, mirror)
+                self.vertices_mm[self.rows(side)] = HIDDEN_MM
+            else:
+                self._write_hand(hand, mirror)
 
-    def _write_hand(self, rows: slice, hand: HandPose, mirror: bool) -> None:
+    def _write_hand(self, hand: HandPose, mirror: bool) -> None:
         joints = hand.joints_cam_mm * np.array([-1.0 if mirror else 1.0, 1.0, 1.0])  # (21, 3)
+        rows, spheres = self.rows(hand.side), 21 * self.sphere_vertices
         vertices, normals, colours = self.vertices_mm[rows], self.normals[rows], self.colours[rows]
-        spheres = 21 * SPHERE_VERTICES
-        np.add(_SPHERE_OFFSETS_MM, joints[:, None], out=vertices[:spheres].reshape(21, -1, 3))
-        _write_tubes(joints, vertices[spheres:].reshape(20, 2, -1, 3), normals[spheres:].reshape(20, 2, -1, 3))
+        np.add(self._sphere_offsets_mm, joints[:, None], out=vertices[:spheres].reshape(21, -1, 3))
+        tubes = (len(BONES), 2, -1, 3)
+        _write_tubes(joints, self._circle, vertices[spheres:].reshape(tubes), normals[spheres:].reshape(tubes))
         joint_colours = paled(SCENE_RGB[hand.side], np.nan_to_num(hand.confidence), PALE_RGB)  # (21, 3)
         colours[:spheres].reshape(21, -1, 3)[:] = joint_colours[:, None]
-        tube_colours = colours[spheres:].reshape(20, 2, -1, 3)
+        tube_colours = colours[spheres:].reshape(tubes)
         tube_colours[:, 0] = joint_colours[_PARENT][:, None]
         tube_colours[:, 1] = joint_colours[_CHILD][:, None]
 
 
-def _write_tubes(joints: NDArray[np.float64], vertices: NDArray[np.float64], normals: NDArray[np.float64]) -> None:
+def _write_tubes(
+    joints: NDArray[np.float64],
+    around: NDArray[np.float64],
+    vertices: NDArray[np.float64],
+    normals: NDArray[np.float64],
+) -> None:
     """Write the 20 bones' rings, (20, 2, segments, 3) each: ring 0 at the parent joint, ring 1 at the child."""
     along = joints[_CHILD] - joints[_PARENT]
     length = np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-6)
     axis = np.where(length > 1e-6, along / length, [0.0, 0.0, 1.0])
     u, v = across(axis)
-    outward = _CIRCLE[:, :1] * u[:, None] + _CIRCLE[:, 1:] * v[:, None]  # (20, segments, 3)
+    outward = around[:, :1] * u[:, None] + around[:, 1:] * v[:, None]  # (20, segments, 3)
     vertices[:, 0] = joints[_PARENT][:, None] + _PARENT_RADII_MM[:, None, None] * outward
     vertices[:, 1] = joints[_CHILD][:, None] + _CHILD_RADII_MM[:, None, None] * outward
     slope = (_PARENT_RADII_MM - _CHILD_RADII_MM)[:, None] / length
@@ -106,9 +115,9 @@ def _write_tubes(joints: NDArray[np.float64], vertices: NDArray[np.float64], nor
     normals[:] = (leaning / np.sqrt(1.0 + slope**2)[:, None])[:, None]
 
 
-def _hand_triangles() -> NDArray[np.int32]:
+def _hand_triangles(sphere_triangles: NDArray[np.int32], sphere_vertices: int, segments: int) -> NDArray[np.int32]:
     """(T, 3) of one hand, in the order of its vertices."""
-    spheres = [_SPHERE_TRIANGLES + k * SPHERE_VERTICES for k in range(21)]
-    first = 21 * SPHERE_VERTICES
-    tubes = [tube_triangles(_SEGMENTS) + first + k * TUBE_VERTICES for k in range(len(BONES))]
+    spheres = [sphere_triangles + k * sphere_vertices for k in range(21)]
+    first = 21 * sphere_vertices
+    tubes = [tube_triangles(segments) + first + k * 2 * segments for k in range(len(BONES))]
     return np.concatenate([*spheres, *tubes])

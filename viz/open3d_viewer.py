@@ -51,7 +51,8 @@ class _Scene:
         self._display = display
         self._hands = HandMesh()
         self._mesh = _triangle_mesh(self._hands)
-        self._shadow = _triangle_mesh(self._hands)
+        self._fallen = HandMesh(subdivisions=1, segments=8)
+        self._shadow = _triangle_mesh(self._fallen)
         np.asarray(self._shadow.vertex_colors)[:] = SHADOW_RGB
         np.asarray(self._shadow.vertex_normals)[:] = (0.0, -1.0, 0.0)
         self._frustum = o3d.geometry.LineSet()
@@ -84,8 +85,9 @@ class _Scene:
         np.asarray(self._mesh.vertices)[:] = self._hands.vertices_mm
         np.asarray(self._mesh.vertex_normals)[:] = self._hands.normals
         np.asarray(self._mesh.vertex_colors)[:] = self._hands.colours
+        self._fallen.update(hand_frame, self._display.mirror)
         fallen = np.asarray(self._shadow.vertices)
-        fallen[:] = self._hands.vertices_mm
+        fallen[:] = self._fallen.vertices_mm
         fallen[:, 1] = GROUND_Y_MM - 1.0
         self._visualizer.update_geometry(self._mesh)
         self._visualizer.update_geometry(self._shadow)
@@ -184,7 +186,7 @@ class Open3DRenderer:
     """
 
     def __init__(
-        self, size_px: tuple[int, int] = (960, 720), display: Display | None = None, supersample: int = 2
+        self, size_px: tuple[int, int] = (640, 480), display: Display | None = None, supersample: int = 2
     ) -> None:
         self._size_px = size_px
         self._visualizer = o3d.visualization.Visualizer()
@@ -202,7 +204,6 @@ class Open3DRenderer:
     def render(self, hand_frame: HandFrame) -> NDArray[np.uint8]:
         """(height, width, 3) uint8 BGR of this result."""
         self._scene.update(hand_frame)
-        self._visualizer.poll_events()
         drawn = np.asarray(self._visualizer.capture_screen_float_buffer(do_render=True))
         small = cv2.resize(drawn, self._size_px, interpolation=cv2.INTER_AREA)
         return cv2.cvtColor(np.rint(small * 255.0).astype(np.uint8), cv2.COLOR_RGB2BGR)

@@ -107,7 +107,7 @@ def render_video(tracks: Tracks, pictures: Pictures, output: Path, speed: float,
 
     Raises UserError if it cannot be written, or if there is neither a display nor EGL to draw with.
     """
-    with Open3DRenderer((960, 720), display) as renderer, VideoWriter(output) as video:
+    with Open3DRenderer(_view_size(tracks), display) as renderer, VideoWriter(output) as video:
         for i in range(len(tracks)):
             hand_frame = tracks.hand_frame(i)
             picture = renderer.render(hand_frame)
@@ -116,6 +116,12 @@ def render_video(tracks: Tracks, pictures: Pictures, output: Path, speed: float,
                 picture = beside(overlay, picture)
             video.write(picture, hand_frame.t_capture_s / speed)
     sys.stdout.write(f"{output}: {len(tracks)} frames\n")
+
+
+def _view_size(tracks: Tracks) -> tuple[int, int]:
+    """4:3, as high as the recording within reason: software OpenGL draws every pixel four times."""
+    height = int(np.clip(tracks.size_px[1], 240, 720))
+    return height * 4 // 3, height
 
 
 def play(tracks: Tracks, pictures: Pictures, speed: float, display: Display) -> None:

@@ -47,7 +47,8 @@ def load_bank(root: Path, shards: list[str], size_px: int, cache: Path) -> HandB
 
     Raises UserError if a shard is missing or does not hold what its labels say.
     """
-    parts = [_load_shard(root, shard, size_px, cache) for shard in tqdm(shards, desc="hand bank", unit="shard")]
+    progress = tqdm(shards, desc="hand bank", unit="shard", disable=None)
+    parts = [_load_shard(root, shard, size_px, cache) for shard in progress]
     if not parts:
         raise UserError("the data set names no shards: list them under data.train_shards")
     return HandBank(
@@ -65,6 +66,8 @@ def decode_all(root: Path, shards: list[str], size_px: int, cache: Path, workers
 
 
 def _load_shard(root: Path, shard: str, size_px: int, cache: Path) -> HandBank:
+    if not (root / f"shard-{shard}.npz").exists():
+        raise UserError(f"{root}/shard-{shard}.npz: no such shard; check data.root in the settings")
     pictures = np.load(_decode_shard(root, shard, size_px, cache), mmap_mode="r", allow_pickle=False)
     with np.load(root / f"shard-{shard}.npz", allow_pickle=False) as labels:
         joints, valid, intrinsics = labels["joints_cam_mm"], labels["joint_valid"], labels["intrinsics_px"]

@@ -12,6 +12,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from training.synth.hand_model import HandMesh
+
 Vector = tuple[float, float, float]
 LightStyle = Literal["studio", "indoor", "hard"]
 NO_SLEEVE_MM: Final = 1.0e4
@@ -63,7 +65,15 @@ class Material:
 
     def for_other_hand(self) -> Material:
         """The same person's other hand: only the mottling differs."""
-        return replace(self, seed=tuple(value + 0.31 for value in self.seed))
+        return replace(self, seed=_vector(np.array(self.seed) + 0.31))
+
+
+@dataclass(frozen=True)
+class DressedHand:
+    """A hand's surface in the camera frame and what it looks like."""
+
+    mesh: HandMesh
+    material: Material
 
 
 @dataclass(frozen=True)

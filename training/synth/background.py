@@ -36,7 +36,7 @@ def fractal(rng: np.random.Generator, width: int, height: int, slope: float = 1.
 
 def _wall(rng: np.random.Generator, width: int, height: int) -> NDArray[np.float32]:
     """A wall lit from one side, darker towards the floor, and a desk edge behind the person."""
-    colour = np.array([0.46, 0.42, 0.37]) * np.exp(rng.normal(0, 0.08, 3)) * rng.uniform(0.75, 1.05)
+    colour = np.array([0.46, 0.42, 0.37]) * np.exp(rng.normal(0, 0.04, 3)) * rng.uniform(0.75, 1.05)
     x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
     light = 0.72 + 0.35 * np.exp(-(((x - rng.uniform(0, 1)) / 0.6) ** 2 + (y / 0.8) ** 2)) - 0.25 * y**2
     canvas = (light[..., None] * colour).astype(np.float32)

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import FINGER_BASES, WRIST
+from engines.skeleton import WRIST
 from training.synth.asset import finger_joint
 from training.synth.hand_model import HandSkeleton
 from training.synth.poses import DIP_PER_PIP, JointAngles
@@ -24,11 +24,15 @@ SELF_TOLERANCE_MM: Final = -5.5
 PALM: Final = -1
 """`Capsules.finger` of palm and forearm."""
 
-_PALM_BONES: Final = tuple((WRIST, base) for base in FINGER_BASES[1:]) + ((7, 11), (11, 15), (15, 19))
+_PALM_ENDS: Final = np.array([(WRIST, 7), (WRIST, 11), (WRIST, 15), (WRIST, 19), (7, 11), (11, 15), (15, 19)]).T
+_FINGER_ENDS: Final = np.array([(finger_joint(f, k), finger_joint(f, k + 1)) for f in range(5) for k in range(3)]).T
 _PALM_RADII: Final = (13.0, 13.0, 13.0, 12.0, 11.0, 11.0, 10.0)
 _PHALANX_RADII: Final = ((14.0, 11.0, 9.0), (9.5, 8.5, 7.0), (9.5, 8.5, 7.0), (9.0, 8.0, 6.8), (8.0, 7.0, 6.0))
-_THENAR_RADIUS, _HYPOTHENAR_RADIUS = 12.0, 13.0
+_PAD_RADII: Final = (12.0, 13.0)
+"""Thenar and hypothenar."""
 _FOREARM_RADII: Final = (26.0, 36.0)
+_CAPSULE_FINGER: Final = np.array([PALM] * 9 + [finger for finger in range(5) for _ in range(3)] + [PALM] * 2)
+_CAPSULE_PHALANX: Final = np.array([0] * 9 + [0, 1, 2] * 5 + [0] * 2)
 
 
 @dataclass(frozen=True)
@@ -58,19 +62,16 @@ class Capsules:
 def hand_capsules(hand: HandSkeleton, forearm: bool = True) -> Capsules:
     """Palm, thenar and hypothenar pads, fingers and (by default) forearm of a hand; radii grow with its girth."""
     joints, girth = hand.joints_mm, hand.finger_girth / MEAN_GIRTH
-    fingers = [(finger_joint(f, k), finger_joint(f, k + 1)) for f in range(5) for k in range(3)]
-    pairs = np.array([*_PALM_BONES, *fingers])
     pads_start, pads_end = _pads(joints)
     middle = (joints[WRIST] + hand.elbow_mm) / 2
-    palm_radii = np.r_[_PALM_RADII, _THENAR_RADIUS, _HYPOTHENAR_RADIUS] * girth[1:].mean()
+    palm_radii = np.multiply(_PALM_RADII + _PAD_RADII, girth[1:].mean())
     finger_radii = (np.array(_PHALANX_RADII) * girth[:, None]).ravel()
-    order = np.r_[0:7, 22:24, 7:22, 24:26]
     capsules = Capsules(
-        start_mm=np.vstack([joints[pairs[:, 0]], pads_start, joints[WRIST], middle])[order],
-        end_mm=np.vstack([joints[pairs[:, 1]], pads_end, middle, hand.elbow_mm])[order],
-        radius_mm=np.r_[palm_radii, finger_radii, _FOREARM_RADII],
-        finger=np.r_[np.full(9, PALM), np.repeat(np.arange(5), 3), PALM, PALM],
-        phalanx=np.r_[np.zeros(9, int), np.tile([0, 1, 2], 5), 0, 0],
+        start_mm=np.vstack([joints[_PALM_ENDS[0]], pads_start, joints[_FINGER_ENDS[0]], joints[WRIST], middle]),
+        end_mm=np.vstack([joints[_PALM_ENDS[1]], pads_end, joints[_FINGER_ENDS[1]], middle, hand.elbow_mm]),
+        radius_mm=np.concatenate([palm_radii, finger_radii, _FOREARM_RADII]),
+        finger=_CAPSULE_FINGER,
+        phalanx=_CAPSULE_PHALANX,
     )
     return capsules if forearm else capsules.select(np.arange(24))
 

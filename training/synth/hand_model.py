@@ -6,6 +6,7 @@ x right, y down, z forward, mm.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -13,13 +14,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.spatial.transform import Rotation
 
 from engines.skeleton import WRIST, Side
 from training.synth.asset import FOREARM_BONE, finger_joint, load_asset, phalanx_bone
 from training.synth.poses import WRIST_LOWER_DEG, WRIST_UPPER_DEG, JointAngles
 from training.synth.shape import HandShape, identity_transforms, skin
 
+_EYE = np.eye(3)
+_X, _Y, _Z = _EYE
 MIRROR: Final = np.array([-1.0, 1.0, 1.0])
 RAY_DEG: Final = (6.0, 0.0, -5.0, -12.0)
 """Direction of index .. little finger at zero abduction against the hand's y axis, positive radial."""
@@ -103,15 +105,24 @@ def _place(points: NDArray, shape: HandShape, placement: Placement, side: Side) 
 
 
 def _turn(axis: NDArray, angle_rad: float) -> NDArray[np.float64]:
-    """(3, 3) rotation about a unit axis."""
-    return Rotation.from_rotvec(axis * angle_rad).as_matrix()
+    """(3, 3) rotation about a unit axis (Rodrigues), in plain floats: ten times as fast as SciPy's for a single one."""
+    x, y, z = axis.tolist()
+    c, s = math.cos(angle_rad), math.sin(angle_rad)
+    d = 1 - c
+    return np.array(
+        [
+            [c + x * x * d, x * y * d - z * s, x * z * d + y * s],
+            [x * y * d + z * s, c + y * y * d, y * z * d - x * s],
+            [x * z * d - y * s, y * z * d + x * s, c + z * z * d],
+        ]
+    )
 
 
 def _articulate(shape: HandShape, angles: JointAngles) -> tuple[NDArray, NDArray]:
     """Bone transforms (17, 3, 4) and joints (21, 3) in the hand frame; the palm stays, the forearm turns."""
     transforms, posed = identity_transforms(), shape.joints_mm.copy()
     flexion, deviation, twist = np.radians(angles.wrist_deg)
-    wrist_turn = Rotation.from_euler("XZY", [-flexion, deviation, twist]).as_matrix()
+    wrist_turn = _turn(_X, -flexion) @ _turn(_Z, deviation) @ _turn(_Y, twist)
     _set_turn(transforms[FOREARM_BONE], wrist_turn, shape.joints_mm[WRIST], shape.joints_mm[WRIST])
     for finger in range(5):
         _articulate_finger(finger, shape, np.radians(angles.fingers_deg[finger]), transforms, posed)
@@ -121,9 +132,8 @@ def _articulate(shape: HandShape, angles: JointAngles) -> tuple[NDArray, NDArray
 def _articulate_finger(finger: int, shape: HandShape, angles: NDArray, transforms: NDArray, posed: NDArray) -> None:
     """Fill the finger's three bone transforms and four joints."""
     rest = shape.joints_mm[[finger_joint(finger, k) for k in range(4)]]
-    axes = _flexion_axes(finger, rest)
-    rest_flexion = _rest_flexion(finger, rest)
-    turn, head = np.eye(3), rest[0]
+    axes, rest_flexion = _rest_geometry(shape)[finger]
+    turn, head = _EYE, rest[0]
     for k in range(3):
         bone = rest[k + 1] - rest[k]
         if k == 0:
@@ -143,7 +153,14 @@ def _base_turn(finger: int, direction: NDArray, axis: NDArray, angles: NDArray) 
     rest_flexion = np.arctan2(direction[2], np.hypot(direction[0], direction[1]))
     rest_ray = np.arctan2(direction[0], direction[1])
     ray = np.radians(RAY_DEG[finger - 1]) + angles[1]
-    return _turn(axis, angles[0] - rest_flexion) @ _turn(np.array([0.0, 0.0, -1.0]), ray - rest_ray)
+    return _turn(axis, angles[0] - rest_flexion) @ _turn(-_Z, ray - rest_ray)
+
+
+@lru_cache(maxsize=64)
+def _rest_geometry(shape: HandShape) -> tuple[tuple[NDArray, NDArray], ...]:
+    """For each finger its three flexion axes (3, 3) and the rest flexion (2,) of its two outer joints."""
+    chains = [shape.joints_mm[[finger_joint(finger, k) for k in range(4)]] for finger in range(5)]
+    return tuple((_flexion_axes(f, rest), _rest_flexion(f, rest)) for f, rest in enumerate(chains))
 
 
 def _flexion_axes(finger: int, rest: NDArray) -> NDArray:

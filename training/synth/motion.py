@@ -78,6 +78,7 @@ class Sway:
 
 def smooth_upper_envelope(values: NDArray, reach: int) -> NDArray[np.float64]:
     """A smooth curve (N,) that lies on or above `values` (N,), spread over about `reach` samples."""
+    reach = max(reach, 1)
     widened = maximum_filter1d(np.asarray(values, np.float64), 2 * reach + 1, mode="nearest")
     return gaussian_filter1d(widened, reach / 3, mode="nearest", truncate=3.0)
 

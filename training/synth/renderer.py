@@ -7,7 +7,6 @@ workers set LP_NUM_THREADS=1.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -18,9 +17,9 @@ from numpy.typing import NDArray
 
 from engines.errors import UserError
 from engines.pinhole import Intrinsics
-from training.synth.appearance import Lights, Material, unit
+from training.synth.appearance import DressedHand, Lights, Material, unit
 from training.synth.asset import load_asset, load_feature_map
-from training.synth.hand_model import HandMesh, vertex_normals
+from training.synth.hand_model import vertex_normals
 from training.synth.shape import calibrated_rest
 
 SHADOW_MAP_PX: Final = 1536
@@ -31,14 +30,6 @@ _MATERIAL_UNIFORMS: Final = (
     *("specular", "hair", "wrap", "sleeve", "sleeve_stripe", "stripe_frequency"),
 )
 _LIGHT_UNIFORMS: Final = ("key_direction", "key_radiance", "key_shadow", "sky", "ground", "up")
-
-
-@dataclass(frozen=True)
-class DressedHand:
-    """A hand's surface in the camera frame and what it looks like."""
-
-    mesh: HandMesh
-    material: Material
 
 
 class Renderer:
@@ -62,7 +53,9 @@ class Renderer:
     def __enter__(self) -> Renderer:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:

@@ -34,9 +34,9 @@ FOREARM_EXTRA_MM: Final = 130.0
 """The forearm is made longer than the asset's, so that its open end stays out of the picture."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HandShape:
-    """One person's right hand in rest pose, hand frame, mm."""
+    """One person's right hand in rest pose, hand frame, mm; compared by identity, so that it can key a cache."""
 
     vertices_mm: NDArray[np.float32]
     """(N, 3)."""

@@ -1,7 +1,7 @@
-"""What happens in the sample clip: two hands come in, gesture, cross, clasp, part and leave (any thread).
+"""Two hands that come in, gesture, cross, clasp, part and leave: keyframes made into motion (any thread).
 
-Each hand is directed as if it were the right one, on the left of the picture; the left hand is then mirrored at x = 0.
-So +x always leads towards the other hand and across the middle. Times in seconds, lengths in mm, camera frame.
+Contact is solved once at the start: fingers bend until they rest on the other hand, thumbs give way to passing
+fingers, and hands that would run into each other are moved apart, all as smooth curves over time.
 """
 
 from __future__ import annotations
@@ -15,74 +15,22 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from engines.skeleton import SIDES, Side
-from training.synth.contact import CONTACT_TOLERANCE_MM, SELF_TOLERANCE_MM, curl_until_touch, self_gap_mm, slide_apart_mm
+from training.synth.contact import (
+    CONTACT_TOLERANCE_MM,
+    SELF_TOLERANCE_MM,
+    curl_until_touch,
+    self_gap_mm,
+    slide_apart_mm,
+)
 from training.synth.hand_model import HandSkeleton, Placement, hand_skeleton, wrist_towards
 from training.synth.motion import KeyedRotations, KeyedValues, Sway, bump, smooth_upper_envelope
 from training.synth.poses import DIP_PER_PIP, GESTURES, JointAngles
 from training.synth.shape import HandShape
+from training.synth.story_keys import DURATION_S, POSE_KEYS, TOGETHER_S, WRIST_KEYS, WristKey
 
-DURATION_S: Final = 10.0
-TOGETHER_S: Final = (7.0, 9.1)
-"""When the hands come near each other at one depth and contact is resolved."""
 FACING: Final = np.diag([1.0, -1.0, -1.0])
 """Turn from hand frame to camera frame of a hand whose palm faces the camera, fingers up."""
 
-WristKey = tuple[float, tuple[float, float, float], tuple[float, float, float]]
-"""Time; wrist x, y, z; yaw (palm towards the other hand), lean (tips towards the camera), roll (tips to +x), degrees."""
-
-_CLASP = (98.0, 23.0, 16.7)
-_NEAR_Z, _FAR_Z = 537.0, 553.0
-"""Half a finger's width apart in depth, so that the fingers find the gaps."""
-
-WRIST_KEYS: Final[dict[Side, tuple[WristKey, ...]]] = {
-    "right": (
-        (0.35, (-165, 400, 560), (10, 15, 8)),
-        (1.25, (-140, 85, 545), (8, 4, -4)),
-        (2.30, (-145, 80, 550), (12, 2, -3)),
-        (3.50, (-135, 75, 540), (-6, 6, 2)),
-        (4.30, (-150, 80, 620), (6, 4, 2)),
-        (5.00, (-125, 85, 475), (10, 6, -2)),
-        (5.90, (75, 85, 470), (5, 2, 30)),
-        (6.10, (80, 82, 472), (0, 4, 31)),
-        (6.95, (-130, 92, 500), (30, 6, 2)),
-        (7.40, (-120, 95, _FAR_Z), _CLASP),
-        (7.85, (-73.5, 90, _FAR_Z), _CLASP),
-        (8.55, (-73.5, 84, _FAR_Z), _CLASP),
-        (8.90, (-128, 88, _FAR_Z), _CLASP),
-        (9.95, (-175, 400, 570), (10, 15, 8)),
-    ),
-    "left": (
-        (0.65, (-160, 410, 580), (10, 15, 8)),
-        (1.60, (-145, 80, 560), (6, 2, -2)),
-        (2.40, (-140, 85, 555), (14, 4, 2)),
-        (3.50, (-140, 75, 560), (20, 6, 0)),
-        (4.30, (-125, 88, 465), (6, 6, -3)),
-        (5.00, (-150, 78, 625), (8, 2, 0)),
-        (5.90, (70, 70, 630), (-5, 0, 28)),
-        (6.10, (75, 72, 628), (-4, 2, 27)),
-        (6.95, (-130, 88, 590), (30, 6, 2)),
-        (7.40, (-120, 95, _NEAR_Z), _CLASP),
-        (7.85, (-73.5, 90, _NEAR_Z), _CLASP),
-        (8.55, (-73.5, 84, _NEAR_Z), _CLASP),
-        (8.90, (-128, 88, _NEAR_Z), _CLASP),
-        (9.98, (-165, 400, 570), (10, 15, 8)),
-    ),
-}
-
-POSE_KEYS: Final[dict[Side, tuple[tuple[float, str], ...]]] = {
-    "right": (
-        (0.5, "relaxed"), (1.2, "open"), (2.15, "spread"), (2.5, "point"), (2.7, "point"), (2.95, "two"),
-        (3.1, "two"), (3.35, "three"), (3.5, "three"), (3.75, "four"), (3.9, "four"), (4.2, "spread"),
-        (4.6, "relaxed"), (5.1, "open"), (6.2, "open"), (6.8, "relaxed"), (7.3, "fold"), (7.8, "fold"),
-        (8.05, "clasp"), (8.35, "clasp"), (8.6, "fold"), (8.85, "fold"), (9.25, "open"), (9.8, "relaxed"),
-    ),
-    "left": (
-        (0.8, "relaxed"), (1.5, "open"), (1.8, "open"), (2.25, "pinch"), (2.5, "pinch"), (2.85, "open"),
-        (3.2, "fist"), (3.45, "fist"), (3.8, "point"), (4.1, "point"), (4.5, "spread"), (5.1, "relaxed"),
-        (5.6, "open"), (6.2, "open"), (6.8, "relaxed"), (7.3, "fold"), (7.8, "fold"), (8.05, "clasp"),
-        (8.35, "clasp"), (8.6, "fold"), (8.85, "fold"), (9.25, "spread"), (9.8, "relaxed"),
-    ),
-}  # fmt: skip
 _THUMB_OUT_DEG: Final = np.array([-6.0, 4.0, 8.0, 6.0])
 _CLASPED_AT_S: Final = 8.2
 _PUSH_OUT_MM: Final = CONTACT_TOLERANCE_MM - 0.5
@@ -129,7 +77,7 @@ class Story:
         self._finger_wander = {s: Sway.sample(rng, np.full(9, 1.3)) for s in SIDES}
         self._common = Sway.sample(rng, [3, 3, 4])
         self._apart = _UNMOVED
-        self._thumb_out = {s: _UNMOVED for s in SIDES}
+        self._thumb_out = dict.fromkeys(SIDES, _UNMOVED)
         self._fingers = {s: _finger_track(s, GESTURES["fold"]) for s in SIDES}
         self._apart = self._keep_apart(step_s)
         for side in SIDES:
@@ -169,7 +117,9 @@ class Story:
         def skeleton_of(angles: JointAngles) -> HandSkeleton:
             return hand_skeleton(self._shape, angles, own.placement, side)
 
-        return curl_until_touch(own.angles, skeleton_of, other.skeleton(self._shape), CONTACT_TOLERANCE_MM + 0.5, 100.0, (0.5, 3.0))
+        return curl_until_touch(
+            own.angles, skeleton_of, other.skeleton(self._shape), CONTACT_TOLERANCE_MM + 0.5, 100.0, (0.5, 3.0)
+        )
 
     def _keep_thumb_out(self, side: Side, step_s: float) -> Curve:
         """How far the thumb must go aside, smoothly, while fingers bend or straighten past it."""
@@ -178,13 +128,12 @@ class Story:
         return Curve(times, smooth_upper_envelope(np.array(needed), round(0.05 / step_s)))
 
     def _thumb_share(self, state: HandState) -> float:
-        """Share (in tenths) of the way to the thumb's outer place from which on it is out of the fingers."""
-        if self._thumb_is_free(state, 0.0):
-            return 0.0
-        shares = np.linspace(0, 1, 11)
-        free = [self._thumb_is_free(state, float(share)) for share in shares]
-        blocked = np.flatnonzero(~np.array(free))
-        return float(shares[min(blocked[-1] + 1, 10)])
+        """Share (in fifths) of the way to the thumb's outer place from which on it is out of the fingers."""
+        shares = np.linspace(0, 1, 6)
+        for index in range(5, -1, -1):
+            if not self._thumb_is_free(state, float(shares[index])):
+                return float(shares[min(index + 1, 5)])
+        return 0.0
 
     def _thumb_is_free(self, state: HandState, share: float) -> bool:
         fingers = state.angles.fingers_deg.copy()

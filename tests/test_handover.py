@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from realtime.mailbox import Mailbox, MailboxClosed
+from realtime.handover import Mailbox, MailboxClosed
 
 
 def test_newest_wins_and_the_rest_is_counted() -> None:

@@ -1,0 +1,111 @@
+"""An engine against torch: the same crops through both, the differences of the joints in pixels and millimetres."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.backend import Backend
+from engines.crop import crop_around, extract, upright_angle_rad
+from engines.errors import UserError
+from engines.skeleton import HAND_SLICES, SIDES
+
+SAMPLE_CLIP = Path(__file__).parents[1] / "samples" / "two_hands.mp4"
+_CROPS = 32
+_TIMED_RUNS = 100
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Differences over a fixed set of crops, only of hands that are there, and the engine's own speed."""
+
+    crops: int
+    joints_px_mean: float
+    joints_px_largest: float
+    joint_depth_mm_mean: float
+    joint_depth_mm_largest: float
+    root_mm_largest: float
+    root_depth_factor_largest: float
+    """Relative to the factor."""
+    hand_probability_largest: float
+    confidence_largest: float
+    latency_p50_ms: float
+    latency_p95_ms: float
+    latency_two_p50_ms: float
+    """One batch of two crops."""
+
+    def lines(self) -> list[str]:
+        """The report for a terminal."""
+        return [f"{name:28}{value:10.4f}" for name, value in vars(self).items()]
+
+
+def sample_crops(input_px: int, clip: Path = SAMPLE_CLIP, count: int = _CROPS) -> NDArray[np.uint8]:
+    """(count, S, S, 3) crops of both hands together or one of them, from the sample clip and its ground truth."""
+    truth_path = clip.with_suffix(".npz")
+    if not clip.exists() or not truth_path.exists():
+        raise UserError(f"{clip}: the sample clip or its ground truth is missing; fetch the checkout again")
+    with np.load(truth_path, allow_pickle=False) as truth:
+        joints_px, present = truth["joints_px"], truth["fully_in_view"]
+    picks = np.flatnonzero(present.any(axis=1))
+    picks = picks[np.linspace(0, len(picks) - 1, count).astype(int)]
+    capture = cv2.VideoCapture(str(clip))
+    frames = {}
+    for index in range(int(picks.max()) + 1):
+        found, image = capture.read()
+        if found and index in picks:
+            frames[index] = image
+    capture.release()
+    return np.stack([_crop(frames[i], joints_px[i], present[i], input_px, k) for k, i in enumerate(picks)])
+
+
+def _crop(image: NDArray, joints_px: NDArray, present: NDArray, input_px: int, k: int) -> NDArray[np.uint8]:
+    """All hands in every second crop, a single one in the others."""
+    hands = [joints_px[HAND_SLICES[side]] for side, there in zip(SIDES, present, strict=True) if there]
+    used = hands if k % 2 == 0 else hands[k // 2 % len(hands) :][:1]
+    crop = crop_around(np.concatenate(used).astype(np.float64), upright_angle_rad(list(used)))
+    return extract(image, crop, input_px)
+
+
+def verify(engine: Backend, reference: Backend, crops: NDArray[np.uint8]) -> Verification:
+    """Compare `engine` with `reference` on `crops` (N, S, S, 3), and time the engine."""
+    ours, theirs = _answers(engine, crops), _answers(reference, crops)
+    there = np.repeat(theirs["hand_probability"] > 0.5, 21, axis=1)
+    pixels = np.linalg.norm(ours["joints_crop_px"] - theirs["joints_crop_px"], axis=-1)[there]
+    depth = np.abs(ours["joint_depth_mm"] - theirs["joint_depth_mm"])[there]
+    pairs = (theirs["hand_probability"] > 0.5).all(axis=1)
+    root = np.abs(ours["left_minus_right_root_mm"] - theirs["left_minus_right_root_mm"])[pairs]
+    factor = np.abs(ours["root_depth_factor"] / theirs["root_depth_factor"] - 1)[theirs["hand_probability"] > 0.5]
+    one, two = _latency_ms(engine, crops[:1]), _latency_ms(engine, crops[:2])
+    return Verification(
+        crops=len(crops),
+        joints_px_mean=float(pixels.mean()),
+        joints_px_largest=float(pixels.max()),
+        joint_depth_mm_mean=float(depth.mean()),
+        joint_depth_mm_largest=float(depth.max()),
+        root_mm_largest=float(root.max(initial=0.0)),
+        root_depth_factor_largest=float(factor.max()),
+        hand_probability_largest=float(np.abs(ours["hand_probability"] - theirs["hand_probability"]).max()),
+        confidence_largest=float(np.abs(ours["joint_confidence"] - theirs["joint_confidence"])[there].max()),
+        latency_p50_ms=float(np.percentile(one, 50)),
+        latency_p95_ms=float(np.percentile(one, 95)),
+        latency_two_p50_ms=float(np.percentile(two, 50)),
+    )
+
+
+def _answers(backend: Backend, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    answers = [{name: value.copy() for name, value in backend(crop[None]).items()} for crop in crops]
+    return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
+
+
+def _latency_ms(backend: Backend, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
+    times = []
+    for _ in range(_TIMED_RUNS + 10):
+        start = time.perf_counter()
+        backend(crops)
+        times.append((time.perf_counter() - start) * 1e3)
+    return np.array(times[10:])

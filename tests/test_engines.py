@@ -1,0 +1,134 @@
+"""Weights, engines and their cache: builds, agreement with torch, damage, and two builds at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engines.backend import EngineRequest, open_backend
+from engines.build import main as build_main
+from engines.cache import engine_key, find_engine, store_engine
+from engines.errors import UserError
+from engines.networks.checkpoints import load_weights, save_weights
+from engines.networks.lite import Lite
+from engines.verify import sample_crops, verify
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def test_openvino_agrees_with_torch(cache: Path) -> None:
+    lines: list[str] = []
+    engine = open_backend(EngineRequest(backend="openvino", precision="fp32", cache=cache), lines.append)
+    reference = open_backend(EngineRequest(backend="torch", precision="fp32"))
+    report = verify(engine, reference, sample_crops(engine.input_px, count=8))
+    assert len(lines) == 1
+    assert "building" in lines[0]
+    assert report.joints_px_largest < 0.05
+    assert report.joint_depth_mm_largest < 0.05
+    assert report.hand_probability_largest < 1.0e-3
+
+
+def test_bfloat16_moves_joints_by_less_than_a_pixel(cache: Path) -> None:
+    engine = open_backend(EngineRequest(backend="openvino", precision="bf16", cache=cache))
+    reference = open_backend(EngineRequest(backend="torch", precision="fp32"))
+    report = verify(engine, reference, sample_crops(engine.input_px, count=8))
+    assert report.joints_px_mean < 1.0
+    assert report.joint_depth_mm_mean < 3.0
+
+
+def test_second_opening_builds_nothing_and_damage_rebuilds(cache: Path) -> None:
+    request = EngineRequest(backend="openvino", precision="fp32", cache=cache)
+    open_backend(request)
+    lines: list[str] = []
+    open_backend(request, lines.append)
+    assert lines == []
+    for file in cache.glob("*/engine.bin"):
+        file.write_bytes(file.read_bytes()[:-100])
+    open_backend(request, lines.append)
+    assert len(lines) == 1
+
+
+def test_batches_that_were_not_compiled_are_refused(cache: Path) -> None:
+    engine = open_backend(EngineRequest(backend="openvino", precision="fp32", cache=cache))
+    with pytest.raises(UserError, match="batch of 3"):
+        engine(np.zeros((3, 160, 160, 3), np.uint8))
+
+
+def _store(cache: Path, number: int) -> None:
+    key = engine_key("lite", "test", "1", "fp32", (1,), Path(__file__), "cpu")
+    for _ in range(20):
+        store_engine(cache, key, {"engine.bin": bytes([number]) * 100_000}, {})
+
+
+def test_two_processes_that_build_at_once_leave_a_whole_engine(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_store, args=(tmp_path, n)) for n in (1, 2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    key = engine_key("lite", "test", "1", "fp32", (1,), Path(__file__), "cpu")
+    folder = find_engine(tmp_path, key)
+    assert folder is not None
+    assert len(set((folder / "engine.bin").read_bytes())) == 1
+    assert not list(tmp_path.glob(".building-*"))
+
+
+def test_any_difference_is_another_key() -> None:
+    key = engine_key("lite", "openvino", "1", "fp32", (1, 2), Path(__file__), "cpu")
+    others = [replace(key, precision="bf16"), replace(key, runtime_version="2"), replace(key, weights_sha256="0")]
+    assert len({key.digest(), *(other.digest() for other in others)}) == 4
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match="engine cache cannot be written"):
+        store_engine(tmp_path / "x", engine_key("l", "t", "1", "p", (1,), Path(__file__), "c"), {"a": b""}, {})
+
+
+def test_weights_survive_a_round_trip_in_half_precision(tmp_path: Path) -> None:
+    network, copy = Lite(), Lite()
+    save_weights(network, tmp_path / "w.safetensors", {"samples": 0})
+    load_weights(copy, tmp_path / "w.safetensors")
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(copy.state_dict()[name], value, atol=1.0e-2, rtol=1.0e-2)
+    assert (tmp_path / "w.safetensors").stat().st_size < 12_000_000
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "noise", "huge header", "another network", "pickle"])
+def test_weights_that_do_not_fit_are_one_line(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "w.safetensors"
+    save_weights(Lite(width=32) if damage == "another network" else Lite(), path, {})
+    if damage == "missing":
+        path.unlink()
+    elif damage == "cut":
+        path.write_bytes(path.read_bytes()[:10_000])
+    elif damage == "noise":
+        path.write_bytes(np.random.default_rng(0).bytes(10_000))
+    elif damage == "huge header":
+        path.write_bytes(struct.pack("<Q", 2**40) + b"{}")
+    elif damage == "pickle":
+        torch.save({"a": torch.zeros(3)}, path)
+    with pytest.raises(UserError) as error:
+        load_weights(Lite(), path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_build_command_verifies(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert build_main(["--backend", "openvino", "--precision", "fp32", "--output", str(cache), "--verify"]) == 0
+    assert "joints_px_largest" in capsys.readouterr().out
+    assert build_main(["--weights", "no/such.safetensors"]) == 2
+    assert "no/such.safetensors" in capsys.readouterr().err

@@ -1,0 +1,164 @@
+"""A whole small run: it learns, stops, goes on to the same result, exports, and says what is wrong."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from engines.backend import EngineRequest, open_backend
+from engines.errors import UserError
+from engines.networks.lite import Lite
+from tests.small_bank import SIZE_PX, write_backgrounds, write_shard
+from training.calibration import fit_confidence, reliability
+from training.export import main as export_main
+from training.losses import compute_losses
+from training.settings import ScheduleSettings, load_settings
+from training.state import schedule_factor
+from training.train import main as train_main
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("run")
+    write_shard(root / "bank", "1", 48, seed=1)
+    write_shard(root / "bank", "2", 24, seed=2)
+    write_backgrounds(root / "photos")
+    values = {
+        "data": {
+            "root": str(root / "bank"),
+            "backgrounds": str(root / "photos"),
+            "cache": str(root / "cache"),
+            "train_shards": ["1"],
+            "validation_shards": ["2"],
+            "picture_px": SIZE_PX,
+        },
+        "schedule": {"samples": 64, "decay_from": 32, "warmup": 8, "release_trunk": 32},
+        "batch": 8,
+        "bfloat16": False,
+        "validate_every": 32,
+        "output": str(root / "out"),
+    }
+    path = root / "run.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def run(config: Path, output: Path, samples: int) -> dict[str, torch.Tensor]:
+    arguments = ["--config", str(config), "--set", f"output={output}", "--set", f"schedule.samples={samples}"]
+    assert train_main(arguments) == 0
+    return torch.load(output / "last.pt", weights_only=True)["network"]
+
+
+def test_an_interrupted_run_goes_on_to_the_same_result(config: Path, tmp_path: Path) -> None:
+    values = yaml.safe_load(config.read_text())
+    values["schedule"]["decay_from"] = 1000  # the schedule must not know how far the first half was meant to go
+    steady = tmp_path / "steady.yaml"
+    steady.write_text(yaml.safe_dump(values))
+    straight = run(steady, tmp_path / "a", 64)
+    run(steady, tmp_path / "b", 32)
+    resumed = run(steady, tmp_path / "b", 64)
+    for name, value in straight.items():
+        torch.testing.assert_close(resumed[name], value, atol=1.0e-5, rtol=1.0e-4, msg=name)
+
+
+def test_a_run_leaves_log_curves_and_weights_that_run(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train_main(["--config", str(config)]) == 0
+    root = config.parent
+    assert (root / "out" / "curves.png").stat().st_size > 10_000
+    assert len((root / "out" / "log.csv").read_text().splitlines()) == 3
+    weights = root / "w.safetensors"
+    assert export_main(["--config", str(config), "--output", str(weights)]) == 0
+    facts = json.loads(weights.with_suffix(".json").read_text())
+    assert facts["samples"] == 64
+    assert "held out" in capsys.readouterr().out
+    engine = open_backend(EngineRequest(weights=weights, backend="torch"))
+    confidence = engine(np.zeros((1, 160, 160, 3), np.uint8))["joint_confidence"]
+    assert ((confidence >= 0) & (confidence <= 1)).all()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.root=/nowhere", "no such shard"),
+        ("schedule.sample=3", "sample"),
+        ("batch=many", "batch"),
+        ("schedule.learning_rate=1e-4", "learning_rate"),
+        ("batch", "name=value"),
+    ],
+)
+def test_mistakes_are_one_line(config: Path, override: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--config", str(config), "--set", override]
+    if override.endswith("1e-4"):  # YAML takes it for text; pydantic reads it as the number that is meant
+        assert load_settings(config, [override]).schedule.learning_rate == pytest.approx(1.0e-4)
+        return
+    assert train_main(arguments) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ")
+    assert message in error
+
+
+def test_a_loss_that_is_no_number_stops_the_run(config: Path, tmp_path: Path) -> None:
+    arguments = ["--config", str(config), "--set", f"output={tmp_path}", "--set", "loss.heatmap=.inf"]
+    assert train_main(arguments) == 2
+
+
+def test_schedule_warms_up_holds_and_falls_to_nearly_nothing() -> None:
+    schedule = ScheduleSettings(samples=1000, decay_from=600, warmup=100)
+    factors = [schedule_factor(n, schedule) for n in range(0, 1001, 50)]
+    assert factors[0] < 0.02
+    assert factors[2:12] == [1.0] * 10
+    assert all(a > b for a, b in itertools.pairwise(factors[13:]))
+    assert factors[-1] < 0.01
+
+
+def test_perfect_maps_lose_next_to_nothing() -> None:
+    """Maps built from the labels must give small coordinate losses, and exchanging the hands large ones."""
+    from engines.decode import heat_from_crop
+    from engines.networks.lite import LiteMaps
+    from engines.skeleton import SWAP_HANDS
+    from training.batch import Labels
+
+    rng = torch.Generator().manual_seed(0)
+    joints = torch.rand(4, 42, 2, generator=rng) * 120 + 20
+    depth = torch.randn(4, 42, generator=rng) * 30
+    ones = torch.ones(4, 2)
+    labels = Labels(joints, depth, torch.ones(4, 42), ones, ones, torch.zeros(4), torch.ones(4), ones)
+    cells = heat_from_crop(joints, 8)
+    axis = torch.arange(20.0)
+    heat = -((axis[None, None, None, :] - cells[..., 0, None, None]) ** 2)
+    heat = (heat - (axis[None, None, :, None] - cells[..., 1, None, None]) ** 2) / 2
+    root = torch.full((4, 64), -1.0e4)
+    root[:, 32] = 1.0e4
+    maps = LiteMaps(heat, depth[..., None, None].expand(-1, -1, 20, 20), torch.full((4, 2), 20.0), root, ones)
+    good = compute_losses(maps, labels, Lite().spec)
+    assert float(good.joints_px) < 0.5
+    assert float(good.joint_depth_mm) < 0.01
+    assert float(good.root_mm + good.hands + good.gamma) < 0.01
+    swapped = compute_losses(maps._replace(heat_logits=heat[:, SWAP_HANDS]), labels, Lite().spec)
+    assert float(swapped.joints_px) > 20
+    assert float(swapped.heatmap) > float(good.heatmap) + 10
+
+
+def test_calibration_recovers_a_known_curve() -> None:
+    rng = np.random.default_rng(0)
+    log_variance = rng.normal(0, 1, 20_000)
+    right = rng.random(20_000) < 1 / (1 + np.exp(1.7 * log_variance - 0.6))
+    slope, offset = fit_confidence(log_variance, right)
+    assert slope == pytest.approx(-1.7, abs=0.1)
+    assert offset == pytest.approx(0.6, abs=0.1)
+    checked = reliability(1 / (1 + np.exp(-(slope * log_variance + offset))), right)
+    assert checked.expected_error < 0.02
+
+
+def test_a_foreign_checkpoint_is_refused(config: Path, tmp_path: Path) -> None:
+    torch.save({"network": {"a": torch.zeros(1)}}, tmp_path / "last.pt")
+    arguments = ["--config", str(config), "--set", f"output={tmp_path}"]
+    assert train_main(arguments) == 2
+    with pytest.raises(UserError, match="no such settings file"):
+        load_settings(tmp_path / "none.yaml", [])

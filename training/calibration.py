@@ -1,0 +1,69 @@
+"""Makes a joint's confidence mean what it says: a logistic fit of "is right" against the spread of its heat map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from torch import Tensor
+
+from engines.decode import crop_from_heat, expectation
+from engines.networks.lite import Lite
+from training.datasets.bank import HandBank
+from training.settings import Settings
+from training.validation import held_out_batches
+
+RIGHT_PX = 10.0
+"""A joint counts as right within so many pixels of a 256 px crop, about 13 mm on an adult's hand alone in the crop."""
+_SAMPLES = 3000
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How well confidences hold: joints sorted into bins by confidence."""
+
+    confidence: list[float]
+    """Mean confidence of each tenth of the scale that has joints."""
+    right: list[float]
+    """Share of joints in it that are right."""
+    expected_error: float
+    """Mean distance of the two over all joints (ECE)."""
+
+
+@torch.no_grad()
+def spreads(network: Lite, bank: HandBank, backgrounds: Tensor, settings: Settings) -> tuple[NDArray, NDArray]:
+    """Logarithms of heat-map variances (N,) of held-out joints and whether each is right (N,)."""
+    logs, right = [], []
+    to_256 = 256 / network.spec.input_px
+    for images, labels in held_out_batches(bank, backgrounds, settings, network.spec.input_px, _SAMPLES):
+        cells, variance = expectation(network(images).heat_logits)
+        error = (crop_from_heat(cells, network.spec.heatmap_stride) - labels.joints_crop_px).norm(dim=-1) * to_256
+        counted = labels.joint_weight > 0
+        logs.append(variance.log()[counted].cpu().numpy())
+        right.append((error < RIGHT_PX)[counted].cpu().numpy())
+    return np.concatenate(logs).astype(np.float64), np.concatenate(right)
+
+
+def fit_confidence(log_variance: NDArray, right: NDArray) -> tuple[float, float]:
+    """Slope and offset of the logistic curve with the highest likelihood."""
+
+    def loss(parameters: NDArray) -> float:
+        score = parameters[0] * log_variance + parameters[1]
+        return float(np.mean(np.logaddexp(0, -score) + (1 - right) * score))
+
+    slope, offset = minimize(loss, np.array([-1.0, 1.0]), method="Nelder-Mead").x
+    return float(slope), float(offset)
+
+
+def reliability(confidence: NDArray, right: NDArray) -> Reliability:
+    """Compare confidences (N,) with what came true."""
+    tenth = np.minimum((confidence * 10).astype(int), 9)
+    used = [k for k in range(10) if (tenth == k).any()]
+    mean = [float(confidence[tenth == k].mean()) for k in used]
+    true = [float(right[tenth == k].mean()) for k in used]
+    weights = [float((tenth == k).mean()) for k in used]
+    error = sum(w * abs(a - b) for w, a, b in zip(weights, mean, true, strict=True))
+    return Reliability(mean, true, error)

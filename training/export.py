@@ -1,0 +1,95 @@
+"""A checkpoint becomes weights that ship: `python -m training.export [--config C] [--output W]`.
+
+Takes the averaged network, calibrates the joints' confidence on one half of the held-out hands and checks it on the
+other, and writes half-precision safetensors with a side-car that says what made them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from engines.errors import UserError
+from engines.networks.checkpoints import save_weights
+from engines.networks.lite import Lite
+from training.backgrounds import load_backgrounds
+from training.calibration import fit_confidence, reliability, spreads
+from training.datasets.bank import load_bank
+from training.loop import checkpoint_path
+from training.settings import Settings, load_settings
+from training.validation import validate
+
+
+def export(settings: Settings, output: Path) -> dict[str, Any]:
+    """Write the weights; returns what the side-car says."""
+    network, samples = _averaged(checkpoint_path(settings))
+    data = settings.data
+    held_out = load_bank(data.root, data.validation_shards, data.picture_px, data.cache)
+    backgrounds = load_backgrounds(data.backgrounds)
+    log_variance, right = spreads(network, held_out, backgrounds, settings)
+    first = np.arange(len(right)) % 2 == 0
+    slope, offset = fit_confidence(log_variance[first], right[first])
+    network.confidence_fit.copy_(torch.tensor([slope, offset]))
+    checked = 1 / (1 + np.exp(-(slope * log_variance[~first] + offset)))
+    facts = {
+        "network": "lite",
+        "samples": samples,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "commit": _commit(),
+        "data": f"{len(data.train_shards)} shards of the bank of rendered hands (MakeHuman/MPFB2, CC0), 2,000 each",
+        "start": "trunk: MediaPipe's hand_landmark_full.tflite (Apache-2.0); heads: random",
+        "held_out": validate(network, held_out, backgrounds, settings),
+        "confidence": asdict(reliability(checked, right[~first])),
+        "settings": settings.model_dump(mode="json"),
+    }
+    save_weights(network, output, facts)
+    return facts
+
+
+def _averaged(path: Path) -> tuple[Lite, int]:
+    if not path.exists():
+        raise UserError(f"{path}: no checkpoint there; train first with python -m training.train")
+    content = torch.load(path, weights_only=True, map_location="cpu")
+    network = Lite()
+    network.load_state_dict(content["averaged"])
+    return network.eval(), int(content["samples"])
+
+
+def _commit() -> str:
+    """The commit the code is at, with a plus where files differ from it."""
+    try:
+        return subprocess.run(
+            ["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
+    parser.add_argument("--config", type=Path, default=Path("training/configs/lite.yaml"), help="settings of the run")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting")
+    parser.add_argument("--output", type=Path, default=Path("weights/lite.safetensors"), help="where the weights go")
+    arguments = parser.parse_args(argv)
+    try:
+        facts = export(load_settings(arguments.config, arguments.set), arguments.output)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{arguments.output}: {facts['samples']} samples")
+    for name, value in facts["held_out"].items():
+        print(f"  held out {name:18}{value:10.3f}")
+    print(f"  confidence is off by {facts['confidence']['expected_error']:.3f} on average")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
