@@ -77,6 +77,7 @@ class TrackerSettings(_Section):
     merge_overlap: Share
     split_overlap: Share
     lose_probability: Share
+    lose_confidence: Share
     lose_after_frames: Annotated[int, Field(ge=1)]
     crop_smoothing: Annotated[float, Field(ge=0, lt=1)]
 

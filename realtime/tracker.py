@@ -25,6 +25,13 @@ _TURN_EVIDENCE = 2.0
 _SAME_HAND = 0.35
 """Two sets of joints closer than this share of the hand's size are the same hand seen twice."""
 _SMALLEST_CROP_PX = 12.0
+_SHRINK = 0.9
+"""A crop shrinks at most this far in a frame: unsure joints lie closer together than the hand is large."""
+_SHRINK_SHARED = 0.96
+_SHARED_CONFIDENCE = 0.5
+"""In a crop of two hands each is smaller and partly hidden: so much of the confidence asked for will do."""
+_COMPANION_PROBABILITY = 0.8
+"""How sure the network must be of both hands in a crop around one of them to follow the other too."""
 _HIDDEN_PATIENCE = 4
 """A hand that vanishes beside the other one is rather hidden than gone: so many times longer it is kept."""
 
@@ -42,6 +49,8 @@ class Observation:
     joints_px: NDArray[np.float64]
     """(21, 2) in the frame."""
     probability: float
+    confidence: float
+    """Mean confidence of the joints."""
     shared: bool
     """The crop holds both hands, so their relative depth is known."""
 
@@ -73,6 +82,7 @@ class HandTracker:
         self._input_px = input_px
         self._tracks: dict[Side, _Track] = {}
         self._merged = False
+        self._pair_crop: Crop | None = None
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -83,6 +93,7 @@ class HandTracker:
         """Forget both hands."""
         self._tracks.clear()
         self._merged = False
+        self._pair_crop = None
 
     def acquire(self, boxes: Sequence[HandBox]) -> None:
         """Start tracks for hands the detector found where none is followed yet."""
@@ -102,8 +113,9 @@ class HandTracker:
         else:
             self._merged = False
         if self._merged:
-            angle = upright_angle_rad(known, self._tracks["right"].crop.angle_rad)
-            return [CropPlan(crop_around(np.concatenate(known), angle), SIDES)]
+            self._pair_crop = self._shared_crop(known)
+            return [CropPlan(self._pair_crop, SIDES)]
+        self._pair_crop = None
         return [CropPlan(self._own_crop(side, predicted[side]), (side,)) for side in self.sides]
 
     def update(self, plans: Sequence[CropPlan], outputs: Sequence[NetworkOutput], t_s: float) -> list[Observation]:
@@ -111,7 +123,7 @@ class HandTracker:
         seen: list[Observation] = []
         for plan, output in zip(plans, outputs, strict=True):
             seen += self._shared(plan, output) if len(plan.sides) > 1 else self._single(plan, output)
-        seen = _without_doubles(seen)
+        seen = _without_doubles(seen) + self._companion(plans, outputs)
         by_side = {observation.side: observation for observation in seen}
         for side in self.sides:
             self._follow(side, by_side.get(side), t_s)
@@ -124,6 +136,12 @@ class HandTracker:
         ahead_s = min(max(t_s - track.t_s, 0.0), 0.1)
         return track.joints_px + track.velocity_px_s * ahead_s
 
+    def _shared_crop(self, hands_px: list[NDArray[np.float64]]) -> Crop:
+        """The crop around both hands; it shrinks slowly, see `_SHRINK`."""
+        before = self._pair_crop
+        crop = crop_around(np.concatenate(hands_px), upright_angle_rad(hands_px, before.angle_rad if before else 0.0))
+        return replace(crop, side_px=max(crop.side_px, _SHRINK_SHARED * before.side_px)) if before else crop
+
     def _own_crop(self, side: Side, joints: NDArray[np.float64] | None) -> Crop:
         """A hand's own crop; its side length follows slowly, because RootNet's depth shakes with it."""
         track = self._tracks[side]
@@ -132,7 +150,8 @@ class HandTracker:
         crop = crop_around(joints, upright_angle_rad([joints], track.crop.angle_rad))
         keep = self._settings.crop_smoothing
         side_px = float(np.exp(keep * np.log(track.crop.side_px) + (1 - keep) * np.log(crop.side_px)))
-        track.crop = replace(crop, side_px=max(side_px, _SMALLEST_CROP_PX, crop.side_px / 1.25))
+        side_px = max(side_px, _SMALLEST_CROP_PX, crop.side_px / 1.25, _SHRINK * track.crop.side_px)
+        track.crop = replace(crop, side_px=side_px)
         return track.crop
 
     def _joints(self, output: NetworkOutput, channel: Side, crop: Crop) -> NDArray[np.float64]:
@@ -150,18 +169,40 @@ class HandTracker:
             channel = side
         probability = max(right, left) if channel != side else (right if side == "right" else left)
         joints = self._joints(output, channel, plan.crop)
-        return self._seen(Observation(side, channel, output, plan.crop, joints, probability, shared=False))
+        confidence = _confidence(output, channel)
+        return self._seen(Observation(side, channel, output, plan.crop, joints, probability, confidence, shared=False))
 
     def _shared(self, plan: CropPlan, output: NetworkOutput) -> list[Observation]:
         """A crop around both hands: each is read from its own channel."""
         seen: list[Observation] = []
         for side, probability in zip(SIDES, output.hand_probability, strict=True):
             joints = self._joints(output, side, plan.crop)
-            seen += self._seen(Observation(side, side, output, plan.crop, joints, float(probability), shared=True))
+            confidence = _confidence(output, side)
+            seen += self._seen(
+                Observation(side, side, output, plan.crop, joints, float(probability), confidence, shared=True)
+            )
         return seen
 
+    def _companion(self, plans: Sequence[CropPlan], outputs: Sequence[NetworkOutput]) -> list[Observation]:
+        """The other hand, if only one is followed and its crop clearly shows both: no detector finds clasped hands."""
+        if len(self._tracks) != 1 or not plans:
+            return []
+        plan, output = plans[0], outputs[0]
+        side = _other(plan.sides[0])
+        if min(output.hand_probability) < _COMPANION_PROBABILITY:
+            return []
+        own, joints = (self._joints(output, channel, plan.crop) for channel in (plan.sides[0], side))
+        confidence, probability = _confidence(output, side), float(output.hand_probability[SIDES.index(side)])
+        if confidence < 2 * self._settings.lose_confidence or _distance(own, joints) < _SAME_HAND:
+            return []
+        self._tracks[side] = _Track(plan.crop)
+        return [Observation(side, side, output, plan.crop, joints, probability, confidence, shared=False)]
+
     def _seen(self, observation: Observation) -> list[Observation]:
-        return [observation] if observation.probability >= self._settings.lose_probability else []
+        """What is too unsure to be followed counts as not seen: its joints would draw the crop together to a point."""
+        enough = self._settings.lose_confidence * (_SHARED_CONFIDENCE if observation.shared else 1.0)
+        sure = observation.confidence >= enough
+        return [observation] if sure and observation.probability >= self._settings.lose_probability else []
 
     def _follow(self, side: Side, observation: Observation | None, t_s: float) -> None:
         """Move a track on, or count a miss and in the end lose it."""
@@ -189,6 +230,10 @@ class HandTracker:
         return {side: _other(side) for side in against}
 
 
+def _confidence(output: NetworkOutput, channel: Side) -> float:
+    return float(output.joint_confidence[HAND_SLICES[channel]].mean())
+
+
 def _other(side: Side) -> Side:
     return "left" if side == "right" else "right"
 
@@ -212,12 +257,16 @@ def _overlap(a_px: NDArray[np.float64], b_px: NDArray[np.float64]) -> float:
 
 
 def _without_doubles(seen: list[Observation]) -> list[Observation]:
-    """If two crops show the same hand, keep the surer one."""
-    if len(seen) != len(SIDES):
+    """If two crops show the same hand, keep the surer one; in a shared crop hands may well lie on each other."""
+    if len(seen) != len(SIDES) or seen[0].shared:
         return seen
     a, b = seen
-    size = max(np.ptp(a.joints_px, axis=0).max(), np.ptp(b.joints_px, axis=0).max())
-    distance = np.linalg.norm(a.joints_px - b.joints_px, axis=1).mean()
-    if distance > _SAME_HAND * size * (0.4 if a.shared else 1.0):
+    if _distance(a.joints_px, b.joints_px) > _SAME_HAND:
         return seen
     return [a if a.probability >= b.probability else b]
+
+
+def _distance(a_px: NDArray[np.float64], b_px: NDArray[np.float64]) -> float:
+    """Mean distance of equal joints of two hands, in sizes of the larger one."""
+    size = max(np.ptp(a_px, axis=0).max(), np.ptp(b_px, axis=0).max())
+    return float(np.linalg.norm(a_px - b_px, axis=1).mean() / max(size, 1.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -33,6 +34,8 @@ def main(argv: list[str] | None = None) -> int:
         "--weights", type=Path, help="start from these weights (safetensors) instead of MediaPipe's trunk"
     )
     arguments = parser.parse_args(argv)
+    for stop in (signal.SIGINT, signal.SIGTERM):  # also where a shell started this with signals ignored
+        signal.signal(stop, signal.default_int_handler)
     try:
         run(load_settings(arguments.config, arguments.set), arguments.weights)
     except UserError as error:
