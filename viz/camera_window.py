@@ -48,6 +48,7 @@ class CameraWindow:
         self._open = True
         try:
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
+            cv2.moveWindow(title, 0, 40)
         except cv2.error as error:
             raise UserError(
                 "the camera window cannot be opened: this OpenCV was built without windows; "

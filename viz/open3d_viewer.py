@@ -39,6 +39,8 @@ MARK_RGB: Final = (0.85, 0.87, 0.92)
 _LOOK_AT_MM = (0.0, 40.0, 430.0)
 _FROM_TARGET_TO_EYE = (0.42, -0.42, -0.85)
 _ZOOM = 0.225
+_LEFT_PX, _TOP_PX = 660, 40
+"""The window opens beside the camera window, which has the left corner."""
 _NARROWER = -5
 """Steps of 5 degrees from Open3D's field of view of 60."""
 
@@ -46,10 +48,10 @@ _NARROWER = -5
 class _Scene:
     """All that is drawn, in a `Visualizer` whose window or off-screen buffer exists."""
 
-    def __init__(self, visualizer: Any, display: Display) -> None:
+    def __init__(self, visualizer: Any, display: Display, hands: HandMesh) -> None:
         self._visualizer = visualizer
         self._display = display
-        self._hands = HandMesh()
+        self._hands = hands
         self._mesh = _triangle_mesh(self._hands)
         self._fallen = HandMesh(subdivisions=1, segments=8)
         self._shadow = _triangle_mesh(self._fallen)
@@ -115,7 +117,7 @@ class Open3DViewer:
     def __init__(
         self,
         display: Display | None = None,
-        size_px: tuple[int, int] = (960, 720),
+        size_px: tuple[int, int] = (800, 600),
         title: str = "two hands",
         actions: Mapping[str, Callable[[], None]] | None = None,
         keys_help: Mapping[str, str] = HELP,
@@ -124,7 +126,8 @@ class Open3DViewer:
         self._display = display or Display()
         self._visualizer = o3d.visualization.VisualizerWithKeyCallback()
         _create_window(self._visualizer, size_px, title, visible=True)
-        self._scene = _Scene(self._visualizer, self._display)
+        # Coarser than in a recording: software OpenGL then takes 8 ms a frame less, and smooth shading hides it.
+        self._scene = _Scene(self._visualizer, self._display, HandMesh(subdivisions=1, segments=9))
         self._keys_help = keys_help
         self._last: HandFrame | None = None
         self._open = True
@@ -192,7 +195,7 @@ class Open3DRenderer:
         self._visualizer = o3d.visualization.Visualizer()
         large = (size_px[0] * supersample, size_px[1] * supersample)
         _create_window(self._visualizer, large, "two hands", visible=False)
-        self._scene = _Scene(self._visualizer, display or Display())
+        self._scene = _Scene(self._visualizer, display or Display(), HandMesh())
         self._closed = False
 
     def __enter__(self) -> Open3DRenderer:
@@ -218,7 +221,7 @@ class Open3DRenderer:
 def _create_window(visualizer: Any, size_px: tuple[int, int], title: str, visible: bool) -> None:
     """Open a window or an off-screen buffer. Raises UserError where there is no OpenGL."""
     with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error), _runtime_folder():
-        made = visualizer.create_window(title, size_px[0], size_px[1], visible=visible)
+        made = visualizer.create_window(title, size_px[0], size_px[1], left=_LEFT_PX, top=_TOP_PX, visible=visible)
     # A visualizer without a window crashes the process at its next call.
     if made:
         return

@@ -110,7 +110,7 @@ class VideoWriter:
 
     def _cannot_write(self, error: Exception) -> UserError:
         reason = getattr(error, "strerror", None) or error
-        return UserError(f"{self._path}: the video cannot be written ({reason}); choose another place with --output")
+        return UserError(f"{self._path}: the video cannot be written ({reason}); choose another file or make room")
 
 
 def _fitted(image_bgr: NDArray[np.uint8], size_px: tuple[int, int]) -> NDArray[np.uint8]:

@@ -30,7 +30,7 @@ def open_views(request: ViewRequest, say: Callable[[str], None]) -> Viewer:
     views: list[Viewer] = []
     try:
         if not request.headless:
-            views += _windows(request, display)
+            _open_windows(request, display, views)
         if request.video is not None:
             status = StatusMeter(request.live).update
             views.append(Recorder(request.video, status, display, _renderer(request, display, say)))
@@ -40,24 +40,24 @@ def open_views(request: ViewRequest, say: Callable[[str], None]) -> Viewer:
     return CompositeViewer(views) if views else NullViewer()
 
 
-def _windows(request: ViewRequest, display: Display) -> list[Viewer]:
+def _open_windows(request: ViewRequest, display: Display, views: list[Viewer]) -> None:
+    """Append each window as it opens, so that the caller can close the first if the second cannot be had."""
     from viz.camera_window import CameraWindow
 
-    views: list[Viewer] = [CameraWindow(StatusMeter(request.live).update, display)]
+    views.append(CameraWindow(StatusMeter(request.live).update, display))
     if request.three_d:
         from viz.open3d_viewer import Open3DViewer
 
         views.append(Open3DViewer(display=display))
-    return views
 
 
 def _renderer(request: ViewRequest, display: Display, say: Callable[[str], None]) -> Renderer | None:
     """The 3D view for the video; without OpenGL the video goes on without it."""
     if not request.three_d:
         return None
-    from viz.open3d_viewer import Open3DRenderer
-
     try:
+        from viz.open3d_viewer import Open3DRenderer
+
         return Open3DRenderer(display=display)
     except UserError as error:
         say(f"the video has no 3D view: {error}")
