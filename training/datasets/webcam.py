@@ -6,50 +6,44 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from engines.errors import UserError
-from engines.pinhole import Intrinsics
-from engines.skeleton import SIDES, Side
-
-
-@dataclass(frozen=True)
-class LabelledHand:
-    """One picture of one hand."""
-
-    image_bgr: NDArray[np.uint8]
-    side: Side
-    joints_cam_mm: NDArray[np.float64]
-    """(21, 3)."""
-    intrinsics: Intrinsics
+from engines.pinhole import Intrinsics, project
+from engines.skeleton import SIDES
+from training.datasets.files import content_of, read_json
+from training.datasets.sample import LabelledSample, box_around, in_rows_of, only
 
 
-def load_webcam(root: Path) -> list[LabelledHand]:
-    """All pictures of the folder; raises UserError naming what is missing or damaged."""
+def load_webcam(root: Path, split: str = "test") -> list[LabelledSample]:
+    """All pictures of the folder, which is one test; raises UserError naming what is missing or damaged."""
+    del split
     path = root / "labels.json"
-    try:
-        frames = json.loads(path.read_text())["frames"]
-        return [_hand(root, frame) for frame in frames]
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read ({error.strerror}); set --root to the folder of the data set"
-        ) from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: not the labels of this data set ({error})") from error
+    content = read_json(path)
+    with content_of(path):
+        return [_sample(root, i, frame) for i, frame in enumerate(content["frames"])]
 
 
-def _hand(root: Path, frame: dict[str, Any]) -> LabelledHand:
-    image = cv2.imread(str(root / "images" / frame["image"]), cv2.IMREAD_COLOR)
-    if image is None:
-        raise UserError(f"{root / 'images' / frame['image']}: missing or damaged picture")
-    if frame["side"] not in SIDES:
-        raise ValueError(f"side {frame['side']!r}")
+def _sample(root: Path, index: int, frame: dict[str, Any]) -> LabelledSample:
+    side = frame["side"]
+    if side not in SIDES:
+        raise ValueError(f"side {side!r}")
     joints = np.array(frame["joints_cam_mm"], np.float64).reshape(21, 3)
-    return LabelledHand(image, frame["side"], joints, Intrinsics(*map(float, frame["intrinsics_px"])))
+    intrinsics = Intrinsics(*map(float, frame["intrinsics_px"]))
+    valid = in_rows_of(side, np.ones(21, bool))
+    pixels = in_rows_of(side, project(joints, intrinsics))
+    return LabelledSample(
+        annotation_id=index,
+        picture=root / "images" / frame["image"],
+        intrinsics=intrinsics,
+        joints_cam_mm=in_rows_of(side, joints),
+        joint_cam_valid=valid,
+        joints_px=pixels,
+        joint_px_valid=valid,
+        hand_present=only(side),
+        box_px=box_around(pixels, valid),
+        sequence="webcam",
+        frame=index,
+    )

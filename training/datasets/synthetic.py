@@ -1,0 +1,84 @@
+"""Shards of rendered hands as labelled samples, to look at them and to judge on them.
+
+Training reads the same shards through `training.datasets.bank`. The cut-out hands lie on plain grey here.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import numpy as np
+
+from engines.errors import UserError
+from engines.pinhole import Intrinsics, project
+from training.datasets.files import content_of
+from training.datasets.sample import LabelledSample, PackedPicture, box_around
+
+
+def load_synthetic(root: Path, split: str) -> list[LabelledSample]:
+    """All samples of the shards whose number begins with `split` (`all`: of every shard, `205`: of that one).
+
+    Raises UserError naming a missing or damaged file.
+    """
+    wanted = "" if split == "all" else split
+    labels = sorted(root.glob(f"shard-{wanted}*.npz"))
+    if not labels:
+        raise UserError(f"{root}: no shard-{wanted}*.npz; name one with --split 205, or --split all")
+    return [sample for path in labels for sample in _load_shard(path)]
+
+
+def _load_shard(path: Path) -> list[LabelledSample]:
+    number = path.stem.removeprefix("shard-")
+    pictures = _pictures(path.with_suffix(".tar"))
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            joints, valid, intrinsics = (file[n] for n in ("joints_cam_mm", "joint_valid", "intrinsics_px"))
+    except (OSError, KeyError, ValueError, EOFError) as error:
+        raise UserError(f"{path}: damaged labels ({error}); fetch the shard again") from error
+    if not len(pictures) == len(joints) == len(valid) == len(intrinsics):
+        raise UserError(f"{path}: {len(pictures)} pictures but {len(joints)} labels; fetch the shard again")
+    with content_of(path):
+        first = int(number) * 100_000 if number.isdigit() else 0
+        return [
+            _sample(first + i, pictures[i], joints[i], valid[i], intrinsics[i], number) for i in range(len(pictures))
+        ]
+
+
+def _pictures(path: Path) -> list[PackedPicture]:
+    try:
+        with tarfile.open(path, "r:") as archive:
+            members = sorted((m for m in archive.getmembers() if m.isfile()), key=lambda m: m.name)
+    except (OSError, tarfile.TarError) as error:
+        raise UserError(f"{path}: no archive that can be read ({error}); fetch the shard again") from error
+    return [PackedPicture(path, member.offset_data, member.size) for member in members]
+
+
+def _sample(
+    annotation_id: int,
+    picture: PackedPicture,
+    joints_mm: np.ndarray,
+    joint_valid: np.ndarray,
+    camera: np.ndarray,
+    shard: str,
+) -> LabelledSample:
+    fx, fy, cx, cy = map(float, camera)
+    intrinsics = Intrinsics(fx, fy, cx - 0.5, cy - 0.5)  # the renderer counts from the picture's edge
+    valid, joints = joint_valid.reshape(42) > 0, joints_mm.reshape(42, 3).astype(np.float64)
+    pixels = np.zeros((42, 2))
+    pixels[valid] = project(joints[valid], intrinsics)
+    present = valid[[20, 41]]
+    return LabelledSample(
+        annotation_id=annotation_id,
+        picture=picture,
+        intrinsics=intrinsics,
+        joints_cam_mm=joints * valid[:, None],
+        joint_cam_valid=valid,
+        joints_px=pixels,
+        joint_px_valid=valid,
+        hand_present=present,
+        box_px=box_around(pixels, valid),
+        interacting=bool(present.all()),
+        sequence=shard,
+        frame=annotation_id % 100_000,
+    )
