@@ -5,19 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.gpu import nvidia_gpu
 from engines.presets import weights_of
 
-BackendName = Literal["auto", "openvino", "torch"]
-Precision = Literal["auto", "fp32", "bf16"]
+BackendName = Literal["auto", "tensorrt", "tensorrt_rtx", "openvino", "torch"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 BATCHES: Final = (1, 2)
 """Batch sizes that are compiled: one crop for near hands, two for hands apart."""
+
+Say = Callable[[str], None]
+Flavour = Literal["tensorrt", "tensorrt_rtx"]
+_TENSORRT: Final[tuple[Flavour, ...]] = get_args(Flavour)
+_EXTRAS: Final = {"tensorrt": "EXTRAS=tensorrt", "tensorrt_rtx": "EXTRAS=rtx"}
+
+
+class BackendUnavailable(UserError):
+    """This backend cannot run here, whatever the weights; another one may."""
 
 
 class Backend(Protocol):
@@ -44,22 +55,67 @@ class EngineRequest:
     """CPU threads of the network; 0 lets the runtime choose."""
     cache: Path | None = None
     """Folder of compiled engines; None is the user's cache folder."""
+    batches: tuple[int, ...] = BATCHES
+    targets: tuple[str, ...] = ()
+    """GPUs to build for, such as sm89 (TensorRT-RTX only); empty is the GPU at hand, or all the runtime can."""
 
 
-def open_backend(request: EngineRequest, say: Callable[[str], None] = lambda _: None) -> Backend:
+def open_backend(request: EngineRequest, say: Say = lambda _: None) -> Backend:
     """Load the engine, building it first if the cache has none that fits; `say` gets the lines a user should see.
 
-    `auto` takes OpenVINO and falls back to torch. Raises UserError if a named backend is not installed.
+    `auto` takes the fastest that runs here: TensorRT, TensorRT-RTX, torch on a GPU, OpenVINO, torch on the CPU.
+    Raises UserError for weights that do not fit, BackendUnavailable if a named backend cannot run here.
     """
     weights = weights_of(request.preset, request.weights)
-    choice = request.backend
-    if choice == "auto":
-        choice = "openvino" if find_spec("openvino") else "torch"
-        if choice == "torch":
+    if request.backend != "auto":
+        return _open(request.backend, request, weights, say)
+    choices = _choices(say)
+    for choice, following in pairwise(choices):
+        try:
+            return _open(choice, request, weights, say)
+        except BackendUnavailable as error:
+            say(f"{error} - trying {following}")
+    return _open(choices[-1], request, weights, say)
+
+
+def is_installed(backend: str) -> bool:
+    """Whether the package of a backend is there; nothing is imported."""
+    return find_spec(backend) is not None
+
+
+def require_installed(backend: str) -> None:
+    """Raise BackendUnavailable saying how to install the backend."""
+    if not is_installed(backend):
+        way = f"make setup {_EXTRAS.get(backend, '')}".strip()
+        other = "torch" if backend == "openvino" else "openvino"
+        raise BackendUnavailable(f"backend {backend} is not installed: run {way}, or choose --engine {other}")
+
+
+def _choices(say: Say) -> list[str]:
+    """What to try, best first; says what could be had that is not used."""
+    gpu = nvidia_gpu()
+    tensorrts = [name for name in _TENSORRT if is_installed(name)]
+    on_cpu = ["openvino", "torch"] if is_installed("openvino") else ["torch"]
+    if gpu is None:
+        if tensorrts:
+            say(f"no NVIDIA GPU answers, so {' and '.join(tensorrts)} cannot run: taking {on_cpu[0]}")
+        elif on_cpu == ["torch"]:
             say("openvino is not installed: running the network in torch, several times slower")
+        return on_cpu
+    if not tensorrts:
+        say(f"{gpu.name}: make setup {_EXTRAS['tensorrt']} would let TensorRT use it")
+    return [*tensorrts, *(["torch"] if _torch_has_cuda() else []), *on_cpu]
+
+
+def _torch_has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _open(choice: str, request: EngineRequest, weights: Path, say: Say) -> Backend:
     if choice == "openvino":
-        if not find_spec("openvino"):
-            raise UserError("backend openvino is not installed: run make setup, or choose --engine torch")
+        require_installed(choice)
         from engines.openvino_backend import OpenVinoBackend
 
         return OpenVinoBackend.open(request, weights, say)
@@ -67,4 +123,9 @@ def open_backend(request: EngineRequest, say: Callable[[str], None] = lambda _: 
         from engines.torch_backend import TorchBackend
 
         return TorchBackend(request, weights)
-    raise UserError(f"backend {choice!r} is unknown; choose auto, openvino or torch")
+    if choice in _TENSORRT:
+        require_installed(choice)
+        from engines.tensorrt_backend import TensorRtBackend
+
+        return TensorRtBackend.open(choice, request, weights, say)
+    raise UserError(f"backend {choice!r} is unknown; choose auto, tensorrt, tensorrt_rtx, openvino or torch")

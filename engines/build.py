@@ -1,19 +1,22 @@
 """Build an engine ahead of time, and check it: `python -m engines.build [--verify]`.
 
 The live program builds what it lacks by itself; this command is for machines that are set up beforehand, for other
-weights, and for a report of how far an engine is from torch.
+weights, and for a report of how far an engine is from torch. TensorRT-RTX engines can be built where no GPU is.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
-from engines.backend import EngineRequest, open_backend
-from engines.cache import default_cache
+from engines.backend import BATCHES, BackendName, EngineRequest, Precision, open_backend
+from engines.cache import SIDECAR, default_cache
 from engines.errors import UserError
+from engines.gpu import nvidia_gpu
 from engines.presets import SPECS, weights_of
 from engines.verify import sample_crops, verify
 
@@ -22,18 +25,28 @@ def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m engines.build", description=__doc__)
     parser.add_argument("--preset", choices=sorted(SPECS), default="lite")
-    parser.add_argument("--weights", type=Path, help="other weights than the shipped ones (safetensors)")
-    parser.add_argument("--backend", choices=("auto", "openvino", "torch"), default="auto")
-    parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
+    parser.add_argument(
+        "--weights", type=Path, help="other weights than the preset's own (safetensors, or a checkpoint)"
+    )
+    parser.add_argument("--backend", choices=get_args(BackendName), default="auto")
+    parser.add_argument("--precision", choices=get_args(Precision), default="auto")
+    parser.add_argument("--batch", type=_numbers, default=BATCHES, metavar="1,2", help="batch sizes to compile (1,2)")
+    parser.add_argument("--target", type=_names, default=(), metavar="sm80,sm89", help="GPUs (tensorrt_rtx only)")
     parser.add_argument("--output", type=Path, help=f"the engine cache to build into (default {default_cache()})")
     parser.add_argument("--verify", action="store_true", help="compare the engine with torch in fp32 on fixed crops")
     parser.add_argument("--onnx", type=Path, metavar="FILE", help="write the graph as ONNX too")
-    arguments = parser.parse_args(argv)
+    given = parser.parse_args(argv)
     request = EngineRequest(
-        arguments.preset, arguments.weights, arguments.backend, arguments.precision, cache=arguments.output
+        given.preset,
+        given.weights,
+        given.backend,
+        given.precision,
+        cache=given.output,
+        batches=given.batch,
+        targets=given.target,
     )
     try:
-        build(request, arguments.verify, arguments.onnx)
+        build(request, given.verify, given.onnx)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -42,17 +55,60 @@ def main(argv: list[str] | None = None) -> int:
 
 def build(request: EngineRequest, check: bool, onnx_file: Path | None) -> None:
     """Make sure the engine is in the cache; print what was asked for."""
+    if onnx_file is not None:
+        _write_onnx(request, onnx_file)
+    if request.targets and request.backend != "tensorrt_rtx":
+        raise UserError(f"--target is for backend tensorrt_rtx; {request.backend} builds for this machine")
+    if request.backend == "tensorrt_rtx" and (request.targets or nvidia_gpu() is None):
+        _build_ahead(request)
+        if check:
+            raise UserError("--verify runs the engine, and this one is for another GPU; verify it there")
+        return
     engine = open_backend(request, print)
     print(f"{request.preset} runs on {engine.name} in {engine.precision}, {engine.input_px} px crops")
-    if onnx_file is not None:
-        from engines.graph import onnx_graph
-
-        onnx_file.parent.mkdir(parents=True, exist_ok=True)
-        onnx_file.write_bytes(onnx_graph(request.preset, weights_of(request.preset, request.weights)))
-        print(f"{onnx_file}: the graph as ONNX")
     if check:
         reference = open_backend(replace(request, backend="torch", precision="fp32"))
-        print("\n".join(verify(engine, reference, sample_crops(engine.input_px)).lines()))
+        crops = sample_crops(engine.input_px)
+        print("\n".join(verify(engine, reference, crops, request.batches).lines()))
+
+
+def _build_ahead(request: EngineRequest) -> None:
+    """An engine for GPUs that need not be here, with what its side-car says."""
+    from engines.tensorrt_engine import ensure_engine
+
+    weights = weights_of(request.preset, request.weights)
+    folder, _ = ensure_engine("tensorrt_rtx", request, weights, print)
+    sidecar = json.loads((folder / SIDECAR).read_text())
+    size_mb = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+    print(f"{folder}: {sidecar['key']['device']}, {sidecar['key']['precision']}, {size_mb:.0f} MB")
+    print(f"exported in {sidecar['export_s']} s, built in {sidecar['build_s']} s, never run here")
+
+
+def _write_onnx(request: EngineRequest, file: Path) -> None:
+    from engines.graph import onnx_graph
+
+    graph = onnx_graph(
+        request.preset,
+        weights_of(request.preset, request.weights),
+        "fp16" if request.precision == "fp16" else "fp32",
+    )
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(graph)
+    except OSError as error:
+        raise UserError(f"{file}: cannot be written ({error.strerror})") from error
+    print(f"{file}: the graph as ONNX")
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    numbers = tuple(int(part) for part in text.split(","))
+    if not all(1 <= number <= 64 for number in numbers) or len(set(numbers)) < len(numbers):
+        raise argparse.ArgumentTypeError("batch sizes are different numbers from 1 to 64, such as 1,2")
+    return numbers
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip().lower() for part in text.split(",") if part.strip())
 
 
 if __name__ == "__main__":

@@ -12,15 +12,15 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from engines.errors import UserError
 
-_SIDECAR = "engine.json"
-_GRAPH_SOURCES = ("decode.py", "graph.py", "spec.py", "networks/lite.py", "networks/mobile_trunk.py")
+SIDECAR = "engine.json"
+_GRAPH_SOURCES = ("decode.py", "decode_paper.py", "graph.py", "pinhole.py", "skeleton.py", "spec.py", "networks/*.py")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def engine_key(
         runtime_version=version,
         precision=precision,
         batches=batches,
-        weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        weights_sha256=_file_hash(weights),
         graph_sha256=_graph_hash(),
         device=device,
         system=f"{platform.system()} {platform.machine()}",
@@ -74,14 +74,64 @@ def find_engine(cache: Path, key: EngineKey) -> Path | None:
     """Folder of a whole engine with exactly this key and undamaged files, else None."""
     folder = cache / key.folder_name()
     try:
-        sidecar = json.loads((folder / _SIDECAR).read_text())
+        sidecar = json.loads((folder / SIDECAR).read_text())
         files: dict[str, str] = sidecar["files_sha256"]
-        intact = all(
-            hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest for name, digest in files.items()
-        )
+        intact = all(_file_hash(folder / name) == digest for name, digest in files.items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return folder if intact and sidecar.get("key") == json.loads(json.dumps(asdict(key))) else None
+
+
+def find_engine_among(cache: Path, key: EngineKey, serves: Callable[[str], bool]) -> Path | None:
+    """Folder of a whole engine that differs from `key` only in its device, if `serves(its device)`; else None."""
+    for other in _keys_of(cache, key):
+        if other == replace(key, device=other.device) and serves(other.device):
+            folder = find_engine(cache, other)
+            if folder is not None:
+                return folder
+    return None
+
+
+def why_not_cached(cache: Path, key: EngineKey) -> str:
+    """A few words on why there is no engine with this key: nothing there yet, damage, or what has changed."""
+    if (cache / key.folder_name()).exists():
+        return "the one in the cache is damaged"
+    wanted = asdict(key)
+    changes = [
+        [name for name, value in asdict(other).items() if value != wanted[name]] for other in _keys_of(cache, key)
+    ]
+    if not changes:
+        return "once"
+    names = [name.removesuffix("_sha256").replace("_", " ") for name in min(changes, key=len)]
+    return f"once: the one in the cache has another {' and '.join(names)}"
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file that may be missing later: whole or not at all, and silently not where nothing can be written."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+
+
+def _keys_of(cache: Path, key: EngineKey) -> Iterator[EngineKey]:
+    """Keys of the engines in the cache with the same preset and backend."""
+    for sidecar in sorted(cache.glob(f"{key.preset}-{key.backend}-*/{SIDECAR}")):
+        try:
+            fields = json.loads(sidecar.read_text())["key"]
+            yield EngineKey(**{**fields, "batches": tuple(fields["batches"])})
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+
+
+def _file_hash(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def store_engine(cache: Path, key: EngineKey, files: Mapping[str, bytes], facts: Mapping[str, Any]) -> Path:
@@ -95,7 +145,7 @@ def store_engine(cache: Path, key: EngineKey, files: Mapping[str, bytes], facts:
         try:
             for name, content in files.items():
                 (partial / name).write_bytes(content)
-            (partial / _SIDECAR).write_text(json.dumps(sidecar, indent=2) + "\n")
+            (partial / SIDECAR).write_text(json.dumps(sidecar, indent=2) + "\n")
             _swap_in(partial, target)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -110,7 +160,7 @@ def _swap_in(partial: Path, target: Path) -> None:
     try:
         partial.rename(target)
     except OSError:
-        if not (target / _SIDECAR).exists():
+        if not (target / SIDECAR).exists():
             raise
 
 
@@ -118,6 +168,6 @@ def _graph_hash() -> str:
     """Hash of the sources the graph is made by: a changed network is another engine."""
     folder = Path(__file__).parent
     digest = hashlib.sha256()
-    for name in _GRAPH_SOURCES:
-        digest.update((folder / name).read_bytes())
+    for path in sorted(path for pattern in _GRAPH_SOURCES for path in folder.glob(pattern)):
+        digest.update(path.read_bytes())
     return digest.hexdigest()

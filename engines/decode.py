@@ -84,11 +84,14 @@ class BytesInput(nn.Module):
     normalise differently.
     """
 
-    def __init__(self, deployed: DeployedLite) -> None:
+    def __init__(self, deployed: nn.Module, precision: str = "fp32") -> None:
         super().__init__()
         self.deployed = deployed
+        self.dtype = torch.float16 if precision == "fp16" else torch.float32
 
     def forward(self, crops_bgr: Tensor) -> tuple[Tensor, ...]:
-        """Return the outputs in the order of `OUTPUT_NAMES`."""
-        rgb = crops_bgr.permute(0, 3, 1, 2).flip(1).to(torch.float32) / 255.0
-        return self.deployed(rgb)
+        """Return the outputs in the order of `OUTPUT_NAMES`, fp32."""
+        # TensorRT turns bytes into numbers, but cannot transpose them.
+        rgb = crops_bgr.to(torch.float32).permute(0, 3, 1, 2).flip(1) / 255.0
+        outputs: tuple[Tensor, ...] = self.deployed(rgb.to(self.dtype))
+        return outputs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from engines.backend import BATCHES, EngineRequest
-from engines.cache import default_cache, engine_key, find_engine, store_engine
+from engines.backend import BackendUnavailable, EngineRequest, Say
+from engines.cache import default_cache, engine_key, find_engine, store_engine, why_not_cached
 from engines.errors import UserError
 from engines.presets import spec_of
 from engines.spec import OUTPUT_NAMES
@@ -41,28 +41,30 @@ class OpenVinoBackend:
         return {name: request.get_output_tensor(k).data for k, name in enumerate(OUTPUT_NAMES)}
 
     @classmethod
-    def open(cls, request: EngineRequest, weights: Path, say: Callable[[str], None]) -> OpenVinoBackend:
+    def open(cls, request: EngineRequest, weights: Path, say: Say) -> OpenVinoBackend:
         """Load the engine from the cache, or build it there first."""
         core = ov.Core()
         precision = _precision(core, request)
         device = str(core.get_property(_DEVICE, "FULL_DEVICE_NAME"))
-        key = engine_key(request.preset, cls.name, ov.get_version(), precision, BATCHES, weights, device)
+        key = engine_key(request.preset, cls.name, ov.get_version(), precision, request.batches, weights, device)
         cache = request.cache or default_cache()
         folder = find_engine(cache, key)
         if folder is None:
-            say(f"building the {request.preset} engine for {cls.name} {precision} (once, some seconds) ...")
+            say(f"building the {request.preset} engine for {cls.name} {precision} ({why_not_cached(cache, key)}) ...")
             folder = store_engine(cache, key, *_build(core, request.preset, weights))
         config = _config(precision, request.threads)
         model = core.read_model(folder / "engine.xml")
         compiled = {}
-        for batch in BATCHES:
+        for batch in request.batches:
             model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
             compiled[batch] = core.compile_model(model, _DEVICE, config)
         return cls(compiled, spec_of(request.preset).input_px, precision)
 
 
 def _precision(core: ov.Core, request: EngineRequest) -> str:
-    """`auto` takes bf16 where the processor computes in it."""
+    """`auto` takes bf16 where the processor computes in it; raises BackendUnavailable for fp16."""
+    if request.precision == "fp16":
+        raise BackendUnavailable("backend openvino runs in bf16 or fp32 on a CPU; choose --precision bf16")
     if request.precision != "auto":
         return request.precision
     return "bf16" if "BF16" in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES") else "fp32"

@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
-from engines.spec import LITE, NetworkSpec
+from engines.spec import LITE, PAPER, PAPER_ARGMAX, NetworkSpec
 
 _ROOT: Final = Path(__file__).parents[1]
-SPECS: Final[dict[str, NetworkSpec]] = {"lite": LITE}
-SHIPPED_WEIGHTS: Final[dict[str, Path]] = {"lite": _ROOT / "weights" / "lite.safetensors"}
+_PAPER_WEIGHTS: Final = _ROOT / "weights" / "paper.safetensors"
+SPECS: Final[dict[str, NetworkSpec]] = {spec.preset: spec for spec in (LITE, PAPER, PAPER_ARGMAX)}
+DEFAULT_WEIGHTS: Final[dict[str, Path]] = {
+    "lite": _ROOT / "weights" / "lite.safetensors",
+    "paper": _PAPER_WEIGHTS,
+    "paper-argmax": _PAPER_WEIGHTS,
+}
+"""Those of `lite` ship; those of `paper` are what `python -m engines.convert` writes."""
 
 
 def spec_of(preset: str) -> NetworkSpec:
@@ -21,9 +27,14 @@ def spec_of(preset: str) -> NetworkSpec:
 
 
 def weights_of(preset: str, weights: Path | None) -> Path:
-    """The weights to use: those given, else the shipped ones; raises UserError if the file is not there."""
+    """The weights to use: those given, else the preset's own; raises UserError if the file is not there."""
     spec_of(preset)
-    path = weights or SHIPPED_WEIGHTS[preset]
-    if not path.is_file():
+    path = weights or DEFAULT_WEIGHTS[preset]
+    if path.is_file():
+        return path
+    if preset == "lite":
         raise UserError(f"{path}: no such weights file; leave the setting empty to use the shipped weights")
-    return path
+    raise UserError(
+        f"{path}: no such weights file; preset {preset} ships none: give a released checkpoint "
+        "(--weights snapshot_20.pth.tar), or convert one (python -m engines.convert)"
+    )

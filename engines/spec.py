@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
+
+Readout = Literal["expectation", "refined", "argmax"]
+"""How joints are read out of heat maps: mean under a softmax (`lite`), the maximum refined below one voxel, or the bare
+maximum as in InterNet's released code (steps of 4 px and 6.25 mm).
+"""
 
 
 @dataclass(frozen=True)
@@ -11,7 +16,7 @@ class NetworkSpec:
     """What a preset's network takes and gives.
 
     Pictures go in as RGB divided by 255, shape (B, 3, input_px, input_px), float32; the released InterNet applies no
-    ImageNet mean and deviation, and neither does `lite`.
+    ImageNet mean and deviation, and neither does `lite`. RootNet and mmpose's InterNet apply theirs inside.
     """
 
     preset: str
@@ -20,9 +25,20 @@ class NetworkSpec:
     depth_range_mm: float = 400.0
     """Root-relative depth of the joints and of the left wrist spans -range/2 .. range/2."""
     depth_bins: int = 64
+    readout: Readout = "expectation"
 
 
 LITE: Final = NetworkSpec(preset="lite", input_px=160, heatmap_stride=8)
+PAPER: Final = NetworkSpec(preset="paper", input_px=256, heatmap_stride=4, readout="refined")
+PAPER_ARGMAX: Final = NetworkSpec(preset="paper-argmax", input_px=256, heatmap_stride=4, readout="argmax")
+
+PAPER_PEAK: Final = 255.0
+"""Height of the blob that the released InterNet was trained to put on a joint."""
+PAPER_SIGMA: Final = 2.5
+"""Standard deviation of that blob in voxels."""
+IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
+IMAGENET_STD: Final = (0.229, 0.224, 0.225)
+"""Of RGB / 255: RootNet's input, and InterNet's as mmpose trained it."""
 
 OUTPUT_NAMES: Final = (
     "joints_crop_px",

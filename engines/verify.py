@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backend import Backend
+from engines.backend import BATCHES, Backend
 from engines.crop import crop_around, extract, upright_angle_rad
 from engines.errors import UserError
 from engines.skeleton import HAND_SLICES, SIDES
@@ -18,11 +19,16 @@ from engines.skeleton import HAND_SLICES, SIDES
 SAMPLE_CLIP = Path(__file__).parents[1] / "samples" / "two_hands.mp4"
 _CROPS = 32
 _TIMED_RUNS = 100
+_TIMED_S = 5.0
+"""A slow network is timed for so long, whatever it has done by then."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """Differences over a fixed set of crops, only of hands that are there, and the engine's own speed."""
+    """Differences over a fixed set of crops, only of hands that are there, and the engine's own speed.
+
+    If torch sees no hand in any crop (weights of a network that was never trained), all hands count.
+    """
 
     crops: int
     joints_px_mean: float
@@ -36,8 +42,10 @@ class Verification:
     confidence_largest: float
     latency_p50_ms: float
     latency_p95_ms: float
-    latency_two_p50_ms: float
-    """One batch of two crops."""
+    latency_largest_p50_ms: float
+    """One batch of the largest compiled size: two crops, unless asked otherwise."""
+    crops_per_s: float
+    """In batches of that size."""
 
     def lines(self) -> list[str]:
         """The report for a terminal."""
@@ -71,16 +79,24 @@ def _crop(image: NDArray, joints_px: NDArray, present: NDArray, input_px: int, k
     return extract(image, crop, input_px)
 
 
-def verify(engine: Backend, reference: Backend, crops: NDArray[np.uint8]) -> Verification:
-    """Compare `engine` with `reference` on `crops` (N, S, S, 3), and time the engine."""
-    ours, theirs = _answers(engine, crops), _answers(reference, crops)
-    there = np.repeat(theirs["hand_probability"] > 0.5, 21, axis=1)
+def verify(
+    engine: Backend,
+    reference: Backend,
+    crops: NDArray[np.uint8],
+    batches: Sequence[int] = BATCHES,
+    timed_s: float = _TIMED_S,
+) -> Verification:
+    """Compare `engine` with `reference` on `crops` (N, S, S, 3), and time the engine at its `batches`."""
+    smallest, largest = min(batches), max(batches)
+    ours, theirs = _answers(engine, crops, smallest), _answers(reference, crops, smallest)
+    hands = theirs["hand_probability"] > 0.5
+    hands = hands if hands.any() else np.ones_like(hands)
+    there = np.repeat(hands, 21, axis=1)
     pixels = np.linalg.norm(ours["joints_crop_px"] - theirs["joints_crop_px"], axis=-1)[there]
     depth = np.abs(ours["joint_depth_mm"] - theirs["joint_depth_mm"])[there]
-    pairs = (theirs["hand_probability"] > 0.5).all(axis=1)
-    root = np.abs(ours["left_minus_right_root_mm"] - theirs["left_minus_right_root_mm"])[pairs]
-    factor = np.abs(ours["root_depth_factor"] / theirs["root_depth_factor"] - 1)[theirs["hand_probability"] > 0.5]
-    one, two = _latency_ms(engine, crops[:1]), _latency_ms(engine, crops[:2])
+    root = np.abs(ours["left_minus_right_root_mm"] - theirs["left_minus_right_root_mm"])[hands.all(axis=1)]
+    factor = np.abs(ours["root_depth_factor"] / theirs["root_depth_factor"] - 1)[hands]
+    first, most = (latencies_ms(engine, crops[:batch], seconds=timed_s) for batch in (smallest, largest))
     return Verification(
         crops=len(crops),
         joints_px_mean=float(pixels.mean()),
@@ -91,21 +107,29 @@ def verify(engine: Backend, reference: Backend, crops: NDArray[np.uint8]) -> Ver
         root_depth_factor_largest=float(factor.max()),
         hand_probability_largest=float(np.abs(ours["hand_probability"] - theirs["hand_probability"]).max()),
         confidence_largest=float(np.abs(ours["joint_confidence"] - theirs["joint_confidence"])[there].max()),
-        latency_p50_ms=float(np.percentile(one, 50)),
-        latency_p95_ms=float(np.percentile(one, 95)),
-        latency_two_p50_ms=float(np.percentile(two, 50)),
+        latency_p50_ms=float(np.percentile(first, 50)),
+        latency_p95_ms=float(np.percentile(first, 95)),
+        latency_largest_p50_ms=float(np.percentile(most, 50)),
+        crops_per_s=float(largest / np.percentile(most, 50) * 1e3),
     )
 
 
-def _answers(backend: Backend, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-    answers = [{name: value.copy() for name, value in backend(crop[None]).items()} for crop in crops]
+def _answers(backend: Backend, crops: NDArray[np.uint8], batch: int) -> dict[str, NDArray[np.float32]]:
+    starts = range(0, len(crops) - batch + 1, batch)
+    answers = [{name: value.copy() for name, value in backend(crops[k : k + batch]).items()} for k in starts]
     return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
 
-def _latency_ms(backend: Backend, crops: NDArray[np.uint8]) -> NDArray[np.float64]:
-    times = []
-    for _ in range(_TIMED_RUNS + 10):
+def latencies_ms(
+    backend: Backend, crops: NDArray[np.uint8], runs: int = _TIMED_RUNS, seconds: float = _TIMED_S
+) -> NDArray[np.float64]:
+    """Milliseconds of each of up to `runs` calls with the same crops, for up to `seconds`, after a few warm-ups."""
+    times: list[float] = []
+    for _ in range(3):
+        backend(crops)
+    until = time.perf_counter() + seconds
+    while len(times) < runs and (not times or time.perf_counter() < until):
         start = time.perf_counter()
         backend(crops)
         times.append((time.perf_counter() - start) * 1e3)
-    return np.array(times[10:])
+    return np.array(times)

@@ -1,0 +1,1 @@
+"""Programs that measure; nothing imports them but tests."""
