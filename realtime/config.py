@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from engines.backend import BackendName, Precision
 from engines.errors import UserError
 
 DEFAULT_FILE: Final = Path(__file__).with_name("default.yaml")
@@ -55,10 +56,10 @@ class IntrinsicsSettings(_Section):
 class EngineSettings(_Section):
     """Which network runs, and on what."""
 
-    preset: Literal["lite"]
+    preset: Literal["lite", "paper", "paper-argmax"]
     weights: str | None
-    backend: Literal["auto", "openvino", "torch"]
-    precision: Literal["auto", "fp32", "bf16"]
+    backend: BackendName
+    precision: Precision
     threads: Annotated[int, Field(ge=0, le=1024)]
     cache: str | None
 

@@ -34,7 +34,9 @@ class Result:
     t_done_s: float
     """Monotonic clock when the result was ready."""
     latency_ms: float
-    """From capture (recordings: from when the frame was decoded) to `t_done_s`."""
+    """From capture (recordings: from when the frame was asked for) to `t_done_s`."""
+    read_ms: float
+    """The part of it until the pipeline had the frame: decoding and, if live, waiting in the slot."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,11 @@ def run_live(
 def run_recorded(source: Source, pipeline: Callable[[Frame], HandFrame]) -> Iterator[Result]:
     """Run every frame of a recording through the pipeline, in order, in the caller's thread."""
     previous = -1
+    asked_s = time.monotonic()
     for frame in source:
-        yield _infer(pipeline, frame, previous, time.monotonic())
+        yield _infer(pipeline, frame, previous, asked_s)
         previous = frame.index
+        asked_s = time.monotonic()
 
 
 class _Inference(threading.Thread):
@@ -130,7 +134,8 @@ class _Inference(threading.Thread):
 
 
 def _infer(pipeline: Callable[[Frame], HandFrame], frame: Frame, previous: int, since_s: float) -> Result:
+    started_s = time.monotonic()
     hands = pipeline(frame)
     done_s = time.monotonic()
     hands = replace(hands, dropped=frame.index - previous - 1)
-    return Result(frame, hands, done_s, (done_s - since_s) * 1e3)
+    return Result(frame, hands, done_s, (done_s - since_s) * 1e3, (started_s - since_s) * 1e3)

@@ -109,6 +109,11 @@ class Profile:
         for name, ms in stage_ms.items():
             self._stages.setdefault(name, _Samples()).add(ms)
 
+    def add_stage(self, name: str, ms: float) -> None:
+        """Add the time of a stage that comes after the result, such as showing it."""
+        if self._seen > self._warmup_frames:
+            self._stages.setdefault(name, _Samples()).add(ms)
+
     def summary(self) -> TimingSummary:
         """Sum up the frames after the warm-up."""
         n = max(0, self._seen - self._warmup_frames)

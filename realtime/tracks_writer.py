@@ -68,6 +68,7 @@ class TrackWriter:
         except OSError as error:
             raise _cannot_write(self.path, error) from error
         self._end = 0
+        self._said_where = False
         # A live run appends in its inference thread; one that hangs must not write into what was closed meanwhile.
         self._lock = threading.Lock()
         self._write(PART_MAGIC + header)
@@ -102,7 +103,8 @@ class TrackWriter:
         except UserError as failure:
             if error is None:
                 raise
-            _log.warning("%s", failure)
+            if not self._said_where:
+                _log.warning("%s", failure)
 
     def _write(self, data: bytes) -> None:
         with self._lock:
@@ -116,8 +118,17 @@ class TrackWriter:
                 # Half a record must not stay: what is appended later would be out of step.
                 os.ftruncate(self._fd, self._end)
                 os.lseek(self._fd, self._end, os.SEEK_SET)
-                raise _cannot_write(self.part, error) from error
+                raise self._write_failed(error) from error
             self._end += written
+
+    def _write_failed(self, error: OSError) -> UserError:
+        if not self.frames:
+            return _cannot_write(self.path, error)
+        self._said_where = True
+        return UserError(
+            f"{self.path}: cannot be written ({error.strerror}); {self.frames} frames are safe in {self.part}: make "
+            f"room, then run python -m realtime.tracks_writer {self.part}"
+        )
 
 
 def encode(hand_frame: HandFrame) -> bytes:

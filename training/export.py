@@ -11,7 +11,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -25,6 +25,9 @@ from training.datasets.bank import load_bank
 from training.loop import checkpoint_path
 from training.settings import Settings, load_settings
 from training.validation import validate
+
+_PLACES: Final[Any] = {"output": True, "device": True, "data": {"root", "backgrounds", "cache"}}
+"""Folders of the machine that trained, which say nothing of the weights."""
 
 
 def export(settings: Settings, output: Path) -> dict[str, Any]:
@@ -47,7 +50,7 @@ def export(settings: Settings, output: Path) -> dict[str, Any]:
         "start": "trunk: MediaPipe's hand_landmark_full.tflite (Apache-2.0); heads: random",
         "held_out": validate(network, held_out, backgrounds, settings),
         "confidence": asdict(reliability(checked, right[~first])),
-        "settings": settings.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json", exclude=_PLACES),
     }
     save_weights(network, output, facts)
     return facts

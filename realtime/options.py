@@ -1,0 +1,105 @@
+"""The words of the command line: every option of `run_demo.py`, and the settings that some are short for."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import Final, NoReturn, get_args
+
+from engines.backend import BackendName
+from engines.presets import SPECS
+from realtime.config import Settings, load_settings
+from realtime.versions import versions
+
+DESCRIPTION: Final = """Two hands, in millimetres, from one ordinary camera, live.
+
+Finds both hands in a camera, a video or a folder of pictures, shows them in 3D, and says at the end how it went.
+"""
+EXAMPLES: Final = """examples:
+  python run_demo.py --camera 0                      your own hands in two windows; ESC closes them
+  python run_demo.py --camera 0 --fov 78 --mirror    the same with the camera's true field of view, as in a mirror
+  python run_demo.py --video clip.mp4 --headless --save-tracks clip.npz --save-video overlay.mp4
+                                                     without windows, into files
+  python -m viz.playback clip.npz --video clip.mp4   look at the tracks again
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}; see python run_demo.py --help\n")
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """The arguments, checked against each other; exits with code 2 and one line if they make no sense."""
+    parser = _Parser(
+        prog="python run_demo.py",
+        usage="python run_demo.py (--camera ID | --video FILE | --images DIR | --demo) [options]",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--version", action="version", version=", ".join(f"{name} {number}" for name, number in versions().items()))
+    add("--debug", action="store_true", help="show the traceback of an error, and notes on the way")
+    add = parser.add_argument_group("what to look at, one of").add_mutually_exclusive_group(required=True).add_argument
+    add("--camera", metavar="ID", help="camera by number (0), device (/dev/video2) or address (rtsp://...)")
+    add("--video", type=Path, metavar="FILE", help="a recording; every frame is used")
+    add("--images", type=Path, metavar="DIR", help="a folder of pictures, in the order of their names")
+    add("--demo", action="store_true", help="the sample clip; without a display into files in out/demo")
+    add = parser.add_argument_group("what to show and save").add_argument
+    add("--headless", action="store_true", help="open no window")
+    add("--no-3d", action="store_true", help="no 3D view, neither as a window nor in the saved video")
+    add("--mirror", action="store_true", help="show as in a mirror; what is saved as tracks stays as it is")
+    add(
+        "--save-tracks", type=Path, metavar="OUT.npz", help="the joints of every frame; docs/tracks.md lists the fields"
+    )
+    add("--save-video", type=Path, metavar="OUT.mp4", help="the picture with the hands drawn in, and the 3D view")
+    add = parser.add_argument_group("camera and network").add_argument
+    add("--fov", type=float, metavar="DEG", help="field of view of the camera, across the longer side (60)")
+    add("--intrinsics", type=Path, metavar="FILE", help="calibration of the camera, YAML or JSON, instead of --fov")
+    add("--realtime", action="store_true", help="play --video like a camera: in its own time, dropping late frames")
+    add("--fps", type=_above_zero, default=30.0, metavar="N", help="pictures a second in --images (30)")
+    add("--engine", choices=get_args(BackendName), help="what runs the network (auto: the fastest here)")
+    add("--preset", choices=sorted(SPECS), help="the network: lite (ships), or paper with the released checkpoint")
+    add("--weights", type=Path, metavar="FILE", help="other weights (.safetensors, or a released snapshot_*.pth.tar)")
+    add = parser.add_argument_group("the run").add_argument
+    add("--seconds", type=_above_zero, metavar="N", help="stop after so long")
+    add("--config", type=Path, metavar="FILE", help="a settings file; realtime/default.yaml explains all settings")
+    add("--set", action="append", default=[], metavar="A.B=VALUE", help="change one setting; may be repeated")
+    add("--profile", action="store_true", help="print how long each stage takes")
+    add("--profile-json", type=Path, metavar="OUT.json", help="write that and the summary as JSON")
+    options = parser.parse_args(argv)
+    if options.realtime and options.video is None and not options.demo:
+        parser.error("--realtime goes with --video only; a camera always runs in real time")
+    if options.fov is not None and options.intrinsics is not None:
+        parser.error("--fov and --intrinsics both tell the camera's geometry; give one of them")
+    return options
+
+
+def _above_zero(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+    return number
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """Settings file, then `--set`, then the options that are short names of settings."""
+    overrides = list(options.set)
+    if options.fov is not None:
+        overrides += ["intrinsics.source=fov", f"intrinsics.fov_deg={options.fov}"]
+    if options.intrinsics is not None:
+        overrides += [f"intrinsics.file={json.dumps(str(options.intrinsics))}", "intrinsics.source=file"]
+    if options.preset is not None:
+        overrides.append(f"engine.preset={options.preset}")
+    if options.engine is not None:
+        overrides.append(f"engine.backend={options.engine}")
+    if options.weights is not None:
+        overrides.append(f"engine.weights={json.dumps(str(options.weights))}")
+    return load_settings(options.config, overrides)

@@ -1,0 +1,55 @@
+"""What ends a run from outside: Ctrl-C, a polite kill, a closed terminal (main thread only).
+
+Until frames flow, a signal interrupts at once, as Python does it. From then on the first one only asks: the frame in
+hand is finished, so that nothing written is cut in half. One that comes a second later interrupts after all.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from types import FrameType, TracebackType
+from typing import Any, Final
+
+from typing_extensions import Self
+
+SIGNALS: Final = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+PATIENCE_S: Final = 1.0
+"""Whoever presses Ctrl-C twice in a row means the same, and must not cut off the files that are being finished."""
+
+
+class StopSignals:
+    """`with StopSignals() as stop:` catches the signals; `defer()` begins the polite part, `requested` tells."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._requested_s = 0.0
+        self._deferred = False
+        self._previous: dict[int, Any] = {}
+
+    def defer(self) -> None:
+        """From now on the first signal only sets `requested`."""
+        self._deferred = True
+
+    def __enter__(self) -> Self:
+        """Install the handlers; a signal that is ignored, as under nohup, stays so."""
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Put back what was there."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        if not self.requested:
+            self.requested = True
+            self._requested_s = time.monotonic()
+            if not self._deferred:
+                raise KeyboardInterrupt
+        elif time.monotonic() - self._requested_s > PATIENCE_S:
+            raise KeyboardInterrupt
