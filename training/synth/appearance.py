@@ -12,10 +12,11 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.skeleton import Side
 from training.synth.hand_model import HandMesh
 
 Vector = tuple[float, float, float]
-LightStyle = Literal["studio", "indoor", "hard"]
+LightStyle = Literal["studio", "indoor", "hard", "panorama"]
 NO_SLEEVE_MM: Final = 1.0e4
 
 SKIN_TONES: Final = (
@@ -62,6 +63,8 @@ class Material:
     sleeve_stripe: Vector
     stripe_frequency: float
     """Stripes per mm along the arm; 0 is plain cloth."""
+    sleeve_roughness: float = 0.9
+    sleeve_specular: float = 0.1
 
     def for_other_hand(self) -> Material:
         """The same person's other hand: only the mottling differs."""
@@ -73,6 +76,23 @@ class DressedHand:
     """A hand's surface in the camera frame and what it looks like."""
 
     mesh: HandMesh
+    material: Material
+
+
+@dataclass(frozen=True)
+class Prop:
+    """Something worn on a hand or arm, or more of the arm: a mesh in the camera frame."""
+
+    side: Side
+    """The hand it belongs to."""
+    vertices_mm: NDArray[np.float64]
+    """(V, 3)."""
+    normals: NDArray[np.float64]
+    """(V, 3) unit length, outwards."""
+    triangles: NDArray[np.int32]
+    """(T, 3)."""
+    rest_mm: NDArray[np.float64]
+    """(V, 3) where its points lie in the hand frame, for noise and stripes."""
     material: Material
 
 

@@ -17,7 +17,7 @@ from engines.skeleton import WRIST
 from training.synth.asset import finger_joint
 from training.synth.hand_model import HandSkeleton
 from training.synth.poses import DIP_PER_PIP, JointAngles
-from training.synth.shape import MEAN_GIRTH
+from training.synth.shape import MEAN_GIRTH, NEUTRAL_GIRTH
 
 CONTACT_TOLERANCE_MM: Final = -4.0
 SELF_TOLERANCE_MM: Final = -5.5
@@ -30,7 +30,15 @@ _PALM_RADII: Final = (13.0, 13.0, 13.0, 12.0, 11.0, 11.0, 10.0)
 _PHALANX_RADII: Final = ((14.0, 11.0, 9.0), (9.5, 8.5, 7.0), (9.5, 8.5, 7.0), (9.0, 8.0, 6.8), (8.0, 7.0, 6.0))
 _PAD_RADII: Final = (12.0, 13.0)
 """Thenar and hypothenar."""
+THUMB_PLACES_DEG: Final = tuple(
+    (flexion, abduction, middle, end)
+    for flexion in (-14, -2, 10, 22)
+    for abduction in (-23, -10, 5, 20)
+    for middle, end in ((0, 5), (20, 30), (42, 55))
+)
+"""Where `rest_thumb` tries to lay a thumb."""
 _FOREARM_RADII: Final = (26.0, 36.0)
+"""Of the mean hand."""
 _CAPSULE_FINGER: Final = np.array([PALM] * 9 + [finger for finger in range(5) for _ in range(3)] + [PALM] * 2)
 _CAPSULE_PHALANX: Final = np.array([0] * 9 + [0, 1, 2] * 5 + [0] * 2)
 
@@ -66,10 +74,11 @@ def hand_capsules(hand: HandSkeleton, forearm: bool = True) -> Capsules:
     middle = (joints[WRIST] + hand.elbow_mm) / 2
     palm_radii = np.multiply(_PALM_RADII + _PAD_RADII, girth[1:].mean())
     finger_radii = (np.array(_PHALANX_RADII) * girth[:, None]).ravel()
+    forearm_radii = np.multiply(_FOREARM_RADII, hand.finger_girth.mean() / NEUTRAL_GIRTH)
     capsules = Capsules(
         start_mm=np.vstack([joints[_PALM_ENDS[0]], pads_start, joints[_FINGER_ENDS[0]], joints[WRIST], middle]),
         end_mm=np.vstack([joints[_PALM_ENDS[1]], pads_end, joints[_FINGER_ENDS[1]], middle, hand.elbow_mm]),
-        radius_mm=np.concatenate([palm_radii, finger_radii, _FOREARM_RADII]),
+        radius_mm=np.concatenate([palm_radii, finger_radii, forearm_radii]),
         finger=_CAPSULE_FINGER,
         phalanx=_CAPSULE_PHALANX,
     )
@@ -135,7 +144,15 @@ def slide_apart_mm(
     By default the shift beyond which the hands never touch again; with `into_pocket` the smallest one, which leaves
     interlocked fingers interlocked. `most_mm` if there is none below it.
     """
-    one, other = hand_capsules(fixed), hand_capsules(moving)
+    return slide_capsules_apart_mm(
+        hand_capsules(fixed), hand_capsules(moving), direction, tolerance_mm, into_pocket, most_mm
+    )
+
+
+def slide_capsules_apart_mm(
+    one: Capsules, other: Capsules, direction: NDArray, tolerance_mm: float, into_pocket: bool, most_mm: float
+) -> float:
+    """As `slide_apart_mm`, for the capsules that count: `other` moves."""
 
     def touches(shift_mm: float) -> bool:
         return bool(gaps_mm(one, other.moved(shift_mm * direction)).min() < tolerance_mm)
@@ -185,9 +202,31 @@ def curl_until_touch(
         capsules = hand_capsules(skeleton_of(JointAngles(trial, angles.wrist_deg)), forearm=False)
         gaps = gaps_mm(capsules, other_capsules).min(axis=1)
         for finger in tuple(active):
-            done = trial[finger, 0] + trial[finger, 2] >= most_deg
+            bent = trial[finger, 0] + trial[finger, 2]
+            done = bent >= most_deg or bent <= fingers[finger, 0] + fingers[finger, 2]
             if done or gaps[capsules.finger == finger].min() < tolerance_mm:
                 active.discard(finger)
             else:
                 fingers[finger] = trial[finger]
     return JointAngles(fingers, angles.wrist_deg)
+
+
+def rest_thumb(
+    angles: JointAngles,
+    skeleton_of: Callable[[JointAngles], HandSkeleton],
+    other: HandSkeleton,
+    tolerance_mm: float = CONTACT_TOLERANCE_MM,
+) -> JointAngles | None:
+    """Lay the thumb where it is nearest to `other` without running into it or into its own fingers; None if nowhere."""
+    other_capsules = hand_capsules(other)
+    best, least = None, np.inf
+    for thumb in THUMB_PLACES_DEG:
+        fingers = angles.fingers_deg.copy()
+        fingers[0] = thumb
+        trial = JointAngles(fingers, angles.wrist_deg)
+        hand = skeleton_of(trial)
+        own = hand_capsules(hand, forearm=False)
+        gap = float(gaps_mm(own.select(own.finger == 0), other_capsules).min())
+        if tolerance_mm <= gap < least and self_gap_mm(hand, finger=0) >= SELF_TOLERANCE_MM:
+            best, least = trial, gap
+    return best

@@ -65,6 +65,33 @@ class HandMesh:
     """(N, 3) unit length, outwards."""
 
 
+@dataclass(frozen=True)
+class HandState:
+    """One hand at one moment: its pose and its place in the camera frame."""
+
+    side: Side
+    angles: JointAngles
+    placement: Placement
+
+    def skeleton(self, shape: HandShape) -> HandSkeleton:
+        """Its joints for a person's hand."""
+        return hand_skeleton(shape, self.angles, self.placement, self.side)
+
+    def mesh(self, shape: HandShape) -> HandMesh:
+        """Its surface for a person's hand."""
+        return hand_mesh(shape, self.angles, self.placement, self.side)
+
+    def moved(self, shift_mm: NDArray) -> HandState:
+        """The same hand shifted by (3,) mm."""
+        shifted = Placement(self.placement.wrist_cam_mm + shift_mm, self.placement.camera_from_hand)
+        return HandState(self.side, self.angles, shifted)
+
+    def turned(self, rotation: NDArray, shift_mm: NDArray) -> HandState:
+        """The same hand after a (3, 3) rotation about the origin and then a (3,) shift."""
+        wrist = rotation @ self.placement.wrist_cam_mm + shift_mm
+        return HandState(self.side, self.angles, Placement(wrist, rotation @ self.placement.camera_from_hand))
+
+
 def hand_skeleton(shape: HandShape, angles: JointAngles, placement: Placement, side: Side) -> HandSkeleton:
     """The joints of a hand without its surface."""
     transforms, joints = _articulate(shape, angles)
@@ -98,6 +125,12 @@ def wrist_towards(elbow_cam_mm: NDArray, placement: Placement, side: Side) -> ND
     return np.clip([flexion, deviation, 0.0], WRIST_LOWER_DEG, WRIST_UPPER_DEG)
 
 
+def hand_from_forearm(wrist_deg: NDArray) -> NDArray[np.float64]:
+    """(3, 3) turn of the forearm in the hand frame for the wrist's flexion, deviation and twist."""
+    flexion, deviation, twist = np.radians(wrist_deg)
+    return _turn(_X, -flexion) @ _turn(_Z, deviation) @ _turn(_Y, twist)
+
+
 def _place(points: NDArray, shape: HandShape, placement: Placement, side: Side) -> NDArray:
     local = points - shape.joints_mm[WRIST]
     local = local * MIRROR if side == "left" else local
@@ -121,9 +154,9 @@ def _turn(axis: NDArray, angle_rad: float) -> NDArray[np.float64]:
 def _articulate(shape: HandShape, angles: JointAngles) -> tuple[NDArray, NDArray]:
     """Bone transforms (17, 3, 4) and joints (21, 3) in the hand frame; the palm stays, the forearm turns."""
     transforms, posed = identity_transforms(), shape.joints_mm.copy()
-    flexion, deviation, twist = np.radians(angles.wrist_deg)
-    wrist_turn = _turn(_X, -flexion) @ _turn(_Z, deviation) @ _turn(_Y, twist)
-    _set_turn(transforms[FOREARM_BONE], wrist_turn, shape.joints_mm[WRIST], shape.joints_mm[WRIST])
+    _set_turn(
+        transforms[FOREARM_BONE], hand_from_forearm(angles.wrist_deg), shape.joints_mm[WRIST], shape.joints_mm[WRIST]
+    )
     for finger in range(5):
         _articulate_finger(finger, shape, np.radians(angles.fingers_deg[finger]), transforms, posed)
     return transforms, posed

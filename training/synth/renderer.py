@@ -15,20 +15,25 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.errors import UserError
 from engines.pinhole import Intrinsics
-from training.synth.appearance import DressedHand, Lights, Material, unit
+from engines.skeleton import SIDES, Side
+from training.synth.appearance import DressedHand, Lights, Material, Prop, unit
 from training.synth.asset import load_asset, load_feature_map
+from training.synth.gl import Uploaded, attributes, create_context, set_uniform
 from training.synth.hand_model import vertex_normals
 from training.synth.shape import calibrated_rest
+from training.synth.visibility import Layers
 
 SHADOW_MAP_PX: Final = 1536
 SHADOW_BLUR_MM: Final = 5.5
 _SHADERS: Final = Path(__file__).parent / "shaders"
 _MATERIAL_UNIFORMS: Final = (
     *("seed", "skin", "palm", "redness", "nail", "vein", "mottling", "crease", "fine", "veins", "roughness"),
-    *("specular", "hair", "wrap", "sleeve", "sleeve_stripe", "stripe_frequency"),
+    *("specular", "hair", "wrap", "sleeve", "sleeve_stripe", "stripe_frequency", "sleeve_roughness"),
+    "sleeve_specular",
 )
+_Item = tuple[dict[str, moderngl.VertexArray], Material, Side]
+"""A thing to draw: its vertex arrays by program, its looks, the hand it belongs to."""
 _LIGHT_UNIFORMS: Final = ("key_direction", "key_radiance", "key_shadow", "sky", "ground", "up")
 
 
@@ -40,7 +45,7 @@ class Renderer:
 
     def __init__(self, width: int, height: int) -> None:
         self._size = (width, height)
-        self._context = _create_context()
+        self._context = create_context()
         self._programs = {
             "hand": self._program("hand_vertex", "hand_fragment"),
             "depth": self._program("hand_vertex", "depth_fragment"),
@@ -63,12 +68,17 @@ class Renderer:
         self._context.release()
 
     def render(
-        self, hands: Sequence[DressedHand], intrinsics: Intrinsics, lights: Lights, noise_turn: float = 0.0
+        self,
+        hands: Sequence[DressedHand],
+        intrinsics: Intrinsics,
+        lights: Lights,
+        noise_turn: float = 0.0,
+        props: Sequence[Prop] = (),
     ) -> NDArray[np.float32]:
         """(height, width, 4) linear RGB, zero where no hand is, and alpha 0 or 1.
 
-        Edges are not smoothed: average renders with the principal point shifted within a pixel. `noise_turn` (0..1)
-        varies the grain of the ambient occlusion between such renders.
+        Edges are not smoothed: render larger and reduce, or average renders with the principal point shifted within a
+        pixel. `noise_turn` (0..1) varies the grain of the ambient occlusion between such renders.
         """
         for slot, hand in enumerate(hands):
             which = load_asset().render_vertex
@@ -76,27 +86,39 @@ class Renderer:
             self._dynamic[slot].write(np.ascontiguousarray(dynamic, np.float32).tobytes())
         camera = tuple(float(value) for value in intrinsics.as_array())
         light_from_camera, extent_mm = _light_view(hands, lights)
-        self._draw_shadow_map(hands, light_from_camera)
-        self._draw_hands(hands, camera, lights, light_from_camera, SHADOW_BLUR_MM / (2 * extent_mm))
+        drawn = [self._upload(prop) for prop in props]
+        items = [(self._hand_arrays(slot, hand), hand.material, hand.mesh.side) for slot, hand in enumerate(hands)]
+        items += [(mesh.arrays, prop.material, prop.side) for mesh, prop in zip(drawn, props, strict=True)]
+        self._draw_shadow_map(items, light_from_camera)
+        self._draw_surfaces(items, camera, lights, light_from_camera, SHADOW_BLUR_MM / (2 * extent_mm))
+        for mesh in drawn:
+            mesh.release()
         self._draw_occlusion(camera, lights, noise_turn)
         width, height = self._size
         picture = np.frombuffer(self._final.read(), np.float16).reshape(height, width, 4)
         return picture[::-1].astype(np.float32)
 
-    def _draw_shadow_map(self, hands: Sequence[DressedHand], light_from_camera: NDArray) -> None:
+    def layers(self) -> Layers:
+        """Depth and owner of each pixel of the picture rendered last."""
+        width, height = self._size
+        surface = np.frombuffer(self._surface.read(), np.float32).reshape(height, width, 4)[::-1]
+        owner = np.frombuffer(self._owner.read(), np.float16).reshape(height, width)[::-1]
+        return Layers(surface[..., 3], owner.astype(np.int8) - np.int8(1))
+
+    def _draw_shadow_map(self, items: Sequence[_Item], light_from_camera: NDArray) -> None:
         self._context.enable(moderngl.DEPTH_TEST)
         self._shadow_target.use()
         self._shadow_target.clear()
         program = self._programs["depth"]
-        _set(program, "light_from_camera", light_from_camera)
-        _set(program, "shadow_pass", 1.0)
-        for slot, hand in enumerate(hands):
-            self._set_sleeve(program, hand.material)
-            self._vertex_arrays["depth", slot, hand.mesh.side].render()
+        set_uniform(program, "light_from_camera", light_from_camera)
+        set_uniform(program, "shadow_pass", 1.0)
+        for arrays, material, _ in items:
+            self._set_sleeve(program, material)
+            arrays["depth"].render()
 
-    def _draw_hands(
+    def _draw_surfaces(
         self,
-        hands: Sequence[DressedHand],
+        items: Sequence[_Item],
         camera: tuple[float, ...],
         lights: Lights,
         light_from_camera: NDArray,
@@ -107,21 +129,24 @@ class Renderer:
         self._hand_target.clear()
         for unit_index, (name, texture) in enumerate(self._hand_textures.items()):
             texture.use(unit_index)
-            _set(program, name, unit_index)
-        _set(program, "camera", camera)
-        _set(program, "size", tuple(float(value) for value in self._size))
-        _set(program, "light_from_camera", light_from_camera)
-        _set(program, "shadow_pass", 0.0)
-        _set(program, "shadow_blur", shadow_blur)
-        _set(program, "fill_directions", np.asarray(lights.fill_directions))
-        _set(program, "fill_radiance", np.asarray(lights.fill_radiance))
+            set_uniform(program, name, unit_index)
+        set_uniform(program, "camera", camera)
+        set_uniform(program, "size", tuple(float(value) for value in self._size))
+        set_uniform(program, "light_from_camera", light_from_camera)
+        set_uniform(program, "shadow_pass", 0.0)
+        set_uniform(program, "shadow_blur", shadow_blur)
+        set_uniform(program, "fill_directions", np.asarray(lights.fill_directions))
+        set_uniform(program, "fill_radiance", np.asarray(lights.fill_radiance))
         for name in _LIGHT_UNIFORMS:
-            _set(program, name, getattr(lights, name))
-        for slot, hand in enumerate(hands):
-            self._set_sleeve(program, hand.material)
+            set_uniform(program, name, getattr(lights, name))
+        self._context.enable(moderngl.CULL_FACE)
+        for arrays, material, side in items:
+            self._set_sleeve(program, material)
+            set_uniform(program, "owner_index", float(SIDES.index(side) + 1))
             for name in _MATERIAL_UNIFORMS:
-                _set(program, name, getattr(hand.material, name))
-            self._vertex_arrays["hand", slot, hand.mesh.side].render()
+                set_uniform(program, name, getattr(material, name))
+            arrays["hand"].render()
+        self._context.disable(moderngl.CULL_FACE)
 
     def _draw_occlusion(self, camera: tuple[float, ...], lights: Lights, noise_turn: float) -> None:
         program = self._programs["occlusion"]
@@ -129,19 +154,37 @@ class Renderer:
         self._final_target.use()
         self._colour.use(0)
         self._surface.use(1)
-        _set(program, "colour", 0)
-        _set(program, "surface", 1)
-        _set(program, "camera", camera)
-        _set(program, "size", tuple(float(value) for value in self._size))
-        _set(program, "radius", lights.occlusion_radius_mm)
-        _set(program, "strength", lights.occlusion_strength)
-        _set(program, "turn", noise_turn)
+        set_uniform(program, "colour", 0)
+        set_uniform(program, "surface", 1)
+        set_uniform(program, "camera", camera)
+        set_uniform(program, "size", tuple(float(value) for value in self._size))
+        set_uniform(program, "radius", lights.occlusion_radius_mm)
+        set_uniform(program, "strength", lights.occlusion_strength)
+        set_uniform(program, "turn", noise_turn)
         self._screen.render()
+
+    def _hand_arrays(self, slot: int, hand: DressedHand) -> dict[str, moderngl.VertexArray]:
+        return {name: self._vertex_arrays[name, slot, hand.mesh.side] for name in ("hand", "depth")}
+
+    def _upload(self, prop: Prop) -> Uploaded:
+        """Buffers of a prop for one picture; it lies outside the feature map."""
+        count = len(prop.vertices_mm)
+        outside = np.full((count, 2), -1.0)
+        static = np.hstack([prop.rest_mm, np.zeros((count, 1)), outside])
+        blocks = (np.hstack([prop.vertices_mm, prop.normals]), static)
+        dynamic, static_buffer = (self._context.buffer(np.ascontiguousarray(b, np.float32).tobytes()) for b in blocks)
+        index = self._context.buffer(np.ascontiguousarray(prop.triangles, np.int32).tobytes())
+        programs = {name: self._programs[name] for name in ("hand", "depth")}
+        arrays = {
+            name: self._context.vertex_array(program, attributes(program, dynamic, static_buffer), index)
+            for name, program in programs.items()
+        }
+        return Uploaded(arrays, [dynamic, static_buffer, index])
 
     @staticmethod
     def _set_sleeve(program: moderngl.Program, material: Material) -> None:
-        _set(program, "sleeve_start", material.sleeve_start_mm)
-        _set(program, "sleeve_thickness", material.sleeve_thickness_mm)
+        set_uniform(program, "sleeve_start", material.sleeve_start_mm)
+        set_uniform(program, "sleeve_thickness", material.sleeve_thickness_mm)
 
     def _program(self, vertex: str, fragment: str) -> moderngl.Program:
         sources = [(_SHADERS / f"{name}.glsl").read_text(encoding="utf-8") for name in (vertex, fragment)]
@@ -168,8 +211,9 @@ class Renderer:
         self._colour = self._context.texture(self._size, 4, dtype="f2")
         self._surface = self._context.texture(self._size, 4, dtype="f4")
         self._surface.filter = (moderngl.NEAREST, moderngl.NEAREST)
+        self._owner = self._context.texture(self._size, 1, dtype="f2", alignment=1)
         depth = self._context.depth_renderbuffer(self._size)
-        self._hand_target = self._context.framebuffer([self._colour, self._surface], depth)
+        self._hand_target = self._context.framebuffer([self._colour, self._surface, self._owner], depth)
         self._final = self._context.texture(self._size, 4, dtype="f2")
         self._final_target = self._context.framebuffer([self._final])
 
@@ -186,7 +230,7 @@ class Renderer:
         self._dynamic = [self._context.buffer(reserve=len(which) * 24) for _ in range(2)]
         self._vertex_arrays = {
             (name, slot, side): self._context.vertex_array(
-                self._programs[name], _attributes(self._programs[name], self._dynamic[slot], static_buffer), index[side]
+                self._programs[name], attributes(self._programs[name], self._dynamic[slot], static_buffer), index[side]
             )
             for name in ("hand", "depth")
             for slot in range(2)
@@ -194,38 +238,6 @@ class Renderer:
         }
         corners = self._context.buffer(np.array([-1, -1, 3, -1, -1, 3], np.float32).tobytes())
         self._screen = self._context.vertex_array(self._programs["occlusion"], [(corners, "2f", "corner")])
-
-
-def _create_context() -> moderngl.Context:
-    try:
-        return moderngl.create_context(standalone=True, backend="egl")
-    except Exception as error:  # moderngl raises plain Exception, depending on what the driver lacks
-        raise UserError(f"no OpenGL context ({error}): install libegl1, libegl-mesa0 and libgl1-mesa-dri") from error
-
-
-def _attributes(program: moderngl.Program, dynamic: moderngl.Buffer, static: moderngl.Buffer) -> list[tuple]:
-    """Buffer layouts; attributes that the compiler dropped from a program are skipped over."""
-    content: list[tuple] = []
-    for buffer, fields in (
-        (dynamic, (("position", 3), ("normal", 3))),
-        (static, (("rest", 3), ("rest_normal_z", 1), ("uv", 2))),
-    ):
-        used = [name for name, _ in fields if name in program]
-        layout = " ".join(f"{n}f" if name in program else f"{4 * n}x" for name, n in fields)
-        if used:
-            content.append((buffer, layout, *used))
-    return content
-
-
-def _set(program: moderngl.Program, name: str, value: object) -> None:
-    """Set a uniform; one that the compiler dropped as unused is left out."""
-    if name not in program:
-        return
-    uniform = program[name]
-    if isinstance(value, np.ndarray):
-        uniform.write(np.ascontiguousarray(value, np.float32).tobytes())
-    else:
-        uniform.value = value
 
 
 def _light_view(hands: Sequence[DressedHand], lights: Lights) -> tuple[NDArray[np.float32], float]:

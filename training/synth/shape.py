@@ -45,7 +45,7 @@ class HandShape:
     elbow_mm: NDArray[np.float64]
     """(3,)."""
     finger_girth: NDArray[np.float64]
-    """(5,) thickness of each finger against the asset's."""
+    """(5,) thickness of each finger against the asset's, size included."""
 
 
 def neutral_shape() -> HandShape:
@@ -54,13 +54,16 @@ def neutral_shape() -> HandShape:
     return _shape(zeros, SCALE, PHALANX_LENGTH, np.full(5, NEUTRAL_GIRTH))
 
 
-def sample_shape(rng: np.random.Generator) -> HandShape:
-    """A random person's hand: shape components, size, lengths and girth of the fingers."""
+def sample_shape(rng: np.random.Generator, size: float = 1.0, mean_girth: float = MEAN_GIRTH) -> HandShape:
+    """A random person's hand: shape components, size, lengths and girth of the fingers.
+
+    `size` and `mean_girth` are those of the person's age: a child's hand is small and its fingers are thick.
+    """
     coefficients = np.clip(rng.normal(size=len(load_asset().vertex_components_mm)), -2, 2) * 0.75
-    scale = SCALE * np.clip(rng.normal(1, 0.05), 0.85, 1.13)
+    scale = size * SCALE * np.clip(rng.normal(1, 0.05), 0.85, 1.13)
     lengths = PHALANX_LENGTH * np.clip(rng.normal(1, 0.035, (5, 1)), 0.9, 1.1)
     lengths = lengths * np.clip(rng.normal(1, 0.03, (5, 3)), 0.9, 1.1)
-    girth = np.clip(rng.normal(MEAN_GIRTH, 0.08), 0.95, 1.34) * np.clip(rng.normal(1, 0.02, 5), 0.95, 1.05)
+    girth = np.clip(rng.normal(mean_girth, 0.08), 0.95, 1.34) * np.clip(rng.normal(1, 0.02, 5), 0.95, 1.05)
     return _shape(coefficients, float(scale), lengths, girth)
 
 
@@ -102,7 +105,7 @@ def _shape(coefficients: NDArray, scale: float, lengths: NDArray, girth: NDArray
     elbow = (asset.elbow_mm + coefficients @ asset.elbow_components_mm) * scale
     transforms, stretched = _stretch_fingers(joints, lengths, girth)
     vertices, elbow = _lengthen_forearm(skin(vertices, transforms), elbow)
-    return HandShape(vertices, stretched, elbow, np.asarray(girth, np.float64))
+    return HandShape(vertices, stretched, elbow, np.asarray(girth * scale / SCALE, np.float64))
 
 
 def _stretch_fingers(joints: NDArray, lengths: NDArray, girth: NDArray) -> tuple[NDArray, NDArray]:

@@ -7,7 +7,6 @@ fingers, and hands that would run into each other are moved apart, all as smooth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -22,7 +21,7 @@ from training.synth.contact import (
     self_gap_mm,
     slide_apart_mm,
 )
-from training.synth.hand_model import HandSkeleton, Placement, hand_skeleton, wrist_towards
+from training.synth.hand_model import HandSkeleton, HandState, Placement, hand_skeleton, wrist_towards
 from training.synth.motion import KeyedRotations, KeyedValues, Sway, bump, smooth_upper_envelope
 from training.synth.poses import DIP_PER_PIP, GESTURES, JointAngles
 from training.synth.shape import HandShape
@@ -36,19 +35,6 @@ _CLASPED_AT_S: Final = 8.2
 _PUSH_OUT_MM: Final = CONTACT_TOLERANCE_MM - 0.5
 """Fingers that bend stop at the tolerance itself; only what is deeper than this moves the hands apart."""
 _WAVE_HZ, _WAVE_DEG = 2.0, 13.0
-
-
-@dataclass(frozen=True)
-class HandState:
-    """One hand at one moment: its pose and its place in the camera frame."""
-
-    side: Side
-    angles: JointAngles
-    placement: Placement
-
-    def skeleton(self, shape: HandShape) -> HandSkeleton:
-        """Its joints for a person's hand."""
-        return hand_skeleton(shape, self.angles, self.placement, self.side)
 
 
 class Curve:

@@ -12,7 +12,8 @@ uniform mat4 light_from_camera;
 uniform float shadow_blur;   // radius in texture coordinates of the shadow map
 uniform vec3 seed, skin, palm, redness, nail, vein;
 uniform float mottling, crease, fine, veins, roughness, specular, hair, wrap;
-uniform float sleeve_start, stripe_frequency;
+uniform float sleeve_start, stripe_frequency, sleeve_roughness, sleeve_specular;
+uniform float owner_index;   // 1 right hand, 2 left hand
 uniform vec3 sleeve, sleeve_stripe;
 uniform vec3 key_direction, key_radiance, sky, ground, up;
 uniform float key_shadow;
@@ -20,6 +21,7 @@ uniform vec3 fill_directions[4];
 uniform vec3 fill_radiance[4];
 layout(location = 0) out vec4 colour;
 layout(location = 1) out vec4 surface;
+layout(location = 2) out float owner;
 
 const float NOISE_MM = 32.0;
 const float PI = 3.1416;
@@ -108,8 +110,8 @@ void main() {
         float stripe = step(0.5, fract(v_rest.y * stripe_frequency));
         float weave = noise_at(v_rest * 0.125 + seed);
         albedo = mix(sleeve, sleeve_stripe, stripe) * (0.75 + 0.5 * weave);
-        rough = 0.9;
-        gloss = 0.1;
+        rough = sleeve_roughness;
+        gloss = sleeve_specular;
         wrapping = 0.1;
         f.z = 0.0;
     }
@@ -125,4 +127,5 @@ void main() {
     light += ambience * (albedo + edge * 0.5 * gloss);
     colour = vec4(clamp(light, 0.0, 60.0), 1.0);
     surface = vec4(n, v_position.z);
+    owner = owner_index;
 }

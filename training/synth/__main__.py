@@ -1,0 +1,56 @@
+"""Renders a bank of synthetic hands: `python -m training.synth --count 20000 --out DIR`.
+
+It may be stopped (Ctrl-C) and started again with the same words: finished shards stay, a half one is done anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from engines.errors import UserError
+from training.synth.render_bank import check_drawing, render_bank
+
+
+def main() -> int:
+    """Command line entry."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--count", type=_positive, required=True, help="number of pictures in the whole bank")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
+    parser.add_argument("--seed", type=_natural, default=0, help="another bank of the same kind")
+    parser.add_argument("--workers", type=_positive, default=os.cpu_count() or 1, help="processes; default all cores")
+    parser.add_argument("--backgrounds", type=Path, help="folder whose .hdr panoramas light a third of the pictures")
+    parser.add_argument("--shard-size", type=_positive, default=2000, help="pictures in a shard")
+    a = parser.parse_args()
+    try:
+        check_drawing()
+        rejected = render_bank(a.out, a.count, a.seed, a.workers, a.backgrounds, a.shard_size)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on with the first unfinished shard", file=sys.stderr)
+        return 130
+    for cause, number in rejected.most_common():
+        print(f"{number} scenes thrown away: {cause}")
+    return 0
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return number
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""Small helpers around moderngl: context, vertex layouts, uniforms (the thread of the renderer)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import moderngl
+import numpy as np
+
+from engines.errors import UserError
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """A prop on the device."""
+
+    arrays: dict[str, moderngl.VertexArray]
+    buffers: list[moderngl.Buffer]
+
+    def release(self) -> None:
+        """Free it on the device."""
+        for item in (*self.arrays.values(), *self.buffers):
+            item.release()
+
+
+def create_context() -> moderngl.Context:
+    """An OpenGL context on EGL, without a display; `UserError` where there is none."""
+    try:
+        return moderngl.create_context(standalone=True, backend="egl")
+    except Exception as error:  # moderngl raises plain Exception, depending on what the driver lacks
+        raise UserError(f"no OpenGL context ({error}): install libegl1, libegl-mesa0 and libgl1-mesa-dri") from error
+
+
+def attributes(program: moderngl.Program, dynamic: moderngl.Buffer, static: moderngl.Buffer) -> list[tuple]:
+    """Buffer layouts; attributes that the compiler dropped from a program are skipped over."""
+    content: list[tuple] = []
+    for buffer, fields in (
+        (dynamic, (("position", 3), ("normal", 3))),
+        (static, (("rest", 3), ("rest_normal_z", 1), ("uv", 2))),
+    ):
+        used = [name for name, _ in fields if name in program]
+        layout = " ".join(f"{n}f" if name in program else f"{4 * n}x" for name, n in fields)
+        if used:
+            content.append((buffer, layout, *used))
+    return content
+
+
+def set_uniform(program: moderngl.Program, name: str, value: object) -> None:
+    """Set a uniform; one that the compiler dropped as unused is left out."""
+    if name not in program:
+        return
+    uniform = program[name]
+    if isinstance(value, np.ndarray):
+        uniform.write(np.ascontiguousarray(value, np.float32).tobytes())
+    else:
+        uniform.value = value

@@ -1,0 +1,138 @@
+"""The random sampler: a picture with exact joints for every (seed, index), whoever makes it and in whatever order.
+
+A sampler belongs to the thread (and process) that made it, as its renderer does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.pinhole import Intrinsics
+from engines.skeleton import HAND_SLICES, SIDES
+from training.synth.panorama import Panorama
+from training.synth.renderer import Renderer
+from training.synth.scene import Recipe, Rejected, Scene, draw_recipe, draw_scene
+from training.synth.sensor import srgb_from_linear
+from training.synth.views import PICTURE_PX
+from training.synth.visibility import Layers, hand_shows, visible_joints
+
+RENDER_PX: Final = 480
+"""Drawn this large and reduced, so that edges are smooth."""
+LEAST_VISIBLE: Final = 0.30
+"""Share of a hand's joints that must be in sight."""
+MOST_ATTEMPTS: Final = 200
+VERSION: Final = 1
+"""Raised whenever the same (seed, index) gives another picture."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A cut-out picture and what is true of it; hands in the order right, left."""
+
+    index: int
+    picture: NDArray[np.uint8]
+    """(`PICTURE_PX`, `PICTURE_PX`, 4) RGBA, sRGB, not premultiplied; transparent beside hands and arms."""
+    joints_cam_mm: NDArray[np.float32]
+    """(42, 3) zeros for an absent hand."""
+    present: NDArray[np.bool_]
+    """(2,)."""
+    joint_visible: NDArray[np.bool_]
+    """(42,) joints that nothing but their own flesh covers."""
+    intrinsics: Intrinsics
+    recipe: Recipe
+    style: str
+    age: str
+    tone: float
+    gap_mm: float
+    rejected: Counter[str]
+    """How many scenes were thrown away before this one, by cause."""
+
+
+class Sampler:
+    """Makes samples; use it in a `with` block. Raises `UserError` where no OpenGL context can be made."""
+
+    def __init__(self, seed: int, panoramas: Sequence[Panorama] = ()) -> None:
+        self._seed = seed
+        self._panoramas = panoramas
+        self._renderer = Renderer(RENDER_PX, RENDER_PX)
+
+    def __enter__(self) -> Sampler:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._renderer.close()
+
+    def sample(self, index: int) -> Sample:
+        """The sample of an index >= 0; the same for the same seed and panoramas."""
+        rng = np.random.default_rng([self._seed, index])
+        recipe = draw_recipe(rng)
+        rejected: Counter[str] = Counter()
+        for _ in range(MOST_ATTEMPTS):
+            try:
+                return self._attempt(rng, recipe, index, rejected)
+            except Rejected as cause:
+                rejected[str(cause)] += 1
+        raise RuntimeError(f"sample {index} of seed {self._seed}: no scene in {MOST_ATTEMPTS} attempts: {rejected}")
+
+    def _attempt(self, rng: np.random.Generator, recipe: Recipe, index: int, rejected: Counter[str]) -> Sample:
+        scene = draw_scene(rng, recipe, self._panoramas)
+        camera = enlarged(scene.intrinsics, RENDER_PX / PICTURE_PX)
+        linear = self._renderer.render(scene.hands, camera, scene.lights, props=scene.props)
+        if not np.isfinite(linear).all():
+            raise Rejected("not finite")
+        visible = _visible(self._renderer.layers(), scene, camera)
+        for side, there in zip(SIDES, scene.present, strict=True):
+            if there and not hand_shows(visible[HAND_SLICES[side]], LEAST_VISIBLE):
+                raise Rejected("hidden hand")
+        return Sample(
+            index=index,
+            picture=_cut_out(linear),
+            joints_cam_mm=scene.joints_cam_mm.astype(np.float32),
+            present=scene.present,
+            joint_visible=visible,
+            intrinsics=scene.intrinsics,
+            recipe=recipe,
+            style=scene.lights.style,
+            age=scene.person.age,
+            tone=scene.person.tone,
+            gap_mm=scene.gap_mm,
+            rejected=rejected,
+        )
+
+
+def enlarged(intrinsics: Intrinsics, factor: float) -> Intrinsics:
+    """The camera of the same picture with `factor` times as many pixels along each side."""
+    return replace(
+        intrinsics,
+        fx=intrinsics.fx * factor,
+        fy=intrinsics.fy * factor,
+        cx=(intrinsics.cx + 0.5) * factor - 0.5,
+        cy=(intrinsics.cy + 0.5) * factor - 0.5,
+    )
+
+
+def _visible(layers: Layers, scene: Scene, camera: Intrinsics) -> NDArray[np.bool_]:
+    visible = np.zeros(42, bool)
+    girth = float(scene.person.shape.finger_girth.mean())
+    for hand in scene.hands:
+        part = HAND_SLICES[hand.mesh.side]
+        visible[part] = visible_joints(layers, scene.joints_cam_mm[part], hand.mesh.side, camera, girth)
+    return visible
+
+
+def _cut_out(linear: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Reduced to the stored size, sRGB, colours of half-covered pixels as they are without the background."""
+    small = cv2.resize(linear, (PICTURE_PX, PICTURE_PX), interpolation=cv2.INTER_AREA)
+    alpha = small[..., 3:]
+    colour = srgb_from_linear(small[..., :3] / np.maximum(alpha, 1e-6)) * (alpha > 0)
+    return np.rint(np.concatenate([colour, alpha], axis=-1) * 255).astype(np.uint8)
