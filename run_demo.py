@@ -28,7 +28,7 @@ try:
     from realtime.outputs import check_output
     from realtime.pipeline import HandPipeline
     from realtime.sources import Source, open_source
-    from realtime.stopping import StopSignals
+    from realtime.stopping import SIGNALS, StopSignals
     from realtime.summary import RunSummary
     from realtime.tracks import PART_SUFFIX
     from realtime.tracks_writer import TrackWriter
@@ -198,5 +198,6 @@ def main(argv: list[str] | None = None) -> int:
 
 if __name__ == "__main__":
     exit_code = main()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is left is Python's own end, quick and silent
+    for number in SIGNALS:  # what is left is Python's own end, quick and silent
+        signal.signal(number, signal.SIG_IGN)
     sys.exit(exit_code)

@@ -41,9 +41,9 @@ class StopSignals:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Put back what was there."""
+        """Put back what was there; after a stop, ignore further ones: the process is ending as it was asked to."""
         for number, handler in self._previous.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if self.requested else handler)
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         if not self.requested:

@@ -150,7 +150,9 @@ def test_error_of_the_display_stops_everything(tmp_path: Path) -> None:
 
 
 CTRL_C = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with it ignored
 sys.path.insert(0, {root!r})
 from pathlib import Path
 from tests.test_live import see_slowly
@@ -171,7 +173,10 @@ def test_ctrl_c_ends_the_process(tmp_path: Path) -> None:
         assert p.stdout is not None
         assert p.stdout.readline().strip().isdecimal()
         p.send_signal(signal.SIGINT)
-        out, err = p.communicate(timeout=20)
+        try:
+            out, err = p.communicate(timeout=20)
+        finally:
+            p.kill()
     assert (out.splitlines()[-1], err, p.returncode) == ("ended", "", 0)
 
 

@@ -128,7 +128,18 @@ def running(out: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
     """The program on the sample clip in a process of its own, from when it has saved some frames."""
     part = out / "t.npz.part"
     files = ("--save-tracks", str(out / "t.npz"), "--save-video", str(out / "v.mp4"), "--no-3d")
-    command = [sys.executable, "run_demo.py", "--video", str(SAMPLE), "--headless", *files, *words]
+    # A job that a shell put into the background ignores SIGINT, and what it starts does too.
+    command = [
+        "env",
+        "--default-signal=INT",
+        sys.executable,
+        "run_demo.py",
+        "--video",
+        str(SAMPLE),
+        "--headless",
+        *files,
+        *words,
+    ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             # About 70 frames, so that a piece of the video is written; the clip has 300.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Final
 
 import matplotlib as mpl
 
@@ -11,6 +12,8 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from engines.errors import UserError
+
+_COLOURS: Final = {"held_out": "tab:blue", "train": "tab:orange"}
 
 
 class RunLog:
@@ -46,17 +49,17 @@ class RunLog:
 
 
 def draw_curves(rows: list[dict[str, str]], path: Path) -> None:
-    """Every held-out error over the samples seen, with the training loss of the same thing where there is one."""
-    names = [name for name in rows[-1] if name.startswith("held_out_")]
-    figure, axes = plt.subplots(2, (len(names) + 1) // 2, figsize=(13, 6), layout="constrained")
+    """Every held-out error and every training loss over the samples seen; the same thing in the same axes."""
+    columns = [name for name in rows[-1] if name.startswith(("train_", "held_out_"))]
+    panels = list(dict.fromkeys(name.removeprefix("train_").removeprefix("held_out_") for name in columns))
+    figure, axes = plt.subplots(3, (len(panels) + 2) // 3, figsize=(13, 8), layout="constrained")
     samples = [float(row["samples"]) / 1000 for row in rows]
-    for axis, name in zip(axes.flat, names, strict=False):
-        axis.plot(samples, [float(row[name]) for row in rows], label="held out")
-        twin = name.replace("held_out_", "train_")
-        if twin in rows[-1]:
-            axis.plot(samples, [float(row[twin]) for row in rows], label="training", alpha=0.6)
-        axis.set(title=name.removeprefix("held_out_"), xlabel="thousand samples")
+    for axis, name in zip(axes.flat, panels, strict=False):
+        for kind, label in (("held_out", "held out"), ("train", "training")):
+            if f"{kind}_{name}" in rows[-1]:
+                axis.plot(samples, [float(row[f"{kind}_{name}"]) for row in rows], label=label, color=_COLOURS[kind])
+        axis.set(title=name, xlabel="thousand samples")
         axis.grid(alpha=0.3)
-    axes.flat[0].legend()
+        axis.legend()
     figure.savefig(path, dpi=100)
     plt.close(figure)
