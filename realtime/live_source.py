@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +24,7 @@ from realtime.recording import VideoSource
 JOIN_S: Final = 0.5
 
 
-class LiveSource:
+class LiveSource(ABC):
     """A thread that captures, and one slot from which the newest frame is taken."""
 
     is_live: Final = True
@@ -86,13 +87,13 @@ class LiveSource:
             self._frames.close()
             self._release()
 
+    @abstractmethod
     def _capture(self) -> None:
         """Put frames until the source ends or `_stopping` is set; runs in the thread."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _release(self) -> None:
         """Let go of the device or file; runs in the thread, or instead of it if it was never started."""
-        raise NotImplementedError
 
     def _put(self, image_bgr: NDArray[np.uint8], t_capture_s: float, index: int) -> None:
         self._frames.put(Frame(index, t_capture_s, image_bgr))

@@ -26,7 +26,7 @@ from training.datasets.webcam import load_webcam
 from training.evaluate import judge_network, judge_predictions
 from training.evaluate import main as evaluate_main
 from training.evaluation.errors import measure
-from training.evaluation.figures import figures, reliability
+from training.evaluation.figures import figures, reliability_of
 from training.evaluation.look import turned_crops
 from training.evaluation.predictions import Predictions, load_predictions, save_predictions
 from training.evaluation.root_depth import RootDepths
@@ -281,7 +281,7 @@ def test_reliability_sorts_joints_by_confidence(samples: list[LabelledSample]) -
     found.joint_confidence[0, :10], found.joint_confidence[0, 10:21] = 0.25, 0.85
     found.joints_px[0, :5] += 500
     errors = measure(samples[:1], found, [samples[0].crop()], None)
-    result = reliability(errors)
+    result = reliability_of(errors)
     assert result.joints == [0, 0, 10, 0, 0, 0, 0, 0, 11, 0]
     assert result.confidence[2] == pytest.approx(0.25) and result.right[2] == pytest.approx(0.5)
     assert result.right[8] == 1

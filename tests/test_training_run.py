@@ -15,9 +15,10 @@ from engines.backend import EngineRequest, open_backend
 from engines.errors import UserError
 from engines.networks.lite import Lite
 from tests.small_bank import SIZE_PX, write_backgrounds, write_shard
-from training.calibration import fit_confidence, reliability
+from training.calibration import fit_confidence
 from training.export import main as export_main
 from training.losses import compute_losses
+from training.reliability import reliability
 from training.settings import ScheduleSettings, load_settings
 from training.state import schedule_factor
 from training.train import main as train_main

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,24 +11,11 @@ from torch import Tensor
 from engines.decode import crop_from_heat, expectation
 from engines.networks.lite import Lite
 from training.datasets.bank import HandBank
+from training.reliability import RIGHT_PX
 from training.settings import Settings
 from training.validation import held_out_batches
 
-RIGHT_PX = 10.0
-"""A joint counts as right within so many pixels of a 256 px crop, about 13 mm on an adult's hand alone in the crop."""
 _SAMPLES = 3000
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """How well confidences hold: joints sorted into bins by confidence."""
-
-    confidence: list[float]
-    """Mean confidence of each tenth of the scale that has joints."""
-    right: list[float]
-    """Share of joints in it that are right."""
-    expected_error: float
-    """Mean distance of the two over all joints (ECE)."""
 
 
 @torch.no_grad()
@@ -56,14 +41,3 @@ def fit_confidence(log_variance: NDArray, right: NDArray) -> tuple[float, float]
 
     slope, offset = minimize(loss, np.array([-1.0, 1.0]), method="Nelder-Mead").x
     return float(slope), float(offset)
-
-
-def reliability(confidence: NDArray, right: NDArray) -> Reliability:
-    """Compare confidences (N,) with what came true."""
-    tenth = np.minimum((confidence * 10).astype(int), 9)
-    used = [k for k in range(10) if (tenth == k).any()]
-    mean = [float(confidence[tenth == k].mean()) for k in used]
-    true = [float(right[tenth == k].mean()) for k in used]
-    weights = [float((tenth == k).mean()) for k in used]
-    error = sum(w * abs(a - b) for w, a, b in zip(weights, mean, true, strict=True))
-    return Reliability(mean, true, error)

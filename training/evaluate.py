@@ -24,7 +24,7 @@ from training.datasets.interhand26m import SUBSETS
 from training.datasets.registry import DATA_SETS, data_set, load_split
 from training.datasets.sample import LabelledSample
 from training.evaluation.errors import labelled_hands, measure
-from training.evaluation.figures import figures, reliability
+from training.evaluation.figures import figures, reliability_of
 from training.evaluation.look import look, turned_crops
 from training.evaluation.predictions import Predictions, aligned_with, load_predictions, save_predictions
 from training.evaluation.report import Run, even_rows, reliability_table, sheet_of, table, write_report
@@ -56,7 +56,7 @@ def judge(
 ) -> Run:
     """Errors and figures of answers in the order of the samples."""
     errors = measure(samples, found, crops, depths.depths_mm(found))
-    return Run(name, found, errors, figures(errors, labelled_hands(samples)), reliability(errors))
+    return Run(name, found, errors, figures(errors, labelled_hands(samples)), reliability_of(errors))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -20,9 +20,10 @@ from engines.errors import UserError
 from engines.networks.checkpoints import save_weights
 from engines.networks.lite import Lite
 from training.backgrounds import load_backgrounds
-from training.calibration import fit_confidence, reliability, spreads
+from training.calibration import fit_confidence, spreads
 from training.datasets.bank import load_bank
 from training.loop import checkpoint_path
+from training.reliability import Reliability, reliability
 from training.settings import Settings, load_settings
 from training.validation import validate
 
@@ -49,11 +50,18 @@ def export(settings: Settings, output: Path) -> dict[str, Any]:
         "data": f"{len(data.train_shards)} shards of the bank of rendered hands (MakeHuman/MPFB2, CC0), 2,000 each",
         "start": "trunk: MediaPipe's hand_landmark_full.tflite (Apache-2.0); heads: random",
         "held_out": validate(network, held_out, backgrounds, settings),
-        "confidence": asdict(reliability(checked, right[~first])),
+        "confidence": _filled(reliability(checked, right[~first])),
         "settings": settings.model_dump(mode="json", exclude=_PLACES),
     }
     save_weights(network, output, facts)
     return facts
+
+
+def _filled(found: Reliability) -> dict[str, Any]:
+    """What the side-car says of the confidences: the tenths of the scale in which there are joints."""
+    used = [k for k, joints in enumerate(found.joints) if joints]
+    lists = {name: [values[k] for k in used] for name, values in asdict(found).items() if isinstance(values, list)}
+    return {**lists, "expected_error": found.expected_error}
 
 
 def _averaged(path: Path) -> tuple[Lite, int]:

@@ -17,8 +17,8 @@ from training.metrics import (
     mpjpe,
     share_of_distances,
 )
+from training.reliability import RIGHT_PX, Reliability, reliability
 
-RIGHT_PX = 10.0
 """A joint is right within so many pixels of a 256 px crop."""
 
 
@@ -61,20 +61,6 @@ class Figures:
     """Mean confidence the network gave its joints."""
 
 
-@dataclass(frozen=True)
-class Reliability:
-    """How well confidences hold: joints sorted into tenths by confidence."""
-
-    joints: list[int]
-    """Joints in each tenth, ten numbers."""
-    confidence: list[float]
-    """Mean confidence in each tenth; NaN in an empty one."""
-    right: list[float]
-    """Share of its joints within 10 px of a 256 px crop."""
-    expected_error: float
-    """Mean distance of the two over all joints (ECE)."""
-
-
 def figures(errors: Errors, hands: int) -> Figures:
     """All figures; `hands` is the number of labelled hands."""
     known = errors.handedness_known
@@ -105,16 +91,10 @@ def figures(errors: Errors, hands: int) -> Figures:
     )
 
 
-def reliability(errors: Errors) -> Reliability:
-    """Mean confidence against the share of joints that are right, in tenths of the confidence."""
+def reliability_of(errors: Errors) -> Reliability:
+    """Mean confidence against the share of joints that are right, over all joints that have both."""
     known = np.isfinite(errors.confidence) & np.isfinite(errors.joint_px)
-    confidence, right = errors.confidence[known], errors.joint_px[known] < RIGHT_PX
-    tenth = np.clip((confidence * 10).astype(int), 0, 9)
-    joints = [int((tenth == k).sum()) for k in range(10)]
-    means = [mean(confidence[tenth == k]) for k in range(10)]
-    shares = [mean(right[tenth == k].astype(float)) for k in range(10)]
-    gaps = [n * abs(a - b) for n, a, b in zip(joints, means, shares, strict=True) if n]
-    return Reliability(joints, means, shares, sum(gaps) / sum(joints) if sum(joints) else float("nan"))
+    return reliability(errors.confidence[known], errors.joint_px[known] < RIGHT_PX)
 
 
 def per_joint(errors: Errors) -> NDArray[np.float64]:

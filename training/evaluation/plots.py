@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engines.skeleton import JOINT_NAMES
 from training.evaluation.errors import Errors
-from training.evaluation.figures import Reliability
+from training.reliability import Reliability
 
 
 def plot_curves(runs: Mapping[str, Errors], path: Path) -> None:

@@ -17,10 +17,11 @@ from engines.errors import UserError
 from engines.skeleton import JOINT_NAMES
 from training.datasets.sample import LabelledSample
 from training.evaluation.errors import Errors
-from training.evaluation.figures import Figures, Reliability, per_joint
+from training.evaluation.figures import Figures, per_joint
 from training.evaluation.pictures import answers_sheet
 from training.evaluation.plots import plot_curves, plot_per_joint, plot_reliability
 from training.evaluation.predictions import Predictions
+from training.reliability import Reliability
 
 PUBLISHED: Final[dict[str, tuple[str, ...]]] = {
     "interhand26m": (
