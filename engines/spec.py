@@ -28,7 +28,7 @@ class NetworkSpec:
     readout: Readout = "expectation"
 
 
-LITE: Final = NetworkSpec(preset="lite", input_px=160, heatmap_stride=8)
+LITE: Final = NetworkSpec(preset="lite", input_px=192, heatmap_stride=8)
 PAPER: Final = NetworkSpec(preset="paper", input_px=256, heatmap_stride=4, readout="refined")
 PAPER_ARGMAX: Final = NetworkSpec(preset="paper-argmax", input_px=256, heatmap_stride=4, readout="argmax")
 

@@ -61,7 +61,7 @@ def test_second_opening_builds_nothing_and_damage_rebuilds(cache: Path) -> None:
 def test_batches_that_were_not_compiled_are_refused(cache: Path) -> None:
     engine = open_backend(EngineRequest(backend="openvino", precision="fp32", cache=cache))
     with pytest.raises(UserError, match="batch of 3"):
-        engine(np.zeros((3, 160, 160, 3), np.uint8))
+        engine(np.zeros((3, engine.input_px, engine.input_px, 3), np.uint8))
 
 
 def _store(cache: Path, number: int) -> None:

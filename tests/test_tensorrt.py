@@ -152,7 +152,7 @@ def test_auto_takes_what_runs_here_and_says_so(tmp_path: Path) -> None:
     assert engine.name == "openvino"
     said = any("cannot run: taking openvino" in line for line in lines)
     assert said == (is_installed("tensorrt_rtx") or is_installed("tensorrt"))
-    assert engine(np.zeros((1, 160, 160, 3), np.uint8))["joints_crop_px"].shape == (1, 42, 2)
+    assert engine(np.zeros((1, engine.input_px, engine.input_px, 3), np.uint8))["joints_crop_px"].shape == (1, 42, 2)
 
 
 def _key(**changes: str) -> EngineKey:

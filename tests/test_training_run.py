@@ -79,7 +79,7 @@ def test_a_run_leaves_log_curves_and_weights_that_run(config: Path, capsys: pyte
     assert facts["samples"] == 64
     assert "held out" in capsys.readouterr().out
     engine = open_backend(EngineRequest(weights=weights, backend="torch"))
-    confidence = engine(np.zeros((1, 160, 160, 3), np.uint8))["joint_confidence"]
+    confidence = engine(np.zeros((1, engine.input_px, engine.input_px, 3), np.uint8))["joint_confidence"]
     assert ((confidence >= 0) & (confidence <= 1)).all()
 
 

@@ -7,6 +7,7 @@ other, and writes half-precision safetensors with a side-car that says what made
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from dataclasses import asdict
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 
 from engines.errors import UserError
-from engines.networks.checkpoints import save_weights
+from engines.networks.checkpoints import save_weights, sidecar_path
 from engines.networks.lite import Lite
 from training.backgrounds import load_backgrounds
 from training.calibration import fit_confidence, spreads
@@ -27,7 +28,7 @@ from training.reliability import Reliability, reliability
 from training.settings import Settings, load_settings
 from training.validation import validate
 
-_PLACES: Final[Any] = {"output": True, "device": True, "data": {"root", "backgrounds", "cache"}}
+_PLACES: Final[Any] = {"output": True, "start": True, "device": True, "data": {"root", "backgrounds", "cache"}}
 """Folders of the machine that trained, which say nothing of the weights."""
 
 
@@ -42,19 +43,28 @@ def export(settings: Settings, output: Path) -> dict[str, Any]:
     slope, offset = fit_confidence(log_variance[first], right[first])
     network.confidence_fit.copy_(torch.tensor([slope, offset]))
     checked = 1 / (1 + np.exp(-(slope * log_variance[~first] + offset)))
+    start = _start(settings)
     facts = {
         "network": "lite",
-        "samples": samples,
+        "samples": samples + start.get("samples", 0),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "commit": _commit(),
         "data": f"{len(data.train_shards)} shards of the bank of rendered hands (MakeHuman/MPFB2, CC0), 2,000 each",
-        "start": "trunk: MediaPipe's hand_landmark_full.tflite (Apache-2.0); heads: random",
+        "start": start or "trunk: MediaPipe's hand_landmark_full.tflite (Apache-2.0); heads: random",
         "held_out": validate(network, held_out, backgrounds, settings),
         "confidence": _filled(reliability(checked, right[~first])),
         "settings": settings.model_dump(mode="json", exclude=_PLACES),
     }
     save_weights(network, output, facts)
     return facts
+
+
+def _start(settings: Settings) -> dict[str, Any]:
+    """What the side-car of the weights that the run started from says; empty for MediaPipe's trunk."""
+    if settings.start is None:
+        return {}
+    facts: dict[str, Any] = json.loads(sidecar_path(settings.start).read_text())
+    return {name: facts[name] for name in ("samples", "commit", "data", "start", "settings") if name in facts}
 
 
 def _filled(found: Reliability) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def draw_batch(bank: HandBank, augmenter: Augmenter, settings: Settings, state: 
     index = torch.randint(len(bank), (settings.batch,), generator=state.rng, device=settings.device).cpu().numpy()
     stored = stored_batch(bank, index, settings.device)
     noise: CropNoise = settings.data.crop_noise
-    hands, labels = random_crops(stored, state.network.spec.input_px, noise, state.rng)
+    hands, labels = random_crops(stored, settings.crop_px(state.network.spec.input_px), noise, state.rng)
     return augmenter(hands), labels
 
 

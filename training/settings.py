@@ -29,6 +29,8 @@ class DataSettings(_Section):
     """Never trained on."""
     picture_px: int = Field(192, ge=64, le=512)
     """Side of the pictures kept in memory."""
+    crop_px: int | None = Field(None, ge=64, le=512, multiple_of=32)
+    """Side of the training crops; null is the network's input. Fewer pixels first: most is learned in less time."""
     crop_noise: CropNoise = CropNoise()
 
 
@@ -54,6 +56,8 @@ class Settings(_Section):
 
     data: DataSettings
     schedule: ScheduleSettings
+    start: Path | None = None
+    """Weights to start from (safetensors); null is MediaPipe's trunk with random heads."""
     loss: LossWeights = LossWeights()
     batch: int = Field(48, gt=0)
     weight_decay: float = 0.01
@@ -65,6 +69,10 @@ class Settings(_Section):
     bfloat16: bool = True
     validate_every: int = 20_000
     output: Path = Path("out/training")
+
+    def crop_px(self, input_px: int) -> int:
+        """Side of the crops of this run, for a network that takes `input_px`."""
+        return self.data.crop_px or input_px
 
 
 def load_settings(path: Path, overrides: list[str]) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import sys
 from pathlib import Path
@@ -37,7 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     for stop in (signal.SIGINT, signal.SIGTERM):  # also where a shell started this with signals ignored
         signal.signal(stop, signal.default_int_handler)
     try:
-        run(load_settings(arguments.config, arguments.set), arguments.weights)
+        start = [f"start={json.dumps(str(arguments.weights))}"] if arguments.weights else []
+        run(load_settings(arguments.config, [*arguments.set, *start]))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -47,14 +49,14 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def run(settings: Settings, weights: Path | None) -> None:
+def run(settings: Settings) -> None:
     """Load the data, start or resume, train."""
     torch.manual_seed(settings.seed)
     data = settings.data
     backgrounds = load_backgrounds(data.backgrounds)
     held_out = load_bank(data.root, data.validation_shards, data.picture_px, data.cache)
     bank = load_bank(data.root, data.train_shards, data.picture_px, data.cache)
-    state = new_state(settings, _start(weights))
+    state = new_state(settings, _start(settings.start))
     if checkpoint_path(settings).exists():
         load_state(state, checkpoint_path(settings))
         print(f"going on after {state.samples} samples")

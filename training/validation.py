@@ -45,10 +45,11 @@ def validate(network: Lite, bank: HandBank, backgrounds: Tensor, settings: Setti
     """Mean errors: 2D in pixels of a 256 px crop, depths in mm; `hands_right` is the share with both flags right."""
     deployed = DeployedLite(network).eval()
     rows: list[dict[str, float]] = []
-    for images, labels in held_out_batches(bank, backgrounds, settings, network.spec.input_px):
+    crop_px = settings.crop_px(network.spec.input_px)
+    for images, labels in held_out_batches(bank, backgrounds, settings, crop_px):
         with torch.autocast(torch.device(settings.device).type, torch.bfloat16, enabled=settings.bfloat16):
             outputs = dict(zip(DeployedLite.output_names, deployed(images), strict=True))
-        rows.append(_errors(outputs, labels, 256 / network.spec.input_px))
+        rows.append(_errors(outputs, labels, 256 / crop_px))
     weights = {name: np.array([row[f"n_{name}"] for row in rows]) for name in _NAMES}
     return {
         name: float((np.array([row[name] for row in rows]) * weights[name]).sum() / weights[name].sum())

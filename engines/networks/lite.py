@@ -47,7 +47,7 @@ def _head(outputs: int, hidden: int) -> nn.Sequential:
 
 
 class Lite(nn.Module):
-    """RGB / 255 (B, 3, 160, 160) -> LiteMaps. Any multiple of 32 works as input side."""
+    """RGB / 255 (B, 3, 192, 192) -> LiteMaps. Any multiple of 32 works as input side."""
 
     confidence_fit: Tensor
     """(2,) slope and offset of the confidence against the logarithm of a heat map's spread; fitted after training."""
