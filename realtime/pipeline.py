@@ -43,6 +43,7 @@ class HandPipeline:
         self._crops = np.zeros((max(BATCHES), backend.input_px, backend.input_px, 3), np.uint8)
         self._searched_s = -np.inf
         self._size_px = (0, 0)
+        self._intrinsics: Intrinsics
 
     def __call__(self, frame: Frame) -> HandFrame:
         """The hands of one frame; frames come in order of time."""
@@ -50,7 +51,7 @@ class HandPipeline:
         height, width = frame.image_bgr.shape[:2]
         if (width, height) != self._size_px:  # another stream: nothing known holds any more
             self._start_over((width, height))
-        intrinsics = self._intrinsics_of((width, height))
+        intrinsics = self._intrinsics
         with timer.stage("detect"):
             self._search(frame)
         plans = self._tracker.plan(frame.t_capture_s)
@@ -78,6 +79,7 @@ class HandPipeline:
 
     def _start_over(self, size_px: tuple[int, int]) -> None:
         self._size_px = size_px
+        self._intrinsics = self._intrinsics_of(size_px)  # may read a calibration file: once, not every frame
         self._searched_s = -np.inf
         self._tracker.reset()
         self._fusion.reset()
@@ -91,7 +93,7 @@ class HandPipeline:
             return
         self._searched_s = frame.t_capture_s
         boxes = self._detector(frame.image_bgr)
-        self._tracker.acquire(boxes[: self._settings.detector.max_hands - known] if known == 0 else boxes)
+        self._tracker.acquire(boxes[: self._settings.detector.max_hands])
 
     def _cut(self, image_bgr: NDArray[np.uint8], plans: list[CropPlan]) -> NDArray[np.uint8]:
         """The planned crops, in buffers that are kept."""

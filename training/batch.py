@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from engines.crop import BOX_FACTOR
 from engines.pinhole import ROOTNET_AREA_MM2
 from engines.skeleton import MIDDLE_BASE, SWAP_HANDS, WRIST, WRISTS
+from training.datasets.bank import HandBank
 
 DEPTH_LIMIT_MM = 199.0
 
@@ -69,6 +72,16 @@ class Stored:
     """(B, 2) float."""
     intrinsics_px: Tensor
     """(B, 4)."""
+
+
+def stored_batch(bank: HandBank, index: NDArray[np.int64], device: str) -> Stored:
+    """Pictures and labels of these samples as tensors."""
+    return Stored(
+        pictures=torch.from_numpy(bank.pictures[index]).to(device),
+        joints_cam_mm=torch.from_numpy(bank.joints_cam_mm[index]).to(device),
+        hand_present=torch.from_numpy(bank.hand_present[index]).float().to(device),
+        intrinsics_px=torch.from_numpy(bank.intrinsics_px[index]).to(device),
+    )
 
 
 def random_crops(stored: Stored, size_px: int, noise: CropNoise, rng: torch.Generator) -> tuple[Tensor, Labels]:

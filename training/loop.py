@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from engines.errors import UserError
 from training.augment import Augmenter
-from training.batch import CropNoise, Labels, Stored, random_crops
+from training.batch import CropNoise, Labels, random_crops, stored_batch
 from training.curves import RunLog
 from training.datasets.bank import HandBank
 from training.losses import compute_losses
@@ -68,16 +68,6 @@ def draw_batch(bank: HandBank, augmenter: Augmenter, settings: Settings, state: 
     noise: CropNoise = settings.data.crop_noise
     hands, labels = random_crops(stored, settings.crop_px(state.network.spec.input_px), noise, state.rng)
     return augmenter(hands), labels
-
-
-def stored_batch(bank: HandBank, index: np.ndarray, device: str) -> Stored:
-    """Pictures and labels of these samples as tensors."""
-    return Stored(
-        pictures=torch.from_numpy(bank.pictures[index]).to(device),
-        joints_cam_mm=torch.from_numpy(bank.joints_cam_mm[index]).to(device),
-        hand_present=torch.from_numpy(bank.hand_present[index]).float().to(device),
-        intrinsics_px=torch.from_numpy(bank.intrinsics_px[index]).to(device),
-    )
 
 
 def _step(state: TrainingState, images: Tensor, labels: Labels, settings: Settings) -> dict[str, float]:

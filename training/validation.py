@@ -11,7 +11,7 @@ from torch import Tensor
 from engines.decode import DeployedLite
 from engines.networks.lite import Lite
 from training.augment import Augmenter
-from training.batch import CropNoise, Labels, Stored, random_crops
+from training.batch import CropNoise, Labels, random_crops, stored_batch
 from training.datasets.bank import HandBank
 from training.settings import Settings
 
@@ -29,13 +29,7 @@ def held_out_batches(
     augmenter = Augmenter(backgrounds.to(settings.device), rng)
     picks = np.linspace(0, len(bank) - 1, min(samples, len(bank))).astype(int)
     for start in range(0, len(picks), _BATCH):
-        index = picks[start : start + _BATCH]
-        stored = Stored(
-            torch.from_numpy(bank.pictures[index]).to(settings.device),
-            torch.from_numpy(bank.joints_cam_mm[index]).to(settings.device),
-            torch.from_numpy(bank.hand_present[index]).float().to(settings.device),
-            torch.from_numpy(bank.intrinsics_px[index]).to(settings.device),
-        )
+        stored = stored_batch(bank, picks[start : start + _BATCH], settings.device)
         hands, labels = random_crops(stored, size_px, NOISE, rng)
         yield augmenter(hands), labels
 
