@@ -32,11 +32,9 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_backgrounds(root / "photos")
     values = {
         "data": {
-            "root": str(root / "bank"),
+            "banks": [{"root": str(root / "bank"), "train": ["1"], "validation": ["2"]}],
             "backgrounds": str(root / "photos"),
             "cache": str(root / "cache"),
-            "train_shards": ["1"],
-            "validation_shards": ["2"],
             "picture_px": SIZE_PX,
         },
         "schedule": {"samples": 64, "decay_from": 32, "warmup": 8, "release_trunk": 32},
@@ -86,7 +84,8 @@ def test_a_run_leaves_log_curves_and_weights_that_run(config: Path, capsys: pyte
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("data.root=/nowhere", "no such shard"),
+        ("data.banks=[{root: /nowhere, train: ['1'], validation: ['2']}]", "no such shard"),
+        ("data.banks=[{root: x, train: ['1'], validation: ['1']}]", "both trained on and held out"),
         ("schedule.sample=3", "sample"),
         ("batch=many", "batch"),
         ("schedule.learning_rate=1e-4", "learning_rate"),

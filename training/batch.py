@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from engines.crop import BOX_FACTOR
@@ -74,13 +72,13 @@ class Stored:
     """(B, 4)."""
 
 
-def stored_batch(bank: HandBank, index: NDArray[np.int64], device: str) -> Stored:
-    """Pictures and labels of these samples as tensors."""
+def stored_batch(rows: HandBank, device: str) -> Stored:
+    """Pictures and labels of these few rows as tensors."""
     return Stored(
-        pictures=torch.from_numpy(bank.pictures[index]).to(device),
-        joints_cam_mm=torch.from_numpy(bank.joints_cam_mm[index]).to(device),
-        hand_present=torch.from_numpy(bank.hand_present[index]).float().to(device),
-        intrinsics_px=torch.from_numpy(bank.intrinsics_px[index]).to(device),
+        pictures=torch.from_numpy(rows.pictures).to(device),
+        joints_cam_mm=torch.from_numpy(rows.joints_cam_mm).to(device),
+        hand_present=torch.from_numpy(rows.hand_present).float().to(device),
+        intrinsics_px=torch.from_numpy(rows.intrinsics_px).to(device),
     )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engines.decode import crop_from_heat, expectation
 from engines.networks.lite import Lite
-from training.datasets.bank import HandBank
+from training.datasets.banks import BankMix
 from training.reliability import RIGHT_PX
 from training.settings import Settings
 from training.validation import held_out_batches
@@ -19,7 +19,7 @@ _SAMPLES = 3000
 
 
 @torch.no_grad()
-def spreads(network: Lite, bank: HandBank, backgrounds: Tensor, settings: Settings) -> tuple[NDArray, NDArray]:
+def spreads(network: Lite, bank: BankMix, backgrounds: Tensor, settings: Settings) -> tuple[NDArray, NDArray]:
     """Logarithms of heat-map variances (N,) of held-out joints and whether each is right (N,)."""
     logs, right = [], []
     to_256 = 256 / network.spec.input_px

@@ -22,13 +22,18 @@ from engines.networks.checkpoints import save_weights, sidecar_path
 from engines.networks.lite import Lite
 from training.backgrounds import load_backgrounds
 from training.calibration import fit_confidence, spreads
-from training.datasets.bank import load_bank
+from training.datasets.banks import load_mix
 from training.loop import checkpoint_path
 from training.reliability import Reliability, reliability
 from training.settings import Settings, load_settings
 from training.validation import validate
 
-_PLACES: Final[Any] = {"output": True, "start": True, "device": True, "data": {"root", "backgrounds", "cache"}}
+_PLACES: Final[Any] = {
+    "output": True,
+    "start": True,
+    "device": True,
+    "data": {"banks": {"__all__": {"root"}}, "backgrounds": True, "cache": True},
+}
 """Folders of the machine that trained, which say nothing of the weights."""
 
 
@@ -36,7 +41,7 @@ def export(settings: Settings, output: Path) -> dict[str, Any]:
     """Write the weights; returns what the side-car says."""
     network, samples = _averaged(checkpoint_path(settings))
     data = settings.data
-    held_out = load_bank(data.root, data.validation_shards, data.picture_px, data.cache)
+    held_out = load_mix(data.validation_sources(), data.picture_px, data.cache)
     backgrounds = load_backgrounds(data.backgrounds)
     log_variance, right = spreads(network, held_out, backgrounds, settings)
     first = np.arange(len(right)) % 2 == 0
@@ -49,7 +54,7 @@ def export(settings: Settings, output: Path) -> dict[str, Any]:
         "samples": samples + start.get("samples", 0),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "commit": _commit(),
-        "data": f"{len(data.train_shards)} shards of the bank of rendered hands (MakeHuman/MPFB2, CC0), 2,000 each",
+        "data": "rendered hands (MakeHuman/MPFB2, CC0)",
         "start": start or "trunk: MediaPipe's hand_landmark_full.tflite (Apache-2.0); heads: random",
         "held_out": validate(network, held_out, backgrounds, settings),
         "confidence": _filled(reliability(checked, right[~first])),

@@ -15,14 +15,14 @@ from engines.errors import UserError
 from training.augment import Augmenter
 from training.batch import CropNoise, Labels, random_crops, stored_batch
 from training.curves import RunLog
-from training.datasets.bank import HandBank
+from training.datasets.banks import BankMix
 from training.losses import compute_losses
 from training.settings import Settings
 from training.state import TrainingState, apply_schedule, average, save_state
 from training.validation import validate
 
 
-def train(settings: Settings, state: TrainingState, bank: HandBank, held_out: HandBank, backgrounds: Tensor) -> None:
+def train(settings: Settings, state: TrainingState, bank: BankMix, held_out: BankMix, backgrounds: Tensor) -> None:
     """Train until the schedule's end; checkpoints, log and curves go to `settings.output`.
 
     Raises UserError if the loss stops being a number; Ctrl-C leaves a checkpoint to go on from.
@@ -61,10 +61,9 @@ def averaging_decay(samples: int, settings: Settings) -> float:
     return min(0.5 ** (settings.batch / settings.ema_half_life), (steps + 1) / (steps + 10))
 
 
-def draw_batch(bank: HandBank, augmenter: Augmenter, settings: Settings, state: TrainingState) -> tuple[Tensor, Labels]:
+def draw_batch(bank: BankMix, augmenter: Augmenter, settings: Settings, state: TrainingState) -> tuple[Tensor, Labels]:
     """A random batch: crops (B, 3, S, S) in 0..1 and their labels."""
-    index = torch.randint(len(bank), (settings.batch,), generator=state.rng, device=settings.device).cpu().numpy()
-    stored = stored_batch(bank, index, settings.device)
+    stored = stored_batch(bank.rows(bank.draw(settings.batch, state.rng)), settings.device)
     noise: CropNoise = settings.data.crop_noise
     hands, labels = random_crops(stored, settings.crop_px(state.network.spec.input_px), noise, state.rng)
     return augmenter(hands), labels

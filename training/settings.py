@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from engines.errors import UserError
 from training.batch import CropNoise
+from training.datasets.banks import BankSource
 from training.losses import LossWeights
 
 
@@ -16,22 +17,63 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class BankSettings(_Section):
+    """One folder of rendered hands."""
+
+    root: Path
+    train: list[str] = []
+    """Numbers of the shards to train on: "100" is shard-100; `all`: every shard that is not held out."""
+    validation: list[str] = []
+    """Held out: never trained on."""
+    share: float | None = Field(None, gt=0)
+    """How often it is drawn from, against the other banks' shares; null is the number of its pictures."""
+    leave_out: dict[str, list[str]] = {}
+    """Pictures not to train on, by label: `held: ["*"]` leaves out all with a held object (ablations)."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> BankSettings:
+        both = sorted(set(self.train) & set(self.validation))
+        if both:
+            raise ValueError(f"shards {', '.join(both)} are both trained on and held out")
+        return self
+
+
 class DataSettings(_Section):
     """Where the pictures are."""
 
-    root: Path
-    """Folder of the bank's shards."""
+    banks: list[BankSettings] = Field(min_length=1)
+    """Folders of rendered hands, trained on together."""
     backgrounds: Path
     """Folder of photographs without hands."""
     cache: Path = Path("out/bank")
-    train_shards: list[str]
-    validation_shards: list[str]
-    """Never trained on."""
+    """Folder of the decoded pictures."""
     picture_px: int = Field(192, ge=64, le=512)
     """Side of the pictures kept in memory."""
     crop_px: int | None = Field(None, ge=64, le=512, multiple_of=32)
     """Side of the training crops; null is the network's input. Fewer pixels first: most is learned in less time."""
     crop_noise: CropNoise = CropNoise()
+
+    def training_sources(self) -> list[BankSource]:
+        """What to train on."""
+        return [
+            BankSource(bank.root, _training_shards(bank), bank.share, bank.leave_out)
+            for bank in self.banks
+            if bank.train
+        ]
+
+    def validation_sources(self) -> list[BankSource]:
+        """What is held out."""
+        return [BankSource(bank.root, tuple(bank.validation)) for bank in self.banks if bank.validation]
+
+
+def _training_shards(bank: BankSettings) -> tuple[str, ...]:
+    if bank.train != ["all"]:
+        return tuple(bank.train)
+    found = [path.stem.removeprefix("shard-") for path in sorted(bank.root.glob("shard-*.npz"))]
+    rest = tuple(shard for shard in found if shard not in bank.validation)
+    if not rest:
+        raise UserError(f"{bank.root}: no shards; check data.banks in the settings")
+    return rest
 
 
 class ScheduleSettings(_Section):

@@ -13,7 +13,7 @@ import torch
 from engines.errors import UserError
 from engines.networks.lite import Lite
 from training.backgrounds import load_backgrounds
-from training.datasets.bank import load_bank
+from training.datasets.banks import load_mix
 from training.loop import checkpoint_path, train
 from training.mediapipe_trunk import load_mediapipe_weights
 from training.settings import Settings, load_settings
@@ -54,8 +54,8 @@ def run(settings: Settings) -> None:
     torch.manual_seed(settings.seed)
     data = settings.data
     backgrounds = load_backgrounds(data.backgrounds)
-    held_out = load_bank(data.root, data.validation_shards, data.picture_px, data.cache)
-    bank = load_bank(data.root, data.train_shards, data.picture_px, data.cache)
+    held_out = load_mix(data.validation_sources(), data.picture_px, data.cache)
+    bank = load_mix(data.training_sources(), data.picture_px, data.cache)
     state = new_state(settings, _start(settings.start))
     if checkpoint_path(settings).exists():
         load_state(state, checkpoint_path(settings))

@@ -12,7 +12,7 @@ from engines.decode import DeployedLite
 from engines.networks.lite import Lite
 from training.augment import Augmenter
 from training.batch import CropNoise, Labels, random_crops, stored_batch
-from training.datasets.bank import HandBank
+from training.datasets.banks import BankMix
 from training.settings import Settings
 
 SAMPLES = 768
@@ -22,20 +22,20 @@ _BATCH = 64
 
 
 def held_out_batches(
-    bank: HandBank, backgrounds: Tensor, settings: Settings, size_px: int, samples: int = SAMPLES
+    bank: BankMix, backgrounds: Tensor, settings: Settings, size_px: int, samples: int = SAMPLES
 ) -> Iterator[tuple[Tensor, Labels]]:
     """The fixed crops (B, 3, S, S) and labels of the held-out shards."""
     rng = torch.Generator(device=settings.device).manual_seed(12345)
     augmenter = Augmenter(backgrounds.to(settings.device), rng)
     picks = np.linspace(0, len(bank) - 1, min(samples, len(bank))).astype(int)
     for start in range(0, len(picks), _BATCH):
-        stored = stored_batch(bank, picks[start : start + _BATCH], settings.device)
+        stored = stored_batch(bank.rows(picks[start : start + _BATCH]), settings.device)
         hands, labels = random_crops(stored, size_px, NOISE, rng)
         yield augmenter(hands), labels
 
 
 @torch.no_grad()
-def validate(network: Lite, bank: HandBank, backgrounds: Tensor, settings: Settings) -> dict[str, float]:
+def validate(network: Lite, bank: BankMix, backgrounds: Tensor, settings: Settings) -> dict[str, float]:
     """Mean errors: 2D in pixels of a 256 px crop, depths in mm; `hands_right` is the share with both flags right."""
     deployed = DeployedLite(network).eval()
     rows: list[dict[str, float]] = []

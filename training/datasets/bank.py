@@ -8,6 +8,7 @@ alpha (an edge then blends without a dark fringe) and kept in a memory-mapped fi
 from __future__ import annotations
 
 import tarfile
+import zlib
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,7 @@ def load_bank(root: Path, shards: list[str], size_px: int, cache: Path) -> HandB
     progress = tqdm(shards, desc="hand bank", unit="shard", disable=None)
     parts = [_load_shard(root, shard, size_px, cache) for shard in progress]
     if not parts:
-        raise UserError("the data set names no shards: list them under data.train_shards")
+        raise UserError("a bank without shards: list them under data.banks in the settings")
     return HandBank(
         pictures=np.concatenate([part.pictures for part in parts]),
         joints_cam_mm=np.concatenate([part.joints_cam_mm for part in parts]),
@@ -67,7 +68,7 @@ def decode_all(root: Path, shards: list[str], size_px: int, cache: Path, workers
 
 def _load_shard(root: Path, shard: str, size_px: int, cache: Path) -> HandBank:
     if not (root / f"shard-{shard}.npz").exists():
-        raise UserError(f"{root}/shard-{shard}.npz: no such shard; check data.root in the settings")
+        raise UserError(f"{root}/shard-{shard}.npz: no such shard; check data.banks in the settings")
     pictures = np.load(_decode_shard(root, shard, size_px, cache), mmap_mode="r", allow_pickle=False)
     with np.load(root / f"shard-{shard}.npz", allow_pickle=False) as labels:
         joints, valid, intrinsics = labels["joints_cam_mm"], labels["joint_valid"], labels["intrinsics_px"]
@@ -83,7 +84,7 @@ def _load_shard(root: Path, shard: str, size_px: int, cache: Path) -> HandBank:
 
 def _decode_shard(root: Path, shard: str, size_px: int, cache: Path) -> Path:
     """Decode one shard into the cache; returns the file of its (N, 4, size, size) pictures."""
-    target = cache / f"{shard}-{size_px}.npy"
+    target = cache / _cache_name(root, shard, size_px)
     if target.exists():
         return target
     cache.mkdir(parents=True, exist_ok=True)
@@ -94,9 +95,15 @@ def _decode_shard(root: Path, shard: str, size_px: int, cache: Path) -> Path:
     return target
 
 
+def _cache_name(root: Path, shard: str, size_px: int) -> str:
+    """Shards of two banks may have the same number, and a bank may be rendered anew: its labels tell."""
+    labels = (root / f"shard-{shard}.npz").read_bytes()
+    return f"{shard}-{size_px}-{zlib.crc32(labels):08x}.npy"
+
+
 def _blobs(path: Path) -> list[bytes]:
     if not path.exists():
-        raise UserError(f"{path}: no such shard; check data.root in the settings")
+        raise UserError(f"{path}: no such archive; fetch the shard again")
     with tarfile.open(path) as archive:
         members = sorted((m for m in archive.getmembers() if m.isfile()), key=lambda m: m.name)
         files = [archive.extractfile(member) for member in members]

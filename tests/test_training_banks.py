@@ -1,0 +1,79 @@
+"""Several banks drawn from together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engines.errors import UserError
+from tests.small_bank import SIZE_PX, write_shard
+from training.datasets.banks import ANY, BankMix, BankSource, load_mix
+from training.settings import BankSettings, DataSettings
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("banks")
+    for number, count in (("1", 12), ("2", 6)):
+        write_shard(root, number, count, seed=int(number))
+    path = root / "shard-2.npz"
+    with np.load(path) as labels:
+        extended = dict(labels) | {"held": np.array(["cup", "", "ball", "", "", "cup"])}
+    np.savez(path, **extended)
+    return root
+
+
+def mix(root: Path, *sources: BankSource) -> BankMix:
+    return load_mix(sources, SIZE_PX, root / "cache")
+
+
+def test_rows_come_back_in_the_order_asked_for(root: Path) -> None:
+    both = mix(root, BankSource(root, ("1",)), BankSource(root, ("2",)))
+    assert len(both) == 18
+    index = np.array([17, 0, 12, 5, 11, 5])
+    rows = both.rows(index)
+    first, second = both.parts
+    for row, place in enumerate(index):
+        bank, at = (first, place) if place < 12 else (second, place - 12)
+        assert (rows.pictures[row] == bank.pictures[at]).all()
+        assert (rows.joints_cam_mm[row] == bank.joints_cam_mm[at]).all()
+
+
+def test_banks_are_drawn_by_share_and_pictures_evenly(root: Path) -> None:
+    both = mix(root, BankSource(root, ("1",), share=1.0), BankSource(root, ("2",), share=3.0))
+    drawn = both.draw(20_000, torch.Generator().manual_seed(0))
+    counts = np.bincount(drawn, minlength=18)
+    assert counts[12:].sum() / 20_000 == pytest.approx(0.75, abs=0.02)
+    assert counts[:12].std() < 0.12 * counts[:12].mean()
+    assert counts[12:].std() < 0.12 * counts[12:].mean()
+    by_size = mix(root, BankSource(root, ("1",)), BankSource(root, ("2",)))
+    drawn = by_size.draw(20_000, torch.Generator().manual_seed(0))
+    assert (drawn >= 12).mean() == pytest.approx(1 / 3, abs=0.02)
+
+
+def test_pictures_are_left_out_by_label(root: Path) -> None:
+    bare = mix(root, BankSource(root, ("2",), leave_out={"held": [ANY]}))
+    assert len(bare) == 3
+    no_cup = mix(root, BankSource(root, ("2",), leave_out={"held": ["cup"]}))
+    assert len(no_cup) == 4
+    with pytest.raises(UserError, match="no label colour"):
+        mix(root, BankSource(root, ("2",), leave_out={"colour": [ANY]}))
+    with pytest.raises(UserError, match="leaves no picture"):
+        mix(root, BankSource(root, ("2",), leave_out={"held": [ANY, ""]}))
+
+
+def test_all_shards_are_those_not_held_out(root: Path) -> None:
+    data = DataSettings(banks=[BankSettings(root=root, train=["all"], validation=["2"])], backgrounds=root)
+    assert data.training_sources()[0].shards == ("1",)
+    assert data.validation_sources()[0].shards == ("2",)
+
+
+def test_a_bank_rendered_anew_is_decoded_anew(tmp_path: Path) -> None:
+    write_shard(tmp_path, "1", 4, seed=1)
+    before = mix(tmp_path, BankSource(tmp_path, ("1",))).parts[0]
+    write_shard(tmp_path, "1", 6, seed=2)
+    after = mix(tmp_path, BankSource(tmp_path, ("1",))).parts[0]
+    assert (len(before), len(after)) == (4, 6)
