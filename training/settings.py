@@ -88,6 +88,8 @@ class ScheduleSettings(_Section):
     """Until this sample only the heads learn; the trunk's pre-trained features are kept."""
     frozen_stages: int = Field(4, ge=0, le=14)
     """Stages of the trunk that never learn (general features, and half of the time)."""
+    depthwise: bool = False
+    """Whether the trunk's depth-wise kernels learn; their gradient is most of a step's time on a CPU."""
     learning_rate: float = Field(2.0e-3, gt=0)
     trunk_factor: float = Field(0.1, ge=0)
     """The trunk's share of the learning rate; it has no batch norm and breaks at high rates."""

@@ -12,7 +12,7 @@ from torch import nn
 
 from engines.errors import UserError
 from engines.networks.lite import Lite
-from engines.networks.mobile_trunk import early_parameters
+from engines.networks.mobile_trunk import depthwise_kernels, early_parameters
 from training.settings import ScheduleSettings, Settings
 
 
@@ -57,7 +57,10 @@ def apply_schedule(state: TrainingState, schedule: ScheduleSettings) -> None:
         group["lr"] = schedule.learning_rate * group["factor"] * factor
     released = state.samples >= schedule.release_trunk
     state.network.trunk.requires_grad_(released)
-    for parameter in early_parameters(state.network.trunk, schedule.frozen_stages):
+    frozen = early_parameters(state.network.trunk, schedule.frozen_stages)
+    if not schedule.depthwise:
+        frozen += depthwise_kernels(state.network.trunk)
+    for parameter in frozen:
         parameter.requires_grad_(False)
 
 

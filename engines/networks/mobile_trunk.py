@@ -8,11 +8,13 @@ many real hands; `training/mediapipe_trunk.py` reads them from the installed whe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from engines.networks.depthwise import depthwise_conv2d
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,10 @@ class SameConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', H / stride, W / stride)."""
-        return super().forward(x if self.same_pad is None else F.pad(x, self.same_pad))
+        padded = x if self.same_pad is None else F.pad(x, self.same_pad)
+        if self.training and self.groups > 1 and self.bias is not None:
+            return depthwise_conv2d(padded, self.weight, self.bias, self.stride[0], int(self.padding[0]))
+        return super().forward(padded)
 
 
 def _depthwise(channels: int, kernel: int, stride: int) -> nn.Sequential:
@@ -112,6 +117,12 @@ class MobileTrunk(nn.Module):
     def convolutions(self) -> list[nn.Conv2d]:
         """All convolutions in the order in which they run."""
         return [module for module in self.modules() if isinstance(module, nn.Conv2d)]
+
+
+def depthwise_kernels(trunk: MobileTrunk) -> list[torch.nn.Parameter]:
+    """Kernels of the depth-wise convolutions, without their biases."""
+    kernels = [conv.weight for conv in trunk.convolutions() if conv.groups > 1]
+    return cast(list[torch.nn.Parameter], kernels)
 
 
 def early_parameters(trunk: MobileTrunk, stages: int) -> list[torch.nn.Parameter]:

@@ -15,24 +15,29 @@ from engines.skeleton import SIDES, Side
 from training.synth.appearance import unit
 from training.synth.contact import SELF_TOLERANCE_MM, self_gap_mm
 from training.synth.hand_model import MIRROR, HandState, Placement, hand_from_forearm, hand_skeleton
+from training.synth.hand_shapes import SHAPES, sample_shape
 from training.synth.poses import DIP_PER_PIP, GESTURES, JointAngles, sample_angles
 from training.synth.shape import HandShape
 
 Stance = Literal["raised", "table"]
 """Hands held up before the body, or lying on or working at a table."""
 
+SHAPE_SHARE: Final = 0.42
+"""Share of hands that make a named hand shape (`hand_shapes.SHAPES`), more or less."""
 GESTURE_SHARE: Final = 0.18
-"""Share of hands that make a named gesture, a little off; the others are drawn from `sample_angles`."""
+"""Share of the others that make a gesture of `GESTURES`, a little off; the rest is drawn from `sample_angles`."""
 WRIST_DEVIATION_DEG: Final = (20.0, 8.0, 9.0)
 _RAISE_DEG: Final[dict[Stance, tuple[float, float]]] = {"raised": (48.0, 27.0), "table": (5.0, 20.0)}
-_TRIES: Final = 8
+_TRIES: Final = 12
 
 
 def sample_fingers(rng: np.random.Generator, shape: HandShape, mode: str | None = None) -> JointAngles:
     """Finger and wrist angles that do not run the hand into itself; `mode` is in `MODES` and `GESTURES`."""
     angles = GESTURES["relaxed"]
+    # the name is drawn once: rejections must not make fists rare
+    name = str(rng.choice(list(SHAPES))) if mode is None and rng.random() < SHAPE_SHARE else None
     for _ in range(_TRIES):
-        angles = _one_pose(rng, mode)
+        angles = _one_pose(rng, mode) if name is None else _with_random_wrist(rng, sample_shape(rng, name))
         if self_gap_mm(hand_skeleton(shape, angles, _ANYWHERE, "right")) > SELF_TOLERANCE_MM:
             return angles
     return GESTURES["relaxed"].with_wrist(angles.wrist_deg)
@@ -82,6 +87,10 @@ def _one_pose(rng: np.random.Generator, mode: str | None) -> JointAngles:
     if rng.random() < GESTURE_SHARE:
         gesture = str(rng.choice(list(GESTURES))) if mode is None else mode
     angles = sample_angles(rng, mode) if gesture is None else _jittered(rng, GESTURES[gesture])
+    return _with_random_wrist(rng, angles)
+
+
+def _with_random_wrist(rng: np.random.Generator, angles: JointAngles) -> JointAngles:
     return angles.with_wrist(rng.normal(0, WRIST_DEVIATION_DEG)).limited()
 
 
