@@ -7,7 +7,7 @@ ECCV 2020 and ICCV 2019, but with one trunk and coordinates read below one heat-
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -42,6 +42,21 @@ def _conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
     )
 
 
+class _Refine(nn.Module):
+    """Residual block; it starts as the identity, so that a trained network may be given more of them."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            _conv(width, width, 3), nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+        )
+        nn.init.zeros_(cast(Tensor, self.body[-1].weight))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w), not negative -> the same shape, not negative."""
+        return F.relu(x + self.body(x), inplace=True)
+
+
 def _head(outputs: int, hidden: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(POOLED_CHANNELS, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, outputs))
 
@@ -57,19 +72,25 @@ class Lite(nn.Module):
         self.spec = spec
         self.trunk = MobileTrunk()
         self.lateral = nn.ModuleList(_conv(channels, width, 1) for channels in TAP_CHANNELS)
-        self.merge16 = _conv(width, width, 3)
+        self.context = nn.Linear(POOLED_CHANNELS, width)
+        self.refine32 = nn.Sequential(_Refine(width), _Refine(width))
+        self.merge16 = nn.Sequential(_conv(width, width, 3), _Refine(width), _Refine(width))
         self.merge8 = nn.Sequential(_conv(width, width, 3), _conv(width, width, 3))
         self.maps = nn.Conv2d(width, 2 * JOINTS, 1)
         self.hand = _head(2, hidden)
         self.root = _head(spec.depth_bins, hidden)
         self.gamma = _head(2, hidden)
         nn.init.normal_(self.maps.weight, std=0.001)
+        nn.init.zeros_(self.context.weight)
+        nn.init.zeros_(self.context.bias)
         self.register_buffer("confidence_fit", torch.tensor([-2.0, 2.0]))
 
     def forward(self, images: Tensor) -> LiteMaps:
         """RGB / 255 (B, 3, S, S) -> maps at stride 8 and the pooled heads' answers, all float32."""
         at8, at16, at32, pooled = self.trunk(images)
-        x = self.merge16(self.lateral[1](at16) + _double(self.lateral[2](at32)))
+        # the pooled features know the whole hand: which one it is, and its pose
+        x = self.refine32(F.relu(self.lateral[2](at32) + self.context(pooled)[..., None, None]))
+        x = self.merge16(self.lateral[1](at16) + _double(x))
         x = self.merge8(self.lateral[0](at8) + _double(x))
         heat, depth = self.maps(x).float().split(JOINTS, dim=1)
         hand, root, gamma = (head(pooled).float() for head in (self.hand, self.root, self.gamma))
