@@ -22,7 +22,7 @@ from training.datasets.rhd import load_rhd
 from training.datasets.rootnet_output import find_rootnet_output, load_rootnet_output
 from training.datasets.sample import box_around, read_picture
 from training.datasets.stb import COLOUR_INTRINSICS, STEREO_INTRINSICS, load_stb
-from training.datasets.synthetic import load_synthetic
+from training.datasets.synthetic import balanced, load_synthetic, on_photographs
 from training.datasets.tzionas import load_tzionas
 from training.datasets.webcam import load_webcam
 from training.prepare import main as prepare_main
@@ -260,6 +260,22 @@ def test_synthetic_shards_lie_on_the_hands(tmp_path: Path) -> None:
         assert picture.shape == (SIZE_PX, SIZE_PX, 3)
         assert np.all(np.ptp(picture[y, x], axis=1) > 50)  # coloured discs on grey
     assert len(load_synthetic(tmp_path, "all")) == 6
+
+
+def test_cut_out_hands_are_laid_on_photographs(tmp_path: Path) -> None:
+    write_shard(tmp_path / "bank", "7", 9, seed=3)
+    samples = load_synthetic(tmp_path / "bank", "7")
+    cv2.imwrite(str(tmp_path / "wall.png"), np.full((90, 200, 3), (10, 200, 30), np.uint8))
+    picture, plain = (read_picture(s[4].picture) for s in (on_photographs(samples, tmp_path), samples))
+    assert (picture[0, 0] == (10, 200, 30)).all()
+    x, y = np.rint(samples[4].joints_px[samples[4].joint_px_valid][0]).astype(int)
+    assert (picture[y, x] == plain[y, x]).all()
+    kept = balanced(samples, 2)
+    assert [sample.interacting for sample in kept] == [False, False, True, True]
+    with pytest.raises(UserError, match="only 3 pictures of each kind"):
+        balanced(samples, 4)
+    with pytest.raises(UserError, match="no photographs"):
+        on_photographs(samples, tmp_path / "bank")
 
 
 def test_webcam_reads_one_side(tmp_path: Path) -> None:

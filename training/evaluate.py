@@ -23,6 +23,7 @@ from engines.presets import SPECS
 from training.datasets.interhand26m import SUBSETS
 from training.datasets.registry import DATA_SETS, data_set, load_split
 from training.datasets.sample import LabelledSample
+from training.datasets.synthetic import balanced, on_photographs
 from training.evaluation.errors import labelled_hands, measure
 from training.evaluation.figures import figures, reliability_of
 from training.evaluation.look import look, turned_crops
@@ -74,7 +75,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Read, judge, print, write what was asked for; raises UserError."""
     name, split = arguments.dataset, arguments.split or _only_split(arguments.dataset)
     root = arguments.root or _default_root(name)
-    samples = _limited(load_split(name, root, split, arguments.subset), arguments.limit)
+    samples = _limited(_chosen(arguments, load_split(name, root, split, arguments.subset)), arguments.limit)
     depths = root_depths(arguments.root_depth, root, split, samples)
     if arguments.predictions:
         runs = judge_predictions(load_predictions(arguments.predictions), samples, depths)
@@ -138,6 +139,17 @@ def _backend(arguments: argparse.Namespace) -> Backend:
     return open_backend(request, print)
 
 
+def _chosen(arguments: argparse.Namespace, samples: Sequence[LabelledSample]) -> Sequence[LabelledSample]:
+    """As many of each kind as asked for, on photographs if there are any."""
+    if arguments.each:
+        samples = balanced(samples, arguments.each)
+    if arguments.backgrounds is None:
+        return samples
+    if arguments.dataset != "synthetic":
+        raise UserError(f"--backgrounds is for --dataset synthetic; the pictures of {arguments.dataset} have their own")
+    return on_photographs(samples, arguments.backgrounds)
+
+
 def _limited(samples: Sequence[LabelledSample], limit: int | None) -> Sequence[LabelledSample]:
     if not len(samples):
         raise UserError("the data set is empty there")
@@ -163,6 +175,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--root", type=Path, help="folder of the data set")
     parser.add_argument("--split", help="test, unless the set has none")
     parser.add_argument("--subset", default="all", choices=SUBSETS, help="InterHand2.6M: H+M, H or M")
+    parser.add_argument("--each", type=int, help="judge on the first so many with one hand and so many with both")
+    parser.add_argument("--backgrounds", type=Path, help="synthetic: photographs to lay the cut-out hands on")
     parser.add_argument("--limit", type=int, help="judge on so many samples only, evenly picked")
     parser.add_argument(
         "--root-depth",

@@ -6,6 +6,7 @@ Joints are in InterHand2.6M's order, right 0-20, left 21-41; what is not labelle
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -28,6 +29,8 @@ class PackedPicture:
     archive: Path
     offset: int
     size: int
+    background: Path | None = None
+    """Photograph behind a cut-out; None is grey."""
 
 
 Picture = Path | PackedPicture | np.ndarray
@@ -94,8 +97,20 @@ def _unpacked(picture: PackedPicture) -> NDArray[np.uint8]:
         raise UserError(f"{picture.archive}: holds a damaged picture at byte {picture.offset}; fetch the file again")
     if image.shape[2] == 4:
         alpha = image[..., 3:].astype(np.float32) / 255
-        image = np.rint(image[..., :3] * alpha + _GREY * (1 - alpha))
+        behind = _GREY if picture.background is None else _middle_of(picture.background, *image.shape[:2])
+        image = np.rint(image[..., :3] * alpha + behind * (1 - alpha))
     return np.asarray(image[..., :3], np.uint8)
+
+
+@lru_cache(maxsize=512)
+def _middle_of(photograph: Path, height: int, width: int) -> NDArray[np.uint8]:
+    """(height, width, 3) BGR: the photograph's middle, as large as it fits."""
+    whole = read_picture(photograph)
+    scale = min(whole.shape[0] / height, whole.shape[1] / width)
+    rows, columns = round(height * scale), round(width * scale)
+    top, left = (whole.shape[0] - rows) // 2, (whole.shape[1] - columns) // 2
+    part = whole[top : top + rows, left : left + columns]
+    return np.asarray(cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def box_around(joints_px: NDArray, valid: NDArray) -> NDArray[np.float64]:

@@ -1,12 +1,16 @@
 """Shards of rendered hands as labelled samples, to look at them and to judge on them.
 
-Training reads the same shards through `training.datasets.bank`. The cut-out hands lie on plain grey here.
+Training reads the same shards through `training.datasets.bank`. The cut-out hands lie on plain grey here, or each on
+a photograph of its own.
 """
 
 from __future__ import annotations
 
 import tarfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -14,6 +18,8 @@ from engines.errors import UserError
 from engines.pinhole import Intrinsics, project
 from training.datasets.files import content_of
 from training.datasets.sample import LabelledSample, PackedPicture, box_around
+
+_PHOTO_SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def load_synthetic(root: Path, split: str) -> list[LabelledSample]:
@@ -26,6 +32,29 @@ def load_synthetic(root: Path, split: str) -> list[LabelledSample]:
     if not labels:
         raise UserError(f"{root}: no shard-{wanted}*.npz; name one with --split 205, or --split all")
     return [sample for path in labels for sample in _load_shard(path)]
+
+
+def on_photographs(samples: Sequence[LabelledSample], folder: Path) -> list[LabelledSample]:
+    """The same samples, each before the photograph that its number chooses; raises UserError if there is none."""
+    photographs = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _PHOTO_SUFFIXES)
+    if not photographs:
+        raise UserError(f"{folder}: no photographs (jpg, png, webp) there")
+    return [_before(sample, photographs[sample.annotation_id * 7919 % len(photographs)]) for sample in samples]
+
+
+def balanced(samples: Sequence[LabelledSample], each: int) -> list[LabelledSample]:
+    """The first `each` samples with one hand and the first `each` with both; raises UserError if there are fewer."""
+    kinds = [[sample for sample in samples if sample.interacting == both] for both in (False, True)]
+    fewest = min(len(kind) for kind in kinds)
+    if fewest < each:
+        raise UserError(f"only {fewest} pictures of each kind there: render more, or ask for {fewest}")
+    return kinds[0][:each] + kinds[1][:each]
+
+
+def _before(sample: LabelledSample, photograph: Path) -> LabelledSample:
+    if not isinstance(sample.picture, PackedPicture):
+        raise UserError("only cut-out hands can be laid on photographs")
+    return replace(sample, picture=replace(sample.picture, background=photograph))
 
 
 def _load_shard(path: Path) -> list[LabelledSample]:
