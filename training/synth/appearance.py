@@ -12,12 +12,16 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import Side
 from training.synth.hand_model import HandMesh
 
 Vector = tuple[float, float, float]
 LightStyle = Literal["studio", "indoor", "hard", "panorama"]
+Owner = Literal["right", "left", "held", "behind"]
+"""What a surface belongs to: a hand with its arm, something a hand holds, something behind the hands."""
+OWNERS: Final[tuple[Owner, ...]] = ("right", "left", "held", "behind")
 NO_SLEEVE_MM: Final = 1.0e4
+EVERYWHERE_MM: Final = -1.0e6
+"""As a sleeve's start: all of the mesh is cloth, metal or leather and none of it skin."""
 
 SKIN_TONES: Final = (
     np.array(
@@ -65,6 +69,10 @@ class Material:
     """Stripes per mm along the arm; 0 is plain cloth."""
     sleeve_roughness: float = 0.9
     sleeve_specular: float = 0.1
+    print_frequency: float = 0.0
+    """Patches of the second colour per mm, rather than stripes; 0 for none."""
+    weave: float = 0.5
+    """How much the brightness of cloth varies from thread to thread; 0 for what is not woven."""
 
     def for_other_hand(self) -> Material:
         """The same person's other hand: only the mottling differs."""
@@ -81,10 +89,9 @@ class DressedHand:
 
 @dataclass(frozen=True)
 class Prop:
-    """Something worn on a hand or arm, or more of the arm: a mesh in the camera frame."""
+    """Something worn on a hand or arm, more of the arm, something held or behind: a mesh in the camera frame."""
 
-    side: Side
-    """The hand it belongs to."""
+    owner: Owner
     vertices_mm: NDArray[np.float64]
     """(V, 3)."""
     normals: NDArray[np.float64]
@@ -92,7 +99,7 @@ class Prop:
     triangles: NDArray[np.int32]
     """(T, 3)."""
     rest_mm: NDArray[np.float64]
-    """(V, 3) where its points lie in the hand frame, for noise and stripes."""
+    """(V, 3) where its points lie in the hand's or the thing's own frame, for noise and stripes."""
     material: Material
 
 
@@ -114,6 +121,23 @@ class Lights:
     up: Vector
     occlusion_radius_mm: float
     occlusion_strength: float
+
+
+def coated(material: Material, colour: Vector, roughness: float, specular: float) -> Material:
+    """Paint, plastic or leather of one colour instead of skin."""
+    return replace(
+        material,
+        sleeve_start_mm=EVERYWHERE_MM,
+        sleeve_thickness_mm=0.0,
+        sleeve=colour,
+        sleeve_stripe=colour,
+        stripe_frequency=0.0,
+        print_frequency=0.0,
+        sleeve_roughness=roughness,
+        sleeve_specular=specular,
+        fine=0.0,
+        weave=0.08,
+    )
 
 
 def _vector(values: NDArray) -> Vector:

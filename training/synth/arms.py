@@ -43,9 +43,14 @@ def sample_fingers(rng: np.random.Generator, shape: HandShape, mode: str | None 
     return GESTURES["relaxed"].with_wrist(angles.wrist_deg)
 
 
-def sample_arm(rng: np.random.Generator, shape: HandShape, side: Side, stance: Stance) -> HandState:
-    """A hand near the origin of the person frame on a forearm that comes from where the person's elbow may be."""
-    angles = sample_fingers(rng, shape)
+def sample_arm(
+    rng: np.random.Generator, shape: HandShape, side: Side, stance: Stance, angles: JointAngles | None = None
+) -> HandState:
+    """A hand near the origin of the person frame on a forearm that comes from where the person's elbow may be.
+
+    Random fingers, unless the angles of hand and wrist are given.
+    """
+    angles = angles or sample_fingers(rng, shape)
     forearm = forearm_frame(_forearm_direction(rng, stance), _pronation_deg(rng, stance))
     placement = Placement(np.zeros(3), forearm @ hand_from_forearm(angles.wrist_deg).T)
     return HandState(side, angles, placement if side == "right" else placement.mirrored())

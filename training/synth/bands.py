@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engines.skeleton import Side
-from training.synth.appearance import Material, Prop, unit
+from training.synth.appearance import Material, Owner, Prop, unit
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def centered(axis: Axis, points_mm: NDArray, along_mm: float, half_mm: float) ->
     return Axis(axis.origin_mm + middle @ axis.across, axis.direction, axis.across)
 
 
-def band(side: Side, axis: Axis, along_mm: ArrayLike, radii_mm: NDArray, material: Material) -> Prop:
+def band(owner: Owner, axis: Axis, along_mm: ArrayLike, radii_mm: NDArray, material: Material) -> Prop:
     """A mesh from M rings of K points: (M,) places along the axis and (M, K) radii, from the inside to the outside.
 
     Rings run along the axis where the outer side is to be seen.
@@ -68,9 +67,9 @@ def band(side: Side, axis: Axis, along_mm: ArrayLike, radii_mm: NDArray, materia
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     flat = radii_mm[..., None] * circle  # (M, K, 2)
     points = axis.origin_mm + along[:, None, None] * axis.direction + flat @ axis.across
-    vertices, triangles = points.reshape(-1, 3), _ring_triangles(rings, count)
+    vertices, triangles = points.reshape(-1, 3), ring_triangles(rings, count)
     rest = np.stack([flat[..., 0], np.broadcast_to(-along[:, None], flat.shape[:2]), flat[..., 1]], axis=-1)
-    return Prop(side, vertices, _normals(vertices, triangles), triangles, rest.reshape(-1, 3), material)
+    return Prop(owner, vertices, vertex_normals(vertices, triangles), triangles, rest.reshape(-1, 3), material)
 
 
 def _low_pass(count: int) -> NDArray[np.float64]:
@@ -78,14 +77,16 @@ def _low_pass(count: int) -> NDArray[np.float64]:
     return (np.abs(np.fft.fftfreq(count) * count) <= 4).astype(np.float64)
 
 
-def _ring_triangles(rings: int, count: int) -> NDArray[np.int32]:
+def ring_triangles(rings: int, count: int) -> NDArray[np.int32]:
+    """(T, 3) of a surface through rings of equally many points."""
     row, column = np.meshgrid(np.arange(rings - 1), np.arange(count), indexing="ij")
     a, b = row * count + column, row * count + (column + 1) % count
     c, d = a + count, b + count
     return np.concatenate([np.stack([a, b, c], -1), np.stack([b, d, c], -1)]).reshape(-1, 3).astype(np.int32)
 
 
-def _normals(vertices: NDArray, triangles: NDArray) -> NDArray[np.float64]:
+def vertex_normals(vertices: NDArray, triangles: NDArray) -> NDArray[np.float64]:
+    """(V, 3) area-weighted unit normals of a mesh."""
     a, b, c = (vertices[triangles[:, k]] for k in range(3))
     face = np.cross(b - a, c - a)
     total = np.zeros_like(vertices)

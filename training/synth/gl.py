@@ -23,6 +23,33 @@ class Uploaded:
             item.release()
 
 
+@dataclass(frozen=True)
+class Targets:
+    """What a picture of one size is drawn into."""
+
+    colour: moderngl.Texture
+    surface: moderngl.Texture
+    """Normal and depth in mm."""
+    owner: moderngl.Texture
+    """0 where nothing is."""
+    scene: moderngl.Framebuffer
+    """Takes the three above."""
+    final: moderngl.Texture
+    shaded: moderngl.Framebuffer
+    """Takes the final picture."""
+
+
+def make_targets(context: moderngl.Context, size: tuple[int, int]) -> Targets:
+    """Textures and framebuffers of (width, height)."""
+    colour = context.texture(size, 4, dtype="f2")
+    surface = context.texture(size, 4, dtype="f4")
+    surface.filter = (moderngl.NEAREST, moderngl.NEAREST)
+    owner = context.texture(size, 1, dtype="f2", alignment=1)
+    scene = context.framebuffer([colour, surface, owner], context.depth_renderbuffer(size))
+    final = context.texture(size, 4, dtype="f2")
+    return Targets(colour, surface, owner, scene, final, context.framebuffer([final]))
+
+
 def create_context() -> moderngl.Context:
     """An OpenGL context on EGL, without a display; `UserError` where there is none."""
     try:

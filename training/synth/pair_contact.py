@@ -38,7 +38,7 @@ Pair = tuple[HandState, HandState]
 def sample_pair(rng: np.random.Generator, shape: HandShape, mode: str, stance: Stance) -> Pair | None:
     """Two hands of one person that meet in a way of `PAIR_SHARE`, in the person frame; None where it did not work."""
     plan = PLANNERS[mode](rng, shape, stance)
-    plan = _with_elbows(rng, _turned(rng, plan, stance), stance)
+    plan = with_elbows(rng, _turned(rng, plan, stance), stance)
     return solve(plan, shape, rng.uniform(*TOLERANCE_MM))
 
 
@@ -91,7 +91,8 @@ def _turned(rng: np.random.Generator, plan: PairPlan, stance: Stance) -> PairPla
     )
 
 
-def _with_elbows(rng: np.random.Generator, plan: PairPlan, stance: Stance) -> PairPlan:
+def with_elbows(rng: np.random.Generator, plan: PairPlan, stance: Stance) -> PairPlan:
+    """The plan with wrists bent so that the forearms come from where elbows may be."""
     states: dict[Side, HandState] = {"right": plan.right, "left": plan.left}
     for side in plan.elbows:
         state = states[side]

@@ -133,9 +133,13 @@ def _side(rng: np.random.Generator, shape: HandShape, stance: Stance) -> PairPla
 
 def _near(rng: np.random.Generator, shape: HandShape, stance: Stance) -> PairPlan:
     """Two hands on their own arms, near each other."""
-    right, left = _two_arms(rng, shape, stance)
-    apart = rng.uniform(95, 270) * unit(np.array([1.0, rng.normal(0, 0.45), rng.normal(0, 0.45)]))
-    return PairPlan(right, left.moved(apart), np.array([1.0, 0, 0]), apart_mm=rng.uniform(3, 15), turn=False, elbows=())
+    return apart(rng, *_two_arms(rng, shape, stance))
+
+
+def apart(rng: np.random.Generator, right: HandState, left: HandState) -> PairPlan:
+    """Two hands whose palms are at the origin, side by side without contact."""
+    shift = rng.uniform(95, 270) * unit(np.array([1.0, rng.normal(0, 0.45), rng.normal(0, 0.45)]))
+    return PairPlan(right, left.moved(shift), np.array([1.0, 0, 0]), apart_mm=rng.uniform(3, 15), turn=False, elbows=())
 
 
 def _touch(rng: np.random.Generator, shape: HandShape, stance: Stance) -> PairPlan:
@@ -211,8 +215,13 @@ def _held_part(rng: np.random.Generator, hand: HandSkeleton) -> tuple[NDArray, N
 
 
 def _two_arms(rng: np.random.Generator, shape: HandShape, stance: Stance) -> tuple[HandState, HandState]:
-    right, left = (sample_arm(rng, shape, side, stance) for side in SIDES)
-    return right.moved(-palm_center(right.skeleton(shape))), left.moved(-palm_center(left.skeleton(shape)))
+    right, left = (centered(sample_arm(rng, shape, side, stance), shape) for side in SIDES)
+    return right, left
+
+
+def centered(state: HandState, shape: HandShape) -> HandState:
+    """The hand with the middle of its palm at the origin."""
+    return state.moved(-palm_center(state.skeleton(shape)))
 
 
 def _in_order(moving: HandState, fixed: HandState, away: NDArray) -> PairPlan:
@@ -239,8 +248,8 @@ PLANNERS: Final[dict[str, Planner]] = {
     "tips": _steeple,
 }
 PAIR_SHARE: Final[dict[str, float]] = {
-    "near": 0.20,
-    "side": 0.10,
+    "near": 0.16,
+    "side": 0.09,
     "touch": 0.10,
     "cross": 0.14,
     "prayer": 0.07,
@@ -248,5 +257,6 @@ PAIR_SHARE: Final[dict[str, float]] = {
     "hold": 0.08,
     "over": 0.07,
     "tips": 0.05,
+    "carry": 0.05,
 }
-"""Shares of the ways two hands meet; they sum to 1."""
+"""Shares of the ways two hands meet; they sum to 1. `carry` is an object between both hands (`held.py`)."""

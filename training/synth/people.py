@@ -41,8 +41,8 @@ def sample_person(rng: np.random.Generator) -> Person:
     material = replace(
         sample_material(rng, tone),
         sleeve_start_mm=NO_SLEEVE_MM,
-        sleeve=_cloth_colour(rng),
-        sleeve_stripe=_cloth_colour(rng),
+        sleeve=cloth_colour(rng),
+        sleeve_stripe=cloth_colour(rng),
         stripe_frequency=rng.uniform(0.02, 0.1) if rng.random() < STRIPED_SHARE else 0.0,
     )
     return Person(age, tone, shape, _aged(rng, _polished(rng, material), age), sample_wardrobe(rng))
@@ -56,7 +56,7 @@ def _build(rng: np.random.Generator, age: Age) -> tuple[float, float]:
     return (1.0, 1.08) if age == "elder" else (1.0, 1.15)
 
 
-def _cloth_colour(rng: np.random.Generator) -> Vector:
+def cloth_colour(rng: np.random.Generator) -> Vector:
     """Mostly black, grey, white and dull colours, now and then a bright one."""
     grey, colour = rng.beta(0.8, 1.3) * 0.75 + 0.01, rng.random(3) ** 2 * 0.7
     strength = rng.choice([0.08, 0.45, 1.0], p=[0.5, 0.32, 0.18])

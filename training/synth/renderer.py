@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.pinhole import Intrinsics
-from engines.skeleton import SIDES, Side
-from training.synth.appearance import DressedHand, Lights, Material, Prop, unit
+from training.synth.appearance import OWNERS, DressedHand, Lights, Material, Owner, Prop, unit
 from training.synth.asset import load_asset, load_feature_map
-from training.synth.gl import Uploaded, attributes, create_context, set_uniform
+from training.synth.gl import Targets, Uploaded, attributes, create_context, make_targets, set_uniform
 from training.synth.hand_model import vertex_normals
 from training.synth.shape import calibrated_rest
 from training.synth.visibility import Layers
@@ -30,10 +29,10 @@ _SHADERS: Final = Path(__file__).parent / "shaders"
 _MATERIAL_UNIFORMS: Final = (
     *("seed", "skin", "palm", "redness", "nail", "vein", "mottling", "crease", "fine", "veins", "roughness"),
     *("specular", "hair", "wrap", "sleeve", "sleeve_stripe", "stripe_frequency", "sleeve_roughness"),
-    "sleeve_specular",
+    *("sleeve_specular", "print_frequency", "weave"),
 )
-_Item = tuple[dict[str, moderngl.VertexArray], Material, Side]
-"""A thing to draw: its vertex arrays by program, its looks, the hand it belongs to."""
+_Item = tuple[dict[str, moderngl.VertexArray], Material, Owner]
+"""A thing to draw: its vertex arrays by program, its looks, what it belongs to."""
 _LIGHT_UNIFORMS: Final = ("key_direction", "key_radiance", "key_shadow", "sky", "ground", "up")
 
 
@@ -44,7 +43,6 @@ class Renderer:
     """
 
     def __init__(self, width: int, height: int) -> None:
-        self._size = (width, height)
         self._context = create_context()
         self._programs = {
             "hand": self._program("hand_vertex", "hand_fragment"),
@@ -52,7 +50,9 @@ class Renderer:
             "occlusion": self._program("screen_vertex", "occlusion_fragment"),
         }
         self._make_textures()
-        self._make_targets()
+        self._targets: dict[tuple[int, int], Targets] = {}
+        self._use_size((width, height))
+        self._usual_size = (width, height)
         self._make_geometry()
 
     def __enter__(self) -> Renderer:
@@ -74,35 +74,39 @@ class Renderer:
         lights: Lights,
         noise_turn: float = 0.0,
         props: Sequence[Prop] = (),
+        size: tuple[int, int] | None = None,
     ) -> NDArray[np.float32]:
-        """(height, width, 4) linear RGB, zero where no hand is, and alpha 0 or 1.
+        """(height, width, 4) linear RGB, zero where nothing is, and alpha 0 or 1; `size` is another width and height.
 
         Edges are not smoothed: render larger and reduce, or average renders with the principal point shifted within a
         pixel. `noise_turn` (0..1) varies the grain of the ambient occlusion between such renders.
         """
+        self._use_size(size or self._usual_size)
         for slot, hand in enumerate(hands):
             which = load_asset().render_vertex
             dynamic = np.hstack([hand.mesh.vertices_mm[which], hand.mesh.normals[which]])
             self._dynamic[slot].write(np.ascontiguousarray(dynamic, np.float32).tobytes())
         camera = tuple(float(value) for value in intrinsics.as_array())
-        light_from_camera, extent_mm = _light_view(hands, lights)
+        light_from_camera, extent_mm = _light_view(hands, props, lights)
         drawn = [self._upload(prop) for prop in props]
-        items = [(self._hand_arrays(slot, hand), hand.material, hand.mesh.side) for slot, hand in enumerate(hands)]
-        items += [(mesh.arrays, prop.material, prop.side) for mesh, prop in zip(drawn, props, strict=True)]
+        items: list[_Item] = [
+            (self._hand_arrays(slot, hand), hand.material, hand.mesh.side) for slot, hand in enumerate(hands)
+        ]
+        items += [(mesh.arrays, prop.material, prop.owner) for mesh, prop in zip(drawn, props, strict=True)]
         self._draw_shadow_map(items, light_from_camera)
         self._draw_surfaces(items, camera, lights, light_from_camera, SHADOW_BLUR_MM / (2 * extent_mm))
         for mesh in drawn:
             mesh.release()
         self._draw_occlusion(camera, lights, noise_turn)
         width, height = self._size
-        picture = np.frombuffer(self._final.read(), np.float16).reshape(height, width, 4)
+        picture = np.frombuffer(self._target.final.read(), np.float16).reshape(height, width, 4)
         return picture[::-1].astype(np.float32)
 
     def layers(self) -> Layers:
         """Depth and owner of each pixel of the picture rendered last."""
         width, height = self._size
-        surface = np.frombuffer(self._surface.read(), np.float32).reshape(height, width, 4)[::-1]
-        owner = np.frombuffer(self._owner.read(), np.float16).reshape(height, width)[::-1]
+        surface = np.frombuffer(self._target.surface.read(), np.float32).reshape(height, width, 4)[::-1]
+        owner = np.frombuffer(self._target.owner.read(), np.float16).reshape(height, width)[::-1]
         return Layers(surface[..., 3], owner.astype(np.int8) - np.int8(1))
 
     def _draw_shadow_map(self, items: Sequence[_Item], light_from_camera: NDArray) -> None:
@@ -112,7 +116,9 @@ class Renderer:
         program = self._programs["depth"]
         set_uniform(program, "light_from_camera", light_from_camera)
         set_uniform(program, "shadow_pass", 1.0)
-        for arrays, material, _ in items:
+        for arrays, material, owner in items:
+            if owner == "behind":
+                continue  # it would need most of the map, and no lamp stands behind it
             self._set_sleeve(program, material)
             arrays["depth"].render()
 
@@ -125,8 +131,8 @@ class Renderer:
         shadow_blur: float,
     ) -> None:
         program = self._programs["hand"]
-        self._hand_target.use()
-        self._hand_target.clear()
+        self._target.scene.use()
+        self._target.scene.clear()
         for unit_index, (name, texture) in enumerate(self._hand_textures.items()):
             texture.use(unit_index)
             set_uniform(program, name, unit_index)
@@ -140,9 +146,9 @@ class Renderer:
         for name in _LIGHT_UNIFORMS:
             set_uniform(program, name, getattr(lights, name))
         self._context.enable(moderngl.CULL_FACE)
-        for arrays, material, side in items:
+        for arrays, material, owner in items:
             self._set_sleeve(program, material)
-            set_uniform(program, "owner_index", float(SIDES.index(side) + 1))
+            set_uniform(program, "owner_index", float(OWNERS.index(owner) + 1))
             for name in _MATERIAL_UNIFORMS:
                 set_uniform(program, name, getattr(material, name))
             arrays["hand"].render()
@@ -151,9 +157,9 @@ class Renderer:
     def _draw_occlusion(self, camera: tuple[float, ...], lights: Lights, noise_turn: float) -> None:
         program = self._programs["occlusion"]
         self._context.disable(moderngl.DEPTH_TEST)
-        self._final_target.use()
-        self._colour.use(0)
-        self._surface.use(1)
+        self._target.shaded.use()
+        self._target.colour.use(0)
+        self._target.surface.use(1)
         set_uniform(program, "colour", 0)
         set_uniform(program, "surface", 1)
         set_uniform(program, "camera", camera)
@@ -207,15 +213,10 @@ class Renderer:
         self._hand_textures = {"features": feature_texture, "noise": noise, "shadow_map": shadow_map}
         self._shadow_target = self._context.framebuffer(depth_attachment=shadow_map)
 
-    def _make_targets(self) -> None:
-        self._colour = self._context.texture(self._size, 4, dtype="f2")
-        self._surface = self._context.texture(self._size, 4, dtype="f4")
-        self._surface.filter = (moderngl.NEAREST, moderngl.NEAREST)
-        self._owner = self._context.texture(self._size, 1, dtype="f2", alignment=1)
-        depth = self._context.depth_renderbuffer(self._size)
-        self._hand_target = self._context.framebuffer([self._colour, self._surface, self._owner], depth)
-        self._final = self._context.texture(self._size, 4, dtype="f2")
-        self._final_target = self._context.framebuffer([self._final])
+    def _use_size(self, size: tuple[int, int]) -> None:
+        if size not in self._targets:
+            self._targets[size] = make_targets(self._context, size)
+        self._size, self._target = size, self._targets[size]
 
     def _make_geometry(self) -> None:
         asset, (rest, _) = load_asset(), calibrated_rest()
@@ -240,9 +241,16 @@ class Renderer:
         self._screen = self._context.vertex_array(self._programs["occlusion"], [(corners, "2f", "corner")])
 
 
-def _light_view(hands: Sequence[DressedHand], lights: Lights) -> tuple[NDArray[np.float32], float]:
-    """Orthographic view of the key light over all hands, transposed as OpenGL wants it, and its half width in mm."""
-    points = np.vstack([hand.mesh.vertices_mm[::7] for hand in hands]) if hands else np.zeros((1, 3))
+def _light_view(
+    hands: Sequence[DressedHand], props: Sequence[Prop], lights: Lights
+) -> tuple[NDArray[np.float32], float]:
+    """Orthographic view of the key light over all hands and what they hold, transposed as OpenGL wants it.
+
+    And its half width in mm.
+    """
+    shapes: list[NDArray] = [hand.mesh.vertices_mm[::7] for hand in hands]
+    shapes += [prop.vertices_mm for prop in props if prop.owner == "held"]
+    points = np.vstack(shapes) if shapes else np.zeros((1, 3))
     center = (points.min(axis=0) + points.max(axis=0)) / 2
     z = -np.asarray(lights.key_direction)
     helper = np.array([0.0, 1.0, 0.0]) if abs(z[1]) < 0.9 else np.array([1.0, 0.0, 0.0])

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engines.pinhole import Intrinsics
 from engines.skeleton import HAND_SLICES, SIDES
+from training.synth.exposure import Exposure
 from training.synth.panorama import Panorama
 from training.synth.renderer import Renderer
 from training.synth.scene import Recipe, Rejected, Scene, draw_recipe, draw_scene
@@ -29,7 +30,9 @@ RENDER_PX: Final = 480
 LEAST_VISIBLE: Final = 0.30
 """Share of a hand's joints that must be in sight."""
 MOST_ATTEMPTS: Final = 200
-VERSION: Final = 1
+_SPREAD: Final = ((-0.375, 0.125), (0.375, -0.125), (0.125, 0.375), (-0.125, -0.375))
+"""Shifts of sub-frames in pixels."""
+VERSION: Final = 2
 """Raised whenever the same (seed, index) gives another picture."""
 
 
@@ -52,6 +55,8 @@ class Sample:
     age: str
     tone: float
     gap_mm: float
+    motion_px: float
+    """Longest way of a joint during the exposure, in pixels of the picture; 0 for hands that are still."""
     rejected: Counter[str]
     """How many scenes were thrown away before this one, by cause."""
 
@@ -86,14 +91,9 @@ class Sampler:
 
     def _attempt(self, rng: np.random.Generator, recipe: Recipe, index: int, rejected: Counter[str]) -> Sample:
         scene = draw_scene(rng, recipe, self._panoramas)
-        camera = enlarged(scene.intrinsics, RENDER_PX / PICTURE_PX)
-        linear = self._renderer.render(scene.hands, camera, scene.lights, props=scene.props)
+        linear, visible = self._still(scene) if scene.exposure is None else self._moving(scene, scene.exposure)
         if not np.isfinite(linear).all():
             raise Rejected("not finite")
-        visible = _visible(self._renderer.layers(), scene, camera)
-        for side, there in zip(SIDES, scene.present, strict=True):
-            if there and not hand_shows(visible[HAND_SLICES[side]], LEAST_VISIBLE):
-                raise Rejected("hidden hand")
         return Sample(
             index=index,
             picture=_cut_out(linear),
@@ -101,13 +101,45 @@ class Sampler:
             present=scene.present,
             joint_visible=visible,
             intrinsics=scene.intrinsics,
-            recipe=recipe,
+            recipe=scene.recipe,
             style=scene.lights.style,
             age=scene.person.age,
             tone=scene.person.tone,
             gap_mm=scene.gap_mm,
+            motion_px=0.0 if scene.exposure is None else scene.exposure.path_px,
             rejected=rejected,
         )
+
+    def _still(self, scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """The picture, linear and larger than it is stored, and (42,) which joints are visible."""
+        camera = enlarged(scene.intrinsics, RENDER_PX / PICTURE_PX)
+        hands, props = scene.during(0.0)
+        linear = self._renderer.render(hands, camera, scene.lights, props=props)
+        return linear, self._seen(scene, camera)
+
+    def _moving(self, scene: Scene, exposure: Exposure) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """As `_still`, the mean of sub-frames of the stored size; what is visible is that of the middle one."""
+        shares = exposure.shares()
+        total = np.zeros((PICTURE_PX, PICTURE_PX, 4), np.float32)
+        visible = np.zeros(42, bool)
+        for number, share in enumerate(shares):
+            hands, props = scene.during(float(share))
+            # sub-frames lie a part of a pixel apart, so that edges of what is still are smooth too
+            dx, dy = _SPREAD[number % len(_SPREAD)] if number else (0.0, 0.0)
+            camera = replace(scene.intrinsics, cx=scene.intrinsics.cx + dx, cy=scene.intrinsics.cy + dy)
+            turn = number / len(shares)
+            total += self._renderer.render(hands, camera, scene.lights, turn, props, (PICTURE_PX, PICTURE_PX))
+            if number == 0:
+                visible = self._seen(scene, camera)
+        return total / len(shares), visible
+
+    def _seen(self, scene: Scene, camera: Intrinsics) -> NDArray[np.bool_]:
+        """(42,) visible joints in the last picture drawn; raises `Rejected` where a hand shows too few of them."""
+        visible = _visible(self._renderer.layers(), scene, camera)
+        for side, there in zip(SIDES, scene.present, strict=True):
+            if there and not hand_shows(visible[HAND_SLICES[side]], LEAST_VISIBLE):
+                raise Rejected("hidden hand")
+        return visible
 
 
 def enlarged(intrinsics: Intrinsics, factor: float) -> Intrinsics:

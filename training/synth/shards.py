@@ -75,6 +75,9 @@ def encode(sample: Sample, place: int) -> Encoded:
         "view": np.asarray(sample.recipe.view, np.str_),
         "style": np.asarray(sample.style, np.str_),
         "age": np.asarray(sample.age, np.str_),
+        "held": np.asarray(sample.recipe.held, np.str_),
+        "behind": np.asarray(sample.recipe.behind, np.str_),
+        "motion_px": np.asarray(sample.motion_px, np.float32),
         "sample_index": np.asarray(sample.index, np.int64),
     }
     return Encoded(sample.index, webp.tobytes(), labels, _tile(sample, place), sample.rejected)
@@ -167,5 +170,7 @@ def _tile(sample: Sample, place: int) -> NDArray[np.uint8] | None:
     if place >= SHEET_TILES:
         return None
     text = f"{sample.index} {sample.recipe.mode} {sample.recipe.view} {sample.style} {sample.age}"
+    text += "".join(f" {word}" for word in (sample.recipe.held, sample.recipe.behind) if word)
+    text += f" {sample.motion_px:.0f}px" if sample.motion_px else ""
     joints = sample.joints_cam_mm if place % 2 else None
     return tile(sample.picture, joints, sample.intrinsics, text)

@@ -18,6 +18,8 @@ from training.synth.arms import Stance
 VIEW_SHARE: Final = {"webcam": 0.56, "egocentric": 0.17, "overhead": 0.10, "any": 0.17}
 """Shares of the kinds of view; they sum to 1."""
 PICTURE_PX: Final = 320
+NEAREST_SURFACE_MM: Final = 70.0
+"""Nothing that is drawn comes nearer to the camera."""
 BOX_SHARE: Final = (0.50, 0.70)
 """Range of the larger side of the joints' box, in sides of the picture."""
 BOX_SHIFT: Final = 0.05

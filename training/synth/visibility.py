@@ -22,7 +22,8 @@ class Layers:
     depth_mm: NDArray[np.float32]
     """(height, width); 0 where nothing is."""
     owner: NDArray[np.int8]
-    """(height, width) -1 nothing, 0 right hand, 1 left hand, each with its arm and what it wears."""
+    """(height, width) -1 nothing, 0 right hand, 1 left hand, each with its arm and what it wears; 2 what hands hold, 3
+    what is behind them."""
 
 
 def visible_joints(

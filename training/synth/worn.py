@@ -12,14 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.skeleton import SIDES, WRIST
-from training.synth.appearance import NO_SLEEVE_MM, Material, Prop, Vector, unit
+from training.synth.appearance import EVERYWHERE_MM, NO_SLEEVE_MM, Material, Prop, Vector, coated, unit
 from training.synth.asset import finger_joint, load_asset, phalanx_bone
 from training.synth.bands import Axis, band, centered, outline
 from training.synth.hand_model import HandMesh, HandSkeleton, HandState, hand_from_forearm
 from training.synth.shape import HandShape
 
-EVERYWHERE_MM: Final = -1.0e6
-"""As a sleeve's start: all of the mesh is cloth, metal or leather and none of it skin."""
 WATCH_MM: Final = 32.0
 """From the wrist to the middle of the strap."""
 _METALS: Final[tuple[Vector, ...]] = ((0.83, 0.58, 0.22), (0.72, 0.72, 0.70), (0.80, 0.48, 0.36), (0.10, 0.10, 0.11))
@@ -124,7 +122,7 @@ class Dresser:
             return []
         along = place + half * np.array([-1, -1, -0.8, 0.8, 1, 1])
         rise = np.stack([radius + r for r in (-2.0, 1.0, 2.3, 2.3, 1.0, -2.0)])
-        strap = _plain(self._material, worn.strap if worn.dial_radius else worn.metal, 0.5, 0.8)
+        strap = coated(self._material, worn.strap if worn.dial_radius else worn.metal, 0.5, 0.8)
         if not worn.dial_radius:
             strap = _metal(self._material, worn.metal)
         parts = [band(self.side, axis, along, rise, strap)]
@@ -139,7 +137,7 @@ class Dresser:
         glass = np.concatenate([ones * k for k in (0.88, 0.8, 0.0)])
         return [
             band(self.side, upright, [-6, -3, 4.5, 6], case, _metal(self._material, worn.metal)),
-            band(self.side, upright, [5.6, 6.1, 6.2], glass, _plain(self._material, worn.dial, 0.25, 1.2)),
+            band(self.side, upright, [5.6, 6.1, 6.2], glass, coated(self._material, worn.dial, 0.25, 1.2)),
         ]
 
     def sleeve(self, worn: Wardrobe) -> Prop | None:
@@ -214,20 +212,6 @@ def _wrinkles(rng: np.random.Generator, along: NDArray, loose_mm: float) -> NDAr
     return total * min(0.16 * loose_mm, 1.4)
 
 
-def _plain(material: Material, colour: Vector, roughness: float, specular: float) -> Material:
-    return replace(
-        material,
-        sleeve_start_mm=EVERYWHERE_MM,
-        sleeve_thickness_mm=0.0,
-        sleeve=colour,
-        sleeve_stripe=colour,
-        stripe_frequency=0.0,
-        sleeve_roughness=roughness,
-        sleeve_specular=specular,
-        fine=0.0,
-    )
-
-
 def _metal(material: Material, colour: Vector) -> Material:
     dark = tuple(float(v) for v in unit(np.array(colour)) * np.linalg.norm(colour) * 0.55)
-    return _plain(material, (dark[0], dark[1], dark[2]), 0.3, 9.0)
+    return coated(material, (dark[0], dark[1], dark[2]), 0.3, 9.0)

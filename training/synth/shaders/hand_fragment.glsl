@@ -12,8 +12,8 @@ uniform mat4 light_from_camera;
 uniform float shadow_blur;   // radius in texture coordinates of the shadow map
 uniform vec3 seed, skin, palm, redness, nail, vein;
 uniform float mottling, crease, fine, veins, roughness, specular, hair, wrap;
-uniform float sleeve_start, stripe_frequency, sleeve_roughness, sleeve_specular;
-uniform float owner_index;   // 1 right hand, 2 left hand
+uniform float sleeve_start, stripe_frequency, print_frequency, weave, sleeve_roughness, sleeve_specular;
+uniform float owner_index;   // 1 right hand, 2 left hand, 3 held object, 4 behind
 uniform vec3 sleeve, sleeve_stripe;
 uniform vec3 key_direction, key_radiance, sky, ground, up;
 uniform float key_shadow;
@@ -40,6 +40,7 @@ float fine_noise(vec3 rest) { return fractal(rest / NOISE_MM * 2.3 + seed * 2.3 
 // Share of the key light that reaches the point: 12 taps on a turned spiral.
 float key_visibility(vec3 p, vec3 n) {
     vec3 c = (light_from_camera * vec4(p + n * 1.2, 1.0)).xyz * 0.5 + 0.5;
+    if (any(lessThan(c.xy, vec2(0.0))) || any(greaterThan(c.xy, vec2(1.0)))) return 1.0;
     float start = fract(sin(dot(gl_FragCoord.xy, vec2(12.9898, 78.233))) * 43758.5453) * 6.283;
     float lit = 0.0;
     for (int i = 0; i < 12; i++) {
@@ -108,8 +109,9 @@ void main() {
     float wrapping = wrap;
     if (v_rest.y < -sleeve_start) {
         float stripe = step(0.5, fract(v_rest.y * stripe_frequency));
-        float weave = noise_at(v_rest * 0.125 + seed);
-        albedo = mix(sleeve, sleeve_stripe, stripe) * (0.75 + 0.5 * weave);
+        if (print_frequency > 0.0) stripe = smoothstep(0.48, 0.52, noise_at(v_rest * print_frequency + seed));
+        float thread = noise_at(v_rest * 0.125 + seed);
+        albedo = mix(sleeve, sleeve_stripe, stripe) * (1.0 + weave * (thread - 0.5));
         rough = sleeve_roughness;
         gloss = sleeve_specular;
         wrapping = 0.1;
