@@ -1,88 +1,57 @@
-"""Judge the whole live way on a clip with ground truth: `python -m training.sequences [--clip samples/two_hands.mp4]`.
+"""Judge the whole live way on clips with ground truth: `python -m training.sequences [--clip samples/two_hands.mp4]`.
 
-Runs detector, tracker, network, fusion and smoothing over every frame and compares the tracks with the labels:
-how often both hands are followed, whether left and right are ever exchanged, and how far the joints are off.
+Runs detector, tracker, network, fusion and smoothing over every frame and compares the tracks with the labels: how
+often both hands are followed, whether left and right are ever exchanged, how far the joints are off, how much they
+jitter on still and on moving hands, and how far they trail the truth; each before and after the One-Euro filters.
+`--clip` may be a folder of many, as `python -m training.synth.clip --count 10 --out DIR` renders them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engines.backend import EngineRequest, open_backend
+from engines.backend import Backend, EngineRequest, open_backend
 from engines.errors import UserError
 from engines.pinhole import Intrinsics
-from engines.skeleton import HAND_SLICES, SIDES, WRIST
-from realtime.config import load_settings
+from realtime.config import Settings, load_settings
 from realtime.live import run_recorded
 from realtime.messages import HandFrame
 from realtime.pipeline import HandPipeline
 from realtime.recording import VideoSource
-from training.metrics import mean_distance, root_relative
+from realtime.smoothing import HandSmoother
+from training.evaluation.clips import Truth, compare, compare_motion, load_truth
 
-_TRACKED = 0.35
-"""A hand counts as tracked if its joints are closer than this share of its own size in the picture."""
-
-
-@dataclass(frozen=True)
-class Truth:
-    """Labels of a clip, as `samples/two_hands.npz` holds them."""
-
-    joints_cam_mm: NDArray[np.float32]
-    """(F, 42, 3)."""
-    joints_px: NDArray[np.float32]
-    """(F, 42, 2)."""
-    fully_in_view: NDArray[np.bool_]
-    """(F, 2) right, left: all joints of the hand lie in the picture."""
-    intrinsics: Intrinsics
+SAMPLE: Final = Path("samples/two_hands.mp4")
+_OPEN_FILTERS: Final = tuple(
+    f"smoothing.{part}.min_cutoff_hz=1.0e9" for part in ("image", "relative_depth", "wrist_depth")
+)
+"""So high that every filter lets its input through unchanged: the pipeline then gives what it smooths."""
+Figures = dict[str, float]
 
 
-@dataclass(frozen=True)
-class SequenceFigures:
-    """How a clip went."""
-
-    frames: int
-    frames_both_in_view: int
-    both_tracked: float
-    """Share of those frames in which both hands are found, each where its label is."""
-    exchanged_frames: int
-    """Frames in which a hand lies on the other hand's label rather than its own."""
-    error_2d_px: float
-    """Mean distance in pixels of the frame, hands fully in view that are found."""
-    root_relative_mm: float
-    wrist_mm: float
-    """Mean distance of the wrist in camera space."""
-    relative_wrist_mm: float
-    """MRRPE: mean error of the left wrist's place relative to the right one's."""
-    jitter_mm_per_frame2: float
-    """Mean length of the joints' second difference that the labels do not have."""
+def judge_clip(clip: Path, backend: Backend, overrides: Sequence[str]) -> dict[str, Figures]:
+    """Figures of one clip, `raw` and `smoothed`; raises UserError if it or its labels cannot be read."""
+    truth = load_truth(clip.with_suffix(".npz"))
+    raw = track(clip, truth, backend, load_settings(None, [*overrides, *_OPEN_FILTERS]))
+    if len(raw) > len(truth.t_s):
+        raise UserError(f"{clip}: {len(raw)} frames but {len(truth.t_s)} labels; they do not belong together")
+    ways = {"raw": raw, "smoothed": smoothed(raw, load_settings(None, [*overrides]))}
+    return {name: asdict(compare(way, truth)) | asdict(compare_motion(way, truth)) for name, way in ways.items()}
 
 
-def load_truth(path: Path) -> Truth:
-    """Read a clip's labels; raises UserError if they are missing or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return Truth(
-                file["joints_cam_mm"],
-                file["joints_px"],
-                file["fully_in_view"],
-                Intrinsics(*map(float, file["intrinsics_px"])),
-            )
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise UserError(f"{path}: no ground truth of a clip ({error})") from error
-
-
-def track(clip: Path, truth: Truth, engine: EngineRequest, overrides: list[str]) -> list[HandFrame]:
+def track(clip: Path, truth: Truth, backend: Backend, settings: Settings) -> list[HandFrame]:
     """Results of every frame, with the clip's own intrinsics."""
-    settings = load_settings(None, overrides)
-    pipeline = HandPipeline(settings, open_backend(engine, print), partial(_known, truth.intrinsics))
+    pipeline = HandPipeline(settings, backend, partial(_known, truth.intrinsics))
     try:
         with VideoSource(clip) as source:
             return [result.hands for result in run_recorded(source, pipeline)]
@@ -90,69 +59,59 @@ def track(clip: Path, truth: Truth, engine: EngineRequest, overrides: list[str])
         pipeline.close()
 
 
+def smoothed(frames: Sequence[HandFrame], settings: Settings) -> list[HandFrame]:
+    """What the pipeline would have given with its filters: they are its last step, nothing before knows them."""
+    smoother = HandSmoother(settings.smoothing)
+    return [replace(f, hands=smoother(f.hands, f.t_capture_s, f.intrinsics)) for f in frames]
+
+
+def mean_of(clips: Sequence[dict[str, Figures]]) -> dict[str, Figures]:
+    """The plain mean over clips of every figure that the clip could tell; counts are summed."""
+    return {way: {name: _mean([clip[way][name] for clip in clips]) for name in clips[0][way]} for way in clips[0]}
+
+
+def _mean(values: Sequence[float]) -> float:
+    if all(isinstance(value, int) for value in values):
+        return sum(values)
+    known = [value for value in values if math.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def table(ways: dict[str, Figures]) -> str:
+    """All figures in columns, `-` where a clip cannot tell."""
+    names = list(next(iter(ways.values())))
+    lines = [f"{'':24}" + "".join(f"{way:>12}" for way in ways)]
+    lines += [f"{name:24}" + "".join(f"{_cell(ways[way][name]):>12}" for way in ways) for name in names]
+    return "\n".join(lines)
+
+
+def _cell(value: float) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.3f}" if math.isfinite(value) else "-"
+
+
 def _known(intrinsics: Intrinsics, _size_px: tuple[int, int]) -> Intrinsics:
     return intrinsics
 
 
-def compare(results: list[HandFrame], truth: Truth) -> SequenceFigures:
-    """All figures of a tracked clip; frame i of the results belongs to row i of the labels."""
-    found_mm, found_px = _stacked(results)
-    count = len(results)
-    labels_mm, labels_px = truth.joints_cam_mm[:count], truth.joints_px[:count]
-    in_view = truth.fully_in_view[:count]
-    both = in_view.all(axis=1)
-    tracked = np.stack([_close(found_px, labels_px, side, side) for side in SIDES], axis=1)
-    crossed = _close(found_px, labels_px, "right", "left") & ~tracked[:, 0]
-    crossed |= _close(found_px, labels_px, "left", "right") & ~tracked[:, 1]
-    counted = np.repeat(in_view & np.isfinite(found_mm[:, [WRIST, 21 + WRIST], 0]), 21, axis=1)
-    shown_mm = np.where(counted[..., None], found_mm, np.nan)
-    shown_px = np.where(counted[..., None], found_px, np.nan)
-    hands = [HAND_SLICES[side] for side in SIDES]
-    relative = [mean_distance(root_relative(shown_mm[:, h]), root_relative(labels_mm[:, h])) for h in hands]
-    left_from_right = shown_mm[:, 21 + WRIST] - shown_mm[:, WRIST]
-    labelled = labels_mm[:, 21 + WRIST] - labels_mm[:, WRIST]
-    return SequenceFigures(
-        frames=count,
-        frames_both_in_view=int(both.sum()),
-        both_tracked=float(tracked[both].all(axis=1).mean()),
-        exchanged_frames=int(crossed[both].sum()),
-        error_2d_px=mean_distance(shown_px, labels_px),
-        root_relative_mm=float(np.mean(relative)),
-        wrist_mm=mean_distance(shown_mm[:, [WRIST, 21 + WRIST]], labels_mm[:, [WRIST, 21 + WRIST]]),
-        relative_wrist_mm=mean_distance(left_from_right, labelled),
-        jitter_mm_per_frame2=_jitter(shown_mm, labels_mm),
-    )
-
-
-def _stacked(results: list[HandFrame]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Joints of all frames, (F, 42, 3) mm and (F, 42, 2) px; NaN where a hand was not found."""
-    joints_mm = np.full((len(results), 42, 3), np.nan)
-    joints_px = np.full((len(results), 42, 2), np.nan)
-    for i, result in enumerate(results):
-        for hand in result.hands:
-            joints_mm[i, HAND_SLICES[hand.side]] = hand.joints_cam_mm
-            joints_px[i, HAND_SLICES[hand.side]] = hand.joints_px
-    return joints_mm, joints_px
-
-
-def _close(found_px: NDArray, labels_px: NDArray, found: str, label: str) -> NDArray[np.bool_]:
-    """(F,) whether the hand found as `found` lies on the label of `label`."""
-    ours, theirs = found_px[:, HAND_SLICES[found]], labels_px[:, HAND_SLICES[label]]  # type: ignore[index]
-    size = np.ptp(theirs, axis=1).max(axis=1)
-    distance = np.linalg.norm(ours - theirs, axis=-1).mean(axis=1)
-    return np.nan_to_num(distance, nan=np.inf) < _TRACKED * size
-
-
-def _jitter(found_mm: NDArray, labels_mm: NDArray) -> float:
-    extra = np.diff(found_mm, 2, axis=0) - np.diff(labels_mm, 2, axis=0)
-    return float(np.nanmean(np.linalg.norm(extra, axis=-1)))
+def clips_of(path: Path) -> list[Path]:
+    """The clip itself, or all of a folder that have labels; raises UserError if there are none."""
+    if path.is_file():
+        return [path]
+    if not path.exists():
+        raise UserError(f"{path}: no such clip, and no folder of clips")
+    clips = [clip for clip in sorted(path.glob("*.mp4")) if clip.with_suffix(".npz").exists()]
+    if not clips:
+        raise UserError(f"{path}: no .mp4 with an .npz of labels beside it; render some with training.synth.clip --out")
+    return clips
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.sequences", description=__doc__)
     parser.add_argument(
-        "--clip", type=Path, default=Path("samples/two_hands.mp4"), help="a video with an .npz of labels beside it"
+        "--clip", type=Path, default=SAMPLE, help="a video with an .npz of labels beside it, or a folder of such"
     )
     parser.add_argument("--weights", type=Path, help="weights to judge instead of the shipped ones")
     parser.add_argument(
@@ -161,17 +120,38 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write the figures there")
     arguments = parser.parse_args(argv)
     try:
-        truth = load_truth(arguments.clip.with_suffix(".npz"))
-        results = track(arguments.clip, truth, EngineRequest(weights=arguments.weights), arguments.set)
-        figures = compare(results, truth)
+        run(arguments.clip, EngineRequest(weights=arguments.weights), arguments.set, arguments.json)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    for name, value in asdict(figures).items():
-        print(f"{name:24}{value:10.3f}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(asdict(figures), indent=2) + "\n")
     return 0
+
+
+def run(path: Path, engine: EngineRequest, overrides: Sequence[str], json_file: Path | None) -> None:
+    """Judge, print, write what was asked for; raises UserError."""
+    clips, backend = clips_of(path), open_backend(engine, print)
+    found = {}
+    for clip in clips:
+        found[clip.stem] = judge_clip(clip, backend, overrides)
+        print(f"{clip}\n{table(found[clip.stem])}\n", flush=True)
+    overall = mean_of(list(found.values()))
+    if len(clips) > 1:
+        print(f"mean of {len(clips)} clips, counts summed\n{table(overall)}")
+    if json_file is None:
+        return
+    content = {"clips": found, "mean": overall}
+    try:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(_without_nan(content), indent=2, allow_nan=False) + "\n")
+    except OSError as error:
+        raise UserError(f"{json_file}: the figures cannot be written ({error.strerror})") from error
+
+
+def _without_nan(tree: object) -> object:
+    """JSON has no NaN: null."""
+    if isinstance(tree, dict):
+        return {key: _without_nan(value) for key, value in tree.items()}
+    return None if isinstance(tree, float) and not math.isfinite(tree) else tree
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The scene of the sample clip: a person's two hands before a webcam in a room, and a picture of it at any frame.
+"""A scene in motion: a person's two hands before a camera, and a picture of it at any frame; the sample clip's scene.
 
 Made from a seed; belongs to the thread of its renderer.
 """
@@ -6,19 +6,20 @@ Made from a seed; belongs to the thread of its renderer.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.pinhole import Intrinsics, project
-from training.synth.appearance import DressedHand, Lights, Material, sample_material, unit
+from training.synth.appearance import DressedHand, Lights, Material, Prop, sample_material, unit
 from training.synth.background import room
-from training.synth.hand_model import HandMesh, hand_mesh
+from training.synth.hand_model import HandMesh, HandState
 from training.synth.sensor import Webcam
 from training.synth.shape import HandShape, neutral_shape
-from training.synth.story import HandState, Story
+from training.synth.story import Story
 from training.synth.story_keys import DURATION_S
+from training.synth.worn import Dresser, Wardrobe
 
 if TYPE_CHECKING:
     from training.synth.renderer import Renderer
@@ -33,18 +34,30 @@ SUB_FRAMES: Final = ((-0.375, 0.125, -0.375), (-0.125, -0.375, -0.125), (0.125, 
 """Moment within the exposure (of its length) and shift of the principal point in px: motion blur and smooth edges."""
 
 
+class Motion(Protocol):
+    """Two hands over time."""
+
+    def at(self, t_s: float) -> tuple[HandState, HandState]:
+        """Right and left hand in the camera frame at a time in seconds."""
+        ...
+
+
 @dataclass(frozen=True)
 class Scene:
-    """All that a frame of the clip depends on besides its time."""
+    """All that a frame of a clip depends on besides its time."""
 
     shape: HandShape
     material: Material
     lights: Lights
     background: NDArray[np.float32]
     """(HEIGHT, WIDTH, 3) linear RGB."""
-    story: Story
+    story: Motion
     webcam: Webcam
     seed: int
+    duration_s: float = DURATION_S
+    intrinsics: Intrinsics = INTRINSICS
+    wardrobe: Wardrobe | None = None
+    """What is worn besides the material's own sleeve."""
 
 
 def make_scene(seed: int = 0) -> Scene:
@@ -93,38 +106,45 @@ def _room_light() -> Lights:
     )
 
 
-def frame_times() -> NDArray[np.float64]:
+def frame_times(scene: Scene) -> NDArray[np.float64]:
     """(F,) time stamps of the frames in seconds."""
-    return np.arange(round(DURATION_S * RATE_HZ)) / RATE_HZ
+    return np.arange(round(scene.duration_s * RATE_HZ)) / RATE_HZ
 
 
 def render_frame(scene: Scene, renderer: Renderer, index: int) -> NDArray[np.uint8]:
     """(HEIGHT, WIDTH, 3) uint8 RGB of one frame, the mean of its sub-frames before the webcam's sensor."""
     total = np.zeros((HEIGHT, WIDTH, 4), np.float32)
     for k, (moment, dx, dy) in enumerate(SUB_FRAMES):
-        hands = _dressed(scene, index / RATE_HZ + moment * SHUTTER_SHARE / RATE_HZ)
-        camera = replace(INTRINSICS, cx=INTRINSICS.cx + dx, cy=INTRINSICS.cy + dy)
-        total += renderer.render(hands, camera, scene.lights, k / len(SUB_FRAMES))
+        hands, props = _dressed(scene, index / RATE_HZ + moment * SHUTTER_SHARE / RATE_HZ)
+        camera = replace(scene.intrinsics, cx=scene.intrinsics.cx + dx, cy=scene.intrinsics.cy + dy)
+        total += renderer.render(hands, camera, scene.lights, k / len(SUB_FRAMES), props)
     total /= len(SUB_FRAMES)
     light = total[..., :3] + scene.background * (1 - total[..., 3:])
     return scene.webcam.expose(light, np.random.default_rng([scene.seed, 2, index]))
 
 
-def _dressed(scene: Scene, t_s: float) -> list[DressedHand]:
-    meshes = [state_mesh(scene, state) for state in scene.story.at(t_s)]
-    return [
-        DressedHand(mesh, scene.material if mesh.side == "right" else scene.material.for_other_hand())
-        for mesh in meshes
-        if in_picture(mesh.vertices_mm).any()
-    ]
+def _dressed(scene: Scene, t_s: float) -> tuple[list[DressedHand], list[Prop]]:
+    """The hands that can be seen, and what they wear."""
+    hands: list[DressedHand] = []
+    props: list[Prop] = []
+    for state in scene.story.at(t_s):
+        material = scene.material if state.side == "right" else scene.material.for_other_hand()
+        mesh = state_mesh(scene, state)
+        if not in_picture(mesh.vertices_mm, scene.intrinsics).any():
+            continue
+        hands.append(DressedHand(mesh, material))
+        if scene.wardrobe is not None:
+            props += Dresser(state, scene.shape, material).worn(scene.wardrobe, None)
+    return hands, props
 
 
 def state_mesh(scene: Scene, state: HandState) -> HandMesh:
     """The surface of one hand of the scene."""
-    return hand_mesh(scene.shape, state.angles, state.placement, state.side)
+    return state.mesh(scene.shape)
 
 
-def in_picture(points_cam_mm: NDArray) -> NDArray[np.bool_]:
+def in_picture(points_cam_mm: NDArray, intrinsics: Intrinsics) -> NDArray[np.bool_]:
     """(...) which points (..., 3) fall on a pixel."""
-    px = project(points_cam_mm, INTRINSICS)
-    return np.all((px > -0.5) & (px < np.array([WIDTH, HEIGHT]) - 0.5), axis=-1)
+    px = project(points_cam_mm, intrinsics)
+    inside = np.all((px > -0.5) & (px < np.array([WIDTH, HEIGHT]) - 0.5), axis=-1)
+    return np.asarray(inside & (points_cam_mm[..., 2] > 0))

@@ -1,4 +1,4 @@
-"""What is true in each frame of the sample clip (numpy only; any thread)."""
+"""What is true in each frame of a clip (numpy only; any thread)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engines.pinhole import project
 from engines.skeleton import HAND_SLICES, SIDES
-from training.synth.clip_scene import HEIGHT, INTRINSICS, WIDTH, Scene, frame_times, in_picture, state_mesh
+from training.synth.clip_scene import HEIGHT, WIDTH, Scene, frame_times, in_picture, state_mesh
 from training.synth.contact import gap_mm
 from training.synth.shape import calibrated_rest
 
@@ -42,7 +42,7 @@ class GroundTruth:
 
 def ground_truth(scene: Scene) -> GroundTruth:
     """The joints of every frame and what can be seen of them."""
-    times = frame_times()
+    times = frame_times(scene)
     hand_part = calibrated_rest()[0][:, 1] > 0
     joints = np.zeros((len(times), 42, 3), np.float32)
     present = np.zeros((len(times), 2), bool)
@@ -53,15 +53,15 @@ def ground_truth(scene: Scene) -> GroundTruth:
         near[frame] = gap_mm(right, left, forearm=False) < INTERACTING_MM
         joints[frame] = np.vstack([right.joints_mm, left.joints_mm])
         for which, state in enumerate(states):
-            present[frame, which] = in_picture(state_mesh(scene, state).vertices_mm[hand_part]).any()
-    inside = in_picture(joints)
+            present[frame, which] = in_picture(state_mesh(scene, state).vertices_mm[hand_part], scene.intrinsics).any()
+    inside = in_picture(joints, scene.intrinsics)
     return GroundTruth(
         joints_cam_mm=joints,
-        joints_px=project(joints, INTRINSICS).astype(np.float32),
+        joints_px=project(joints, scene.intrinsics).astype(np.float32),
         hand_present=present,
         fully_in_view=np.stack([inside[:, HAND_SLICES[side]].all(axis=1) for side in SIDES], axis=1),
         interacting=near & present.all(axis=1),
         t_s=times,
-        intrinsics_px=INTRINSICS.as_array(),
+        intrinsics_px=scene.intrinsics.as_array(),
         size_px=np.array([WIDTH, HEIGHT]),
     )

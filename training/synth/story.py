@@ -14,23 +14,17 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from engines.skeleton import SIDES, Side
-from training.synth.contact import (
-    CONTACT_TOLERANCE_MM,
-    SELF_TOLERANCE_MM,
-    curl_until_touch,
-    self_gap_mm,
-    slide_apart_mm,
-)
+from training.synth.contact import CONTACT_TOLERANCE_MM, curl_until_touch, slide_apart_mm
 from training.synth.hand_model import HandSkeleton, HandState, Placement, hand_skeleton, wrist_towards
 from training.synth.motion import KeyedRotations, KeyedValues, Sway, bump, smooth_upper_envelope
 from training.synth.poses import DIP_PER_PIP, GESTURES, JointAngles
 from training.synth.shape import HandShape
 from training.synth.story_keys import DURATION_S, POSE_KEYS, TOGETHER_S, WRIST_KEYS, WristKey
+from training.synth.story_thumb import THUMB_OUT_DEG, thumb_share
 
 FACING: Final = np.diag([1.0, -1.0, -1.0])
 """Turn from hand frame to camera frame of a hand whose palm faces the camera, fingers up."""
 
-_THUMB_OUT_DEG: Final = np.array([-6.0, 4.0, 8.0, 6.0])
 _CLASPED_AT_S: Final = 8.2
 _PUSH_OUT_MM: Final = CONTACT_TOLERANCE_MM - 0.5
 """Fingers that bend stop at the tolerance itself; only what is deeper than this moves the hands apart."""
@@ -85,11 +79,10 @@ class Story:
         wave = _WAVE_DEG * np.sin(2 * np.pi * _WAVE_HZ * t_s) * bump(t_s, 1.2, 2.3, 0.35) if side == "right" else 0.0
         tremble = Rotation.from_euler("xyz", wander[3:] + [0, 0, wave], degrees=True)
         placement = Placement(wrist, (tremble * self._rotations[side].at(t_s)).as_matrix())
-        elbow = np.array([-230, 420, 700]) + np.array([0.4, 0.8, 0.6]) * (wrist - [-150, 80, 550])
         fingers = self._fingers[side].at(t_s)
-        fingers[0] += self._thumb_out[side].at(t_s) * (_THUMB_OUT_DEG - fingers[0])
-        fingers = fingers + (1 - together) * _finger_offsets(self._finger_wander[side].at(t_s))
-        angles = JointAngles(fingers, wrist_towards(elbow, placement, "right")).limited()
+        fingers[0] += self._thumb_out[side].at(t_s) * (THUMB_OUT_DEG - fingers[0])
+        fingers = fingers + (1 - together) * finger_offsets(self._finger_wander[side].at(t_s))
+        angles = JointAngles(fingers, wrist_towards(elbow_of(wrist), placement, "right")).limited()
         placement = placement.mirrored() if side == "left" else placement
         sign = -1.0 if side == "right" else 1.0
         shift = together * self._common.at(t_s) + [sign * 0.5 * float(self._apart.at(t_s)), 0, 0]
@@ -110,22 +103,8 @@ class Story:
     def _keep_thumb_out(self, side: Side, step_s: float) -> Curve:
         """How far the thumb must go aside, smoothly, while fingers bend or straighten past it."""
         times = np.arange(0.0, DURATION_S, 2 * step_s)
-        needed = [self._thumb_share(self._state(side, float(t))) for t in times]
+        needed = [thumb_share(self._state(side, float(t)), self._shape) for t in times]
         return Curve(times, smooth_upper_envelope(np.array(needed), round(0.05 / step_s)))
-
-    def _thumb_share(self, state: HandState) -> float:
-        """Share (in fifths) of the way to the thumb's outer place from which on it is out of the fingers."""
-        shares = np.linspace(0, 1, 6)
-        for index in range(5, -1, -1):
-            if not self._thumb_is_free(state, float(shares[index])):
-                return float(shares[min(index + 1, 5)])
-        return 0.0
-
-    def _thumb_is_free(self, state: HandState, share: float) -> bool:
-        fingers = state.angles.fingers_deg.copy()
-        fingers[0] += share * (_THUMB_OUT_DEG - fingers[0])
-        moved = HandState(state.side, JointAngles(fingers, state.angles.wrist_deg), state.placement)
-        return self_gap_mm(moved.skeleton(self._shape), finger=0) >= SELF_TOLERANCE_MM
 
     def _keep_apart(self, step_s: float) -> Curve:
         """How far the hands must give way sideways, smoothly, so that no contact goes too deep."""
@@ -138,29 +117,35 @@ class Story:
         return Curve(times, smooth_upper_envelope(np.array(needed), round(0.1 / step_s)))
 
 
-def _columns(keys: Sequence[tuple], *which: int) -> list[list]:
-    return [[key[k] for key in keys] for k in which]
+def turned_by(yaw_deg: float, lean_deg: float, roll_deg: float) -> Rotation:
+    """Camera frame from the frame of a right hand: palm to the other hand, tips to the camera, tips to +x."""
+    tilt = Rotation.from_euler("z", roll_deg, degrees=True) * Rotation.from_euler("x", lean_deg, degrees=True)
+    return tilt * Rotation.from_matrix(FACING) * Rotation.from_euler("y", yaw_deg, degrees=True)
 
 
-def _rotation_keys(keys: Sequence[WristKey]) -> tuple[list[float], list[Rotation]]:
-    facing = Rotation.from_matrix(FACING)
-    turned = []
-    for _, _, (yaw, lean, roll) in keys:
-        tilt = Rotation.from_euler("z", roll, degrees=True) * Rotation.from_euler("x", lean, degrees=True)
-        turned.append(tilt * facing * Rotation.from_euler("y", yaw, degrees=True))
-    return [key[0] for key in keys], turned
+def elbow_of(wrist_mm: NDArray) -> NDArray[np.float64]:
+    """(3,) where the elbow of a right hand is whose wrist is at (3,), of a person before a webcam."""
+    return np.array([-230, 420, 700]) + np.array([0.4, 0.8, 0.6]) * (wrist_mm - [-150, 80, 550])
 
 
-def _finger_track(side: Side, clasp: JointAngles) -> KeyedValues:
-    gestures = {**GESTURES, "clasp": clasp}
-    times, names = _columns(POSE_KEYS[side], 0, 1)
-    return KeyedValues(times, [gestures[name].fingers_deg for name in names])
-
-
-def _finger_offsets(wander: NDArray) -> NDArray[np.float64]:
+def finger_offsets(wander: NDArray) -> NDArray[np.float64]:
     """(5, 4) small offsets: base flexion of all fingers, abduction or middle flexion of four."""
     offsets = np.zeros((5, 4))
     offsets[:, 0] = wander[:5]
     offsets[1:, 2] = 1.5 * wander[5:]
     offsets[1:, 3] = DIP_PER_PIP * offsets[1:, 2]
     return offsets
+
+
+def _columns(keys: Sequence[tuple], *which: int) -> list[list]:
+    return [[key[k] for key in keys] for k in which]
+
+
+def _rotation_keys(keys: Sequence[WristKey]) -> tuple[list[float], list[Rotation]]:
+    return [key[0] for key in keys], [turned_by(*key[2]) for key in keys]
+
+
+def _finger_track(side: Side, clasp: JointAngles) -> KeyedValues:
+    gestures = {**GESTURES, "clasp": clasp}
+    times, names = _columns(POSE_KEYS[side], 0, 1)
+    return KeyedValues(times, [gestures[name].fingers_deg for name in names])

@@ -1,0 +1,1 @@
+"""The stages of `python -m training.retrain`."""

@@ -1,0 +1,92 @@
+"""The way of a retraining: which stages there are, in which order, and what each depends on."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from engines.errors import UserError
+from training.retraining import steps
+from training.retraining.plan import Banks, RetrainPlan, banks_of, placed, without_places
+from training.retraining.stage import Record, Stage, file_digest, run_stage
+from training.settings import Settings
+
+
+class Retraining:
+    """Runs the stages of a plan in order; `records` tells how each went."""
+
+    def __init__(self, plan: RetrainPlan) -> None:
+        self._plan, self._root = plan, plan.output
+        self.records: list[Record] = []
+
+    def run(self) -> Path:
+        """All stages; returns the new weights. Raises UserError, which names the stage that failed."""
+        plan = self._plan
+        backgrounds, backgrounds_key = self._backgrounds()
+        banks = banks_of(plan.data or [self._rendered()], plan.settings[0][1])
+        data = {"banks": banks.key, "backgrounds": backgrounds_key}
+        weights = plan.settings[0][1].start
+        for name, settings in plan.settings:
+            weights = self._train(name, placed(plan, settings, banks, backgrounds, weights), data)
+        if weights is None:
+            raise UserError("no settings file: give --config")
+        self._judge(weights, banks)
+        engine = partial(steps.build_engine, weights, self._cache, plan.dry_run)
+        self._do(Stage("engine", {"weights": file_digest(weights)}, engine))
+        if plan.install:
+            last = placed(plan, plan.settings[-1][1], banks, backgrounds, None)
+            stage = Stage("install", {}, lambda _: steps.install(weights, last, plan.force))
+            self._do(stage, again=True)  # the weights that ship may have changed
+        return weights
+
+    @property
+    def _cache(self) -> Path:
+        return self._root / "engines"
+
+    def _backgrounds(self) -> tuple[Path, str]:
+        """Folder of pictures without hands, and a key of what is in it."""
+        given = self._plan.backgrounds
+        if given is not None:
+            return given.absolute(), file_digest(given)
+        rooms = self._do(Stage("backgrounds", {"rooms": steps.ROOMS}, steps.draw_rooms))
+        return Path(rooms.file), "rooms"
+
+    def _rendered(self) -> Path:
+        """Folder of a bank made for this run."""
+        plan = self._plan
+        panoramas = file_digest(plan.backgrounds) if plan.backgrounds else ""
+        facts = {"count": plan.count, "shard_size": plan.shard_size, "seed": plan.seed, "panoramas": panoramas}
+        return Path(self._do(Stage("render", facts, partial(steps.render, plan))).file)
+
+    def _train(self, name: str, settings: Settings, data: dict[str, str]) -> Path:
+        """Train and export; returns the weights."""
+        start = settings.start
+        if start is not None and not start.exists():
+            raise UserError(f"{start}: {name} starts from these weights, and they are not there")
+        facts = data | {"start": file_digest(start) if start else "trunk", "settings": without_places(settings)}
+        stage = Stage(f"train-{name}", facts, lambda folder: steps.run_training(_into(settings, folder)))
+        self._do(stage)
+        trained = _into(settings, stage.folder(self._root))
+        exported = Stage(f"export-{name}", {"run": stage.key}, partial(steps.export_weights, trained))
+        return Path(self._do(exported).file)
+
+    def _judge(self, weights: Path, banks: Banks) -> None:
+        """Held-out renders always, real webcam hands if they are there."""
+        plan, made = self._plan, {"weights": file_digest(weights), "dry": self._plan.dry_run}
+        held_out = partial(steps.judge_held_out, weights, banks, self._cache, plan.dry_run)
+        self._do(Stage("evaluate-held-out", made | {"banks": banks.key}, held_out))
+        labels = plan.webcam / "labels.json"
+        if labels.exists():
+            webcam = partial(steps.judge_webcam, weights, plan.webcam, self._cache, plan.dry_run)
+            self._do(Stage("evaluate-webcam", made | {"labels": file_digest(labels)}, webcam))
+
+    def _do(self, stage: Stage, again: bool = False) -> Record:
+        print(f"- {stage.name}", flush=True)
+        record = run_stage(stage, self._root, again)
+        print(f"  {record.figure}{' (done before, kept)' if record.kept else ''}", flush=True)
+        self.records.append(record)
+        return record
+
+
+def _into(settings: Settings, output: Path) -> Settings:
+    return settings.model_copy(update={"output": output})
