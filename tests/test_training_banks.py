@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -77,3 +80,17 @@ def test_a_bank_rendered_anew_is_decoded_anew(tmp_path: Path) -> None:
     write_shard(tmp_path, "1", 6, seed=2)
     after = mix(tmp_path, BankSource(tmp_path, ("1",))).parts[0]
     assert (len(before), len(after)) == (4, 6)
+
+
+def test_a_picture_that_is_opaque_everywhere_has_no_alpha(tmp_path: Path) -> None:
+    """WebP leaves it out; a body that fills the picture makes such ones."""
+    write_shard(tmp_path, "1", 1, seed=1)
+    opaque = np.full((SIZE_PX, SIZE_PX, 3), (10, 120, 200), np.uint8)
+    blob = cv2.imencode(".webp", cv2.cvtColor(opaque, cv2.COLOR_BGR2BGRA))[1].tobytes()
+    with tarfile.open(tmp_path / "shard-1.tar", "w") as archive:
+        info = tarfile.TarInfo("00000.webp")
+        info.size = len(blob)
+        archive.addfile(info, io.BytesIO(blob))
+    picture = mix(tmp_path, BankSource(tmp_path, ("1",))).parts[0].pictures[0]
+    assert (picture[3] == 255).all()
+    assert abs(picture[0].astype(int) - 200).max() < 12  # RGB

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import tarfile
 import zlib
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from engines.errors import UserError
 
@@ -48,22 +46,17 @@ def load_bank(root: Path, shards: list[str], size_px: int, cache: Path) -> HandB
 
     Raises UserError if a shard is missing or does not hold what its labels say.
     """
-    progress = tqdm(shards, desc="hand bank", unit="shard", disable=None)
-    parts = [_load_shard(root, shard, size_px, cache) for shard in progress]
+    parts = [_load_shard(root, shard, size_px, cache) for shard in shards]
     if not parts:
         raise UserError("a bank without shards: list them under data.banks in the settings")
+    if len(parts) == 1:
+        return parts[0]  # its pictures stay in their file
     return HandBank(
         pictures=np.concatenate([part.pictures for part in parts]),
         joints_cam_mm=np.concatenate([part.joints_cam_mm for part in parts]),
         hand_present=np.concatenate([part.hand_present for part in parts]),
         intrinsics_px=np.concatenate([part.intrinsics_px for part in parts]),
     )
-
-
-def decode_all(root: Path, shards: list[str], size_px: int, cache: Path, workers: int) -> None:
-    """Fill the cache of decoded pictures with several processes."""
-    with ProcessPoolExecutor(workers) as pool:
-        list(pool.map(_decode_shard, [root] * len(shards), shards, [size_px] * len(shards), [cache] * len(shards)))
 
 
 def _load_shard(root: Path, shard: str, size_px: int, cache: Path) -> HandBank:
@@ -112,8 +105,10 @@ def _blobs(path: Path) -> list[bytes]:
 
 def _rgba(blob: bytes) -> NDArray[np.uint8]:
     picture = cv2.imdecode(np.frombuffer(blob, np.uint8), cv2.IMREAD_UNCHANGED)
-    if picture is None or picture.ndim != 3 or picture.shape[2] != 4:
-        raise UserError("the hand bank holds a picture that is no RGBA image; fetch the shard again")
+    if picture is None or picture.ndim != 3:
+        raise UserError("the hand bank holds a damaged picture; fetch the shard again")
+    if picture.shape[2] == 3:  # WebP drops an alpha that is opaque everywhere: a body fills the picture
+        return cv2.cvtColor(picture, cv2.COLOR_BGR2RGBA)
     return cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA)
 
 

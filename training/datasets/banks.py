@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from engines.errors import UserError
 from training.datasets.bank import HandBank, load_bank
@@ -71,32 +72,37 @@ class BankMix:
 
 
 def load_mix(sources: Sequence[BankSource], size_px: int, cache: Path) -> BankMix:
-    """Read all sources, decoding what `cache` does not hold; raises UserError for missing shards or nothing at all."""
-    parts = [_load(source, size_px, cache) for source in sources]
-    if not parts:
+    """Read all sources, decoding what `cache` does not hold; raises UserError for missing shards or nothing at all.
+
+    Each shard is a part of its own, whose pictures stay in their file: the system keeps in memory what fits, once for
+    all runs.
+    """
+    if not sources:
         raise UserError("no bank of hands is named: list one under data.banks in the settings")
-    shares = [
-        source.share if source.share is not None else len(part) for source, part in zip(sources, parts, strict=True)
-    ]
-    return BankMix(tuple(parts), tuple(float(share) for share in shares))
+    parts: list[HandBank] = []
+    shares: list[float] = []
+    for source in sources:
+        progress = tqdm(source.shards, desc=source.root.name, unit="shard", disable=None)
+        shards = [_load(source, shard, size_px, cache) for shard in progress]
+        sizes = [float(len(shard)) for shard in shards]
+        if not sum(sizes):
+            raise UserError(f"{source.root}: leave_out leaves no picture; name fewer values")
+        whole = sum(sizes) if source.share is None else source.share
+        parts += shards
+        shares += [whole * size / sum(sizes) for size in sizes]
+    return BankMix(tuple(parts), tuple(shares))
 
 
-def _load(source: BankSource, size_px: int, cache: Path) -> HandBank:
-    bank = load_bank(source.root, list(source.shards), size_px, cache)
+def _load(source: BankSource, shard: str, size_px: int, cache: Path) -> HandBank:
+    bank = load_bank(source.root, [shard], size_px, cache)
     if not source.leave_out:
         return bank
-    kept = np.nonzero(~_left_out(source))[0]
-    if not len(kept):
-        raise UserError(f"{source.root}: leave_out leaves no picture; name fewer values")
-    return BankMix((bank,), (1.0,)).rows(kept)
+    kept = np.nonzero(~_left_out(source, shard))[0]
+    return HandBank(bank.pictures[kept], bank.joints_cam_mm[kept], bank.hand_present[kept], bank.intrinsics_px[kept])
 
 
-def _left_out(source: BankSource) -> NDArray[np.bool_]:
-    """(N,) pictures of all shards that are not used."""
-    return np.concatenate([_left_out_of(source, shard) for shard in source.shards])
-
-
-def _left_out_of(source: BankSource, shard: str) -> NDArray[np.bool_]:
+def _left_out(source: BankSource, shard: str) -> NDArray[np.bool_]:
+    """(N,) pictures of a shard that are not used."""
     path = source.root / f"shard-{shard}.npz"
     with np.load(path, allow_pickle=False) as labels:
         out = np.zeros(len(labels["joint_valid"]), bool)
