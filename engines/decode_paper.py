@@ -27,6 +27,8 @@ _RIGID_STARTS: Final = (WRIST, WRIST, WRIST, WRIST, 7, 11, 15, 19)
 _RIGID_ENDS: Final = (7, 11, 15, 19, 6, 10, 14, 18)
 _RIGID_MM: Final = (85.9, 84.4, 80.4, 77.3, 41.2, 42.7, 39.0, 29.9)
 """Wrist to the bases of the four fingers, and their first phalanges: means of six annotated real hands."""
+_NEAR_CELLS: Final = 2.5
+"""10 px: within it a joint counts as right."""
 _GAMMA_LIMITS: Final = (0.3, 5.0)
 """A crop around a fist spans more than 90 mm, one around two hands less than 1.5 m."""
 
@@ -63,6 +65,37 @@ def refined_voxels(maxima: Tensor) -> Tensor:
     offset = -slope / (2 * torch.where(is_top, curvature, -torch.ones_like(curvature)))
     refined = torch.where(is_top, middle + offset, top.to(logs.dtype))
     return torch.minimum(torch.maximum(refined, top - 1.0), top + 1.0)
+
+
+def mean_voxels(logits: Tensor) -> Tensor:
+    """(B, J, 64, 64, 64) as depth, y, x -> (B, J, 3) x, y, depth of the mean under a softmax, fp32 (soft-argmax)."""
+    return torch.stack([_mean_index(marginal) for marginal in _marginals(logits)], -1)
+
+
+def mean_readout(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """`mean_voxels`, and how sure each joint is (B, J): the share of the softmax within 10 px of the mean."""
+    over_x, over_y, over_depth = _marginals(logits)
+    x, y = _mean_index(over_x), _mean_index(over_y)
+    near = _share_near(over_x, x) * _share_near(over_y, y)
+    return torch.stack([x, y, _mean_index(over_depth)], -1), near
+
+
+def _marginals(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Probability along x, y and depth, each (B, J, length)."""
+    probability = logits.float().flatten(2).softmax(-1).unflatten(2, logits.shape[2:])
+    plane = probability.sum(2)
+    return plane.sum(2), plane.sum(3), probability.sum((3, 4))
+
+
+def _mean_index(probability: Tensor) -> Tensor:
+    cells = torch.arange(probability.shape[-1], dtype=probability.dtype, device=probability.device)
+    return (probability * cells).sum(-1)
+
+
+def _share_near(probability: Tensor, center: Tensor) -> Tensor:
+    """Share of (B, J, length) within 2.5 cells of `center` (B, J)."""
+    cells = torch.arange(probability.shape[-1], dtype=probability.dtype, device=probability.device)
+    return (probability * ((cells - center.unsqueeze(-1)).abs() <= _NEAR_CELLS)).sum(-1)
 
 
 def joints_of(voxels: Tensor, spec: NetworkSpec) -> tuple[Tensor, Tensor]:
@@ -109,13 +142,31 @@ class DeployedPaper(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Return the outputs in the order of `OUTPUT_NAMES`; the confidence of a joint is its peak's height."""
+        return (*self.pose(image), self.factors(image)) if self.has_rootnet else self._alone(image)
+
+    @property
+    def has_rootnet(self) -> bool:
+        """Whether `factors` can be computed, beside `pose` and independently of it."""
+        return self.network.rootnet is not None
+
+    def factors(self, image: Tensor) -> Tensor:
+        """(B, 2) RootNet's gamma; with one root, both hands get its depth."""
+        assert self.network.rootnet is not None
+        return self.network.rootnet.gamma(normalise(image, IMAGENET_MEAN, IMAGENET_STD)).expand(-1, 2)
+
+    def pose(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """All outputs but RootNet's, which are InterNet's."""
         heat, root_bins, hands = self.network.internet(image)
+        voxels, confidence = mean_readout(heat) if self.network.internet.mean_readout else self._peaks(heat)
+        joints_px, joint_depth = joints_of(voxels, self.spec)
+        return joints_px, joint_depth, confidence, hands, depth_mm(root_bins, self.spec)
+
+    def _peaks(self, heat: Tensor) -> tuple[Tensor, Tensor]:
+        """Voxels of the maxima (B, 42, 3) and their height (B, 42) in 0..1."""
         maxima = slice_maxima(heat)
         voxels = refined_voxels(maxima) if self.spec.readout == "refined" else argmax_voxels(maxima)
-        joints_px, joint_depth = joints_of(voxels, self.spec)
-        confidence = (maxima[:, :, 0].amax(-1) / PAPER_PEAK).clamp(0.0, 1.0)
-        if self.network.rootnet is None:
-            gamma = gamma_from_bones(joints_px, joint_depth, self.spec.input_px)
-        else:  # with one root, both hands get its depth
-            gamma = self.network.rootnet.gamma(normalise(image, IMAGENET_MEAN, IMAGENET_STD)).expand(-1, 2)
-        return joints_px, joint_depth, confidence, hands, depth_mm(root_bins, self.spec), gamma
+        return voxels, (maxima[:, :, 0].amax(-1) / PAPER_PEAK).clamp(0.0, 1.0)
+
+    def _alone(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        found = self.pose(image)
+        return (*found, gamma_from_bones(found[0], found[1], self.spec.input_px))

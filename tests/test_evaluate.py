@@ -190,6 +190,24 @@ def test_own_depths_are_judged_and_used(tmp_path: Path, root: Path, samples: lis
     assert with_own["root_relative_mm"] == pytest.approx(0, abs=1e-6)
 
 
+def test_the_left_wrist_may_stand_at_its_own_depth(
+    tmp_path: Path, root: Path, samples: list[LabelledSample], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The paper's ablation: MRRPE from RootNet's left depth (92.14 mm there) instead of z(R->L) (32.57 mm)."""
+    exact = perfect(samples)
+    left_too_far = replace(exact, root_depth_mm=exact.root_depth_mm + [0.0, 40.0])
+    save_predictions(left_too_far, tmp_path / "p.npz")
+    relative = judged(tmp_path, root, tmp_path / "p.npz", "--root-depth", "own")
+    absolute = judged(tmp_path, root, tmp_path / "p.npz", "--root-depth", "own", "--left-root", "absolute")
+    assert relative["mrrpe_mm"] == pytest.approx(0, abs=1e-6)
+    ray = samples[2].joints_cam_mm[41] / samples[2].joints_cam_mm[41, 2]
+    assert absolute["mrrpe_mm"] == pytest.approx(40 * np.linalg.norm(ray))
+    wrong = write_predictions(tmp_path / "q.npz", exact)
+    command = ["--dataset", "interhand26m", "--root", root, "--predictions", wrong, "--left-root", "absolute"]
+    assert run(*command) == 2
+    assert "--root-depth rootnet, own or FILE" in capsys.readouterr().err
+
+
 def test_predictions_go_through_a_file_unchanged(tmp_path: Path, samples: list[LabelledSample]) -> None:
     exact = perfect(samples)
     save_predictions(exact, tmp_path / "p.npz")

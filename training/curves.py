@@ -1,4 +1,4 @@
-"""A run's log as CSV, and its learning curves as a picture."""
+"""A run's log as CSV and for TensorBoard, and its learning curves as a picture."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
+from torch.utils.tensorboard import SummaryWriter
 
 from engines.errors import UserError
 
@@ -27,6 +28,7 @@ class RunLog:
                 f"{folder}: cannot be written ({error.strerror}); choose another with --set output=DIR"
             ) from error
         self.path = folder / "log.csv"
+        self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=resumed_at + 1)
         self.rows = [row for row in self._read() if int(float(row["samples"])) <= resumed_at]
 
     def add(self, samples: int, rate: float, trained: dict[str, float], validated: dict[str, float]) -> None:
@@ -40,6 +42,11 @@ class RunLog:
             writer.writeheader()
             writer.writerows(self.rows)
         draw_curves(self.rows, self.path.with_name("curves.png"))
+        for kind, values in (("train", trained), ("held_out", validated)):
+            for name, value in values.items():
+                self._events.add_scalar(f"{name}/{kind}", value, samples)
+        self._events.add_scalar("samples_per_s", rate, samples)
+        self._events.flush()
 
     def _read(self) -> list[dict[str, str]]:
         if not self.path.exists():

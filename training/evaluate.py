@@ -29,33 +29,45 @@ from training.evaluation.figures import figures, reliability_of
 from training.evaluation.look import look, turned_crops
 from training.evaluation.predictions import Predictions, aligned_with, load_predictions, save_predictions
 from training.evaluation.report import Run, even_rows, reliability_table, sheet_of, table, write_report
-from training.evaluation.root_depth import RootDepths, root_depths
+from training.evaluation.root_depth import RootDepths, root_depths, with_absolute_left_root
 
 WEBCAM = Path("../shared/data/eval/webcam_left_hand")
 
 
-def judge_network(backend: Backend, samples: Sequence[LabelledSample], depths: RootDepths) -> list[Run]:
+def judge_network(
+    backend: Backend, samples: Sequence[LabelledSample], depths: RootDepths, absolute_left: bool = False
+) -> list[Run]:
     """The first look in upright crops and the second in turned ones."""
     crops = depths.crops(samples)
     first = look(backend, samples, crops, "upright crop")
     turned = turned_crops(samples, first)
     second = look(backend, samples, turned, "turned crop")
     return [
-        judge("upright crop", samples, first, crops, depths),
-        judge("turned crop", samples, second, turned, depths),
+        judge("upright crop", samples, first, crops, depths, absolute_left),
+        judge("turned crop", samples, second, turned, depths, absolute_left),
     ]
 
 
-def judge_predictions(predictions: Predictions, samples: Sequence[LabelledSample], depths: RootDepths) -> list[Run]:
+def judge_predictions(
+    predictions: Predictions, samples: Sequence[LabelledSample], depths: RootDepths, absolute_left: bool = False
+) -> list[Run]:
     """What someone's file says; raises UserError if it lacks a sample."""
     ids = [samples[i].annotation_id for i in range(len(samples))]
-    return [judge("predictions", samples, aligned_with(predictions, ids), depths.crops(samples), depths)]
+    found = aligned_with(predictions, ids)
+    return [judge("predictions", samples, found, depths.crops(samples), depths, absolute_left)]
 
 
 def judge(
-    name: str, samples: Sequence[LabelledSample], found: Predictions, crops: Sequence[Crop], depths: RootDepths
+    name: str,
+    samples: Sequence[LabelledSample],
+    found: Predictions,
+    crops: Sequence[Crop],
+    depths: RootDepths,
+    absolute_left: bool = False,
 ) -> Run:
-    """Errors and figures of answers in the order of the samples."""
+    """Errors and figures of answers in the order of the samples; see `with_absolute_left_root`."""
+    if absolute_left:
+        found = with_absolute_left_root(found, depths)
     errors = measure(samples, found, crops, depths.depths_mm(found))
     return Run(name, found, errors, figures(errors, labelled_hands(samples)), reliability_of(errors))
 
@@ -77,10 +89,11 @@ def run(arguments: argparse.Namespace) -> None:
     root = arguments.root or _default_root(name)
     samples = _limited(_chosen(arguments, load_split(name, root, split, arguments.subset)), arguments.limit)
     depths = root_depths(arguments.root_depth, root, split, samples)
+    absolute_left = arguments.left_root == "absolute"
     if arguments.predictions:
-        runs = judge_predictions(load_predictions(arguments.predictions), samples, depths)
+        runs = judge_predictions(load_predictions(arguments.predictions), samples, depths, absolute_left)
     else:
-        runs = judge_network(_backend(arguments), samples, depths)
+        runs = judge_network(_backend(arguments), samples, depths, absolute_left)
     print(table(runs))
     for each in runs:
         if sum(each.reliability.joints):
@@ -103,6 +116,7 @@ def _write(arguments: argparse.Namespace, samples: Sequence[LabelledSample], run
             "samples": str(len(samples)),
             "judged": str(by),
             "absolute depth of the wrists": arguments.root_depth,
+            "left wrist in MRRPE": "z(R->L)" if arguments.left_root == "relative" else "its own absolute depth",
         }
         write_report(arguments.report, f"Evaluation: {title}", settings, samples, runs)
         print(f"\nreport in {arguments.report / 'report.md'}")
@@ -184,6 +198,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="gt|rootnet|own|FILE",
         help="absolute depth of the wrists: the labels', the data set's published RootNet output, the network's own, "
         "or another file of RootNet's output",
+    )
+    parser.add_argument(
+        "--left-root",
+        default="relative",
+        choices=("relative", "absolute"),
+        help="the left wrist in MRRPE: from z(R->L), or from its own absolute depth, as in the paper's ablation",
     )
     parser.add_argument("--predictions", type=Path, metavar="FILE.npz", help="judge this file instead of a network")
     parser.add_argument("--weights", type=Path, help="weights to judge instead of the shipped ones")

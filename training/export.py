@@ -1,14 +1,15 @@
 """A checkpoint becomes weights that ship: `python -m training.export [--config C] [--output W]`.
 
-Takes the averaged network, calibrates the joints' confidence on one half of the held-out hands and checks it on the
-other, and writes half-precision safetensors with a side-car that says what made them.
+Takes the averaged network and writes safetensors with a side-car that says what made them. For `lite`, the joints'
+confidence is calibrated on one half of the held-out hands and checked on the other. For the paper's networks the file
+is one of preset `paper`: `--config training/configs/paper_internet.yaml --rootnet training/configs/paper_rootnet.yaml`
+puts both into it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -20,12 +21,14 @@ import torch
 from engines.errors import UserError
 from engines.networks.checkpoints import save_weights, sidecar_path
 from engines.networks.lite import Lite
+from engines.presets import DEFAULT_WEIGHTS
 from training.backgrounds import load_backgrounds
 from training.calibration import fit_confidence, spreads
 from training.datasets.banks import load_mix
 from training.loop import checkpoint_path
+from training.paper.export import commit, export_paper
 from training.reliability import Reliability, reliability
-from training.settings import Settings, load_settings
+from training.settings import Settings, load_any_settings
 from training.validation import validate
 
 _PLACES: Final[Any] = {
@@ -53,7 +56,7 @@ def export(settings: Settings, output: Path) -> dict[str, Any]:
         "network": "lite",
         "samples": samples + start.get("samples", 0),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "commit": _commit(),
+        "commit": commit(),
         "data": "rendered hands (MakeHuman/MPFB2, CC0)",
         "start": start or "trunk: MediaPipe's hand_landmark_full.tflite (Apache-2.0); heads: random",
         "held_out": validate(network, held_out, backgrounds, settings),
@@ -88,33 +91,37 @@ def _averaged(path: Path) -> tuple[Lite, int]:
     return network.eval(), int(content["samples"])
 
 
-def _commit() -> str:
-    """The commit the code is at, with a plus where files differ from it."""
-    try:
-        return subprocess.run(
-            ["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m training.export", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m training.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--config", type=Path, default=Path("training/configs/lite.yaml"), help="settings of the run")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting")
-    parser.add_argument("--output", type=Path, default=Path("weights/lite.safetensors"), help="where the weights go")
+    parser.add_argument(
+        "--rootnet", type=Path, metavar="C|FILE", help="InterNet: RootNet's settings, or its checkpoint"
+    )
+    parser.add_argument("--output", type=Path, help="where the weights go (weights/lite.safetensors, weights/paper...)")
     arguments = parser.parse_args(argv)
     try:
-        facts = export(load_settings(arguments.config, arguments.set), arguments.output)
+        settings = load_any_settings(arguments.config, arguments.set)
+        if isinstance(settings, Settings):
+            _report(export(settings, arguments.output or DEFAULT_WEIGHTS["lite"]), arguments.output)
+        else:
+            output = arguments.output or DEFAULT_WEIGHTS["paper"]
+            facts = export_paper(settings, arguments.rootnet, output)
+            print(f"{output}: {facts['network']}, {facts['samples']} samples")
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"{arguments.output}: {facts['samples']} samples")
+    return 0
+
+
+def _report(facts: dict[str, Any], output: Path | None) -> None:
+    print(f"{output or DEFAULT_WEIGHTS['lite']}: {facts['samples']} samples")
     for name, value in facts["held_out"].items():
         print(f"  held out {name:18}{value:10.3f}")
     print(f"  confidence is off by {facts['confidence']['expected_error']:.3f} on average")
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,91 +1,93 @@
-"""The training loop: one page, top to bottom."""
+"""The training loop: one page, top to bottom, the same for every network."""
 
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm import tqdm
 
 from engines.errors import UserError
-from training.augment import Augmenter
-from training.batch import CropNoise, Labels, random_crops, stored_batch
 from training.curves import RunLog
-from training.datasets.banks import BankMix
-from training.losses import compute_losses
-from training.settings import Settings
-from training.state import TrainingState, apply_schedule, average, save_state
-from training.validation import validate
+from training.ranks import ALONE, Ranks
+from training.run_settings import RunSettings, autocast
+from training.state import TrainingState, average, save_state
+from training.stopping import stop_signals
+from training.task import BatchT, NetworkT, Task
 
 
-def train(settings: Settings, state: TrainingState, bank: BankMix, held_out: BankMix, backgrounds: Tensor) -> None:
-    """Train until the schedule's end; checkpoints, log and curves go to `settings.output`.
+def train(
+    settings: RunSettings, state: TrainingState[NetworkT], task: Task[NetworkT, BatchT], ranks: Ranks = ALONE
+) -> None:
+    """Train until the task's end; checkpoint, log, curves and TensorBoard's events go to `settings.output`.
 
-    Raises UserError if the loss stops being a number; Ctrl-C leaves a checkpoint to go on from.
+    Raises UserError if the loss stops being a number or a picture cannot be read, and KeyboardInterrupt when it was
+    asked to stop, after a whole step and with a checkpoint to go on from.
     """
-    output = settings.output
-    log = RunLog(output, state.samples)
-    augmenter = Augmenter(backgrounds.to(settings.device), state.rng)
+    log = RunLog(settings.output, state.samples) if ranks.first else None
     progress = tqdm(
-        total=settings.schedule.samples, initial=state.samples, unit="sample", desc="training", mininterval=5
+        total=task.samples,
+        initial=state.samples,
+        unit="sample",
+        desc="training",
+        mininterval=5,
+        disable=not ranks.first,
     )
-    recent, since = [], time.perf_counter()
-    try:
-        while state.samples < settings.schedule.samples:
-            apply_schedule(state, settings.schedule)
-            images, labels = draw_batch(bank, augmenter, settings, state)
-            values = _step(state, images, labels, settings)
+    recent, since, saved_at = [], time.perf_counter(), -1
+    with progress, stop_signals() as asked_to_stop:
+        while state.samples < task.samples and not ranks.any(asked_to_stop(), settings.device):
+            task.set_rates(state)
+            recent.append(_step(settings, state, task, ranks))
             average(state, averaging_decay(state.samples, settings))
-            recent.append(values)
             state.samples += settings.batch
             progress.update(settings.batch)
             if state.samples // settings.validate_every == (state.samples - settings.batch) // settings.validate_every:
                 continue
-            rate = len(recent) * settings.batch / (time.perf_counter() - since)
-            trained = {name: float(np.mean([v[name] for v in recent])) for name in recent[0]}
-            log.add(state.samples, rate, trained, validate(state.averaged, held_out, backgrounds, settings))
-            save_state(state, output / "last.pt")
-            recent, since = [], time.perf_counter()
-    finally:
-        save_state(state, output / "last.pt")
-        progress.close()
+            if log is not None:
+                rate = len(recent) * settings.batch / (time.perf_counter() - since)
+                trained = {name: float(np.mean([values[name] for values in recent])) for name in recent[0]}
+                log.add(state.samples, rate, trained, task.validate(state.averaged))
+                save_state(state, checkpoint_path(settings))
+            recent, since, saved_at = [], time.perf_counter(), state.samples
+        if ranks.first and saved_at != state.samples:
+            save_state(state, checkpoint_path(settings))
+    if state.samples < task.samples:
+        raise KeyboardInterrupt
 
 
-def averaging_decay(samples: int, settings: Settings) -> float:
+def _step(
+    settings: RunSettings, state: TrainingState[NetworkT], task: Task[NetworkT, BatchT], ranks: Ranks
+) -> dict[str, float]:
+    """One step of the optimiser; returns the terms of the loss over the whole batch."""
+    network = ranks.parallel(state.network.train())
+    batch = task.draw(state)
+    with autocast(settings):
+        answer = network(*task.inputs(batch))
+    loss = task.loss(answer, batch)
+    total, *terms = ranks.mean(torch.stack([loss.total, *loss.terms.values()]).detach()).tolist()
+    if not np.isfinite(total):
+        raise UserError(f"the loss is no number after {state.samples} samples: lower schedule.learning_rate")
+    state.optimizer.zero_grad(set_to_none=True)
+    state.scaler.scale(loss.total).backward()
+    if settings.clip_norm is not None:
+        state.scaler.unscale_(state.optimizer)
+        nn.utils.clip_grad_norm_(state.network.parameters(), settings.clip_norm)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    return dict(zip(loss.terms, terms, strict=True))
+
+
+def averaging_decay(samples: int, settings: RunSettings) -> float:
     """Weight of the past in one step of the averaged network; short at first, so that it forgets where it began."""
+    if not settings.ema_half_life:
+        return 0.0
     steps = samples / settings.batch
     return min(0.5 ** (settings.batch / settings.ema_half_life), (steps + 1) / (steps + 10))
 
 
-def draw_batch(bank: BankMix, augmenter: Augmenter, settings: Settings, state: TrainingState) -> tuple[Tensor, Labels]:
-    """A random batch: crops (B, 3, S, S) in 0..1 and their labels."""
-    stored = stored_batch(bank.rows(bank.draw(settings.batch, state.rng)), settings.device)
-    noise: CropNoise = settings.data.crop_noise
-    hands, labels = random_crops(stored, settings.crop_px(state.network.spec.input_px), noise, state.rng)
-    return augmenter(hands), labels
-
-
-def _step(state: TrainingState, images: Tensor, labels: Labels, settings: Settings) -> dict[str, float]:
-    """One step of the optimiser; returns the terms of the loss."""
-    state.network.train()
-    device_type = torch.device(settings.device).type
-    with torch.autocast(device_type, torch.bfloat16, enabled=settings.bfloat16):
-        maps = state.network(images.contiguous(memory_format=torch.channels_last))
-    losses = compute_losses(maps, labels, state.network.spec)
-    total = losses.total(settings.loss)
-    if not math.isfinite(float(total.detach())):
-        raise UserError(f"the loss is no number after {state.samples} samples: lower schedule.learning_rate")
-    state.optimizer.zero_grad(set_to_none=True)
-    total.backward()
-    nn.utils.clip_grad_norm_(state.network.parameters(), settings.clip_norm)
-    state.optimizer.step()
-    return losses.values()
-
-
-def checkpoint_path(settings: Settings) -> Path:
+def checkpoint_path(settings: RunSettings) -> Path:
     """Where a run keeps what it needs to go on."""
     return settings.output / "last.pt"

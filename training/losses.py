@@ -12,6 +12,7 @@ from engines.decode import crop_from_heat, expectation, heat_from_crop, joint_de
 from engines.networks.lite import LiteMaps
 from engines.spec import NetworkSpec
 from training.batch import Labels
+from training.ranks import weight_of_all
 
 BLOB_CELLS = 1.0
 """Standard deviation of a joint's target blob, in heat-map cells."""
@@ -75,7 +76,9 @@ def compute_losses(maps: LiteMaps, labels: Labels, spec: NetworkSpec) -> Losses:
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    return (values * weight).sum() / (weight.sum() + 1.0)
+    """The weighted mean; in several processes their mean is that over the whole batch."""
+    total, processes = weight_of_all(weight.sum())
+    return (values * weight).sum() * processes / (total + 1.0)
 
 
 def _heatmap_entropy(logits: Tensor, cells: Tensor) -> Tensor:

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from engines.errors import UserError
 from training.batch import CropNoise
 from training.datasets.banks import BankSource
 from training.losses import LossWeights
+from training.paper.settings import InterNetSettings, RootNetSettings
+from training.run_settings import Precision, RunSettings, Section
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class BankSettings(_Section):
+class BankSettings(Section):
     """One folder of rendered hands."""
 
     root: Path
-    train: list[str] = []
+    train: list[str] = Field(default_factory=list)
     """Numbers of the shards to train on: "100" is shard-100; `all`: every shard that is not held out."""
-    validation: list[str] = []
+    validation: list[str] = Field(default_factory=list)
     """Held out: never trained on."""
-    share: float | None = Field(None, gt=0)
+    share: float | None = Field(default=None, gt=0)
     """How often it is drawn from, against the other banks' shares; null is the number of its pictures."""
-    leave_out: dict[str, list[str]] = {}
+    leave_out: dict[str, list[str]] = Field(default_factory=dict)
     """Pictures not to train on, by label: `held: ["*"]` leaves out all with a held object (ablations)."""
 
     @model_validator(mode="after")
@@ -38,7 +37,7 @@ class BankSettings(_Section):
         return self
 
 
-class DataSettings(_Section):
+class DataSettings(Section):
     """Where the pictures are."""
 
     banks: list[BankSettings] = Field(min_length=1)
@@ -76,7 +75,7 @@ def _training_shards(bank: BankSettings) -> tuple[str, ...]:
     return rest
 
 
-class ScheduleSettings(_Section):
+class ScheduleSettings(Section):
     """Learning rates over the run: warm up, hold, then fall to zero (cosine) between `decay_from` and `samples`."""
 
     samples: int = Field(gt=0)
@@ -95,57 +94,105 @@ class ScheduleSettings(_Section):
     """The trunk's share of the learning rate; it has no batch norm and breaks at high rates."""
 
 
-class Settings(_Section):
-    """One training run."""
+class Settings(RunSettings):
+    """One training run of `lite`."""
 
+    network: Literal["lite"] = "lite"
     data: DataSettings
     schedule: ScheduleSettings
     start: Path | None = None
     """Weights to start from (safetensors); null is MediaPipe's trunk with random heads."""
     loss: LossWeights = LossWeights()
-    batch: int = Field(48, gt=0)
-    weight_decay: float = 0.01
-    clip_norm: float = 5.0
-    ema_half_life: int = 30_000
-    """Samples after which a weight's past counts half in the averaged network, which is what is kept."""
-    seed: int = 0
-    device: str = "cpu"
     bfloat16: bool = True
-    validate_every: int = 20_000
-    output: Path = Path("out/training")
+
+    def amp(self) -> Precision:
+        """bfloat16 or full precision."""
+        return "bf16" if self.bfloat16 else "fp32"
 
     def crop_px(self, input_px: int) -> int:
         """Side of the crops of this run, for a network that takes `input_px`."""
         return self.data.crop_px or input_px
 
 
+AnySettings: TypeAlias = Settings | InterNetSettings | RootNetSettings
+_KINDS: Final[dict[str, type[AnySettings]]] = {
+    "lite": Settings,
+    "internet": InterNetSettings,
+    "rootnet": RootNetSettings,
+}
+
+
 def load_settings(path: Path, overrides: list[str]) -> Settings:
-    """Read a YAML file and apply `a.b=value` overrides; raises UserError naming what does not fit."""
-    if not path.exists():
-        raise UserError(f"{path}: no such settings file")
-    try:
-        values = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    """`load_any_settings` where only `lite` will do."""
+    settings = load_any_settings(path, overrides)
+    if not isinstance(settings, Settings):
+        raise UserError(f"{path}: settings of network {settings.network}; this takes those of lite")
+    return settings
+
+
+def load_any_settings(path: Path, overrides: list[str]) -> AnySettings:
+    """Read a YAML file and apply `a.b=value` overrides; raises UserError naming what does not fit.
+
+    `network` (lite, internet, rootnet) says what the rest means. With `base: other.yaml` the file only holds what
+    differs from that other one, which lies beside it.
+    """
+    values = _read(path)
     for override in overrides:
         _apply(values, override)
+    kind = values.get("network", "lite")
+    if kind not in _KINDS:
+        raise UserError(f"{path}: network {kind!r} is unknown; choose one of {', '.join(_KINDS)}")
     try:
-        return Settings.model_validate(values)
+        return _KINDS[str(kind)].model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{path}: {name}: {first['msg']} (got {first.get('input')!r})") from error
 
 
-def _apply(values: dict[str, object], override: str) -> None:
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise UserError(f"{path}: no such settings file")
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: not a file of settings: it needs lines of name: value")
+    base = values.pop("base", None)
+    return values if base is None else _merged(_read(path.with_name(str(base))), values)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Sections are merged, everything else is replaced."""
+    merged = dict(base)
+    for name, value in changes.items():
+        both = isinstance(value, dict) and isinstance(merged.get(name), dict)
+        merged[name] = _merged(merged[name], value) if both else value
+    return merged
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
     name, equals, text = override.partition("=")
     if not equals:
         raise UserError(f"--set {override}: write it as name=value, for example schedule.samples=100000")
     *parents, last = name.split(".")
-    section = values
+    section: Any = values
     for parent in parents:
-        child = section.setdefault(parent, {})
-        if not isinstance(child, dict):
+        section = (
+            section.setdefault(parent, {}) if isinstance(section, dict) else section[_place(section, parent, override)]
+        )
+        if not isinstance(section, dict | list):
             raise UserError(f"--set {override}: {parent} is no section")
-        section = child
-    section[last] = yaml.safe_load(text)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set {override}: the value is not valid YAML") from error
+    section[last if isinstance(section, dict) else _place(section, last, override)] = value
+
+
+def _place(entries: list[Any], name: str, override: str) -> int:
+    """Number of an entry of a list, from 0: `data.train.0.root`."""
+    if not name.isdecimal() or int(name) >= len(entries):
+        raise UserError(f"--set {override}: {name} is no entry of a list of {len(entries)}, counted from 0")
+    return int(name)

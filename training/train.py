@@ -1,4 +1,7 @@
-"""Train `lite`: `python -m training.train`. Run it again to go on where it stopped."""
+"""Train a network: `python -m training.train [--config FILE]`. Run it again to go on where it stopped.
+
+On several GPUs: `torchrun --nproc_per_node=N -m training.train ...`.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,17 @@ from pathlib import Path
 import torch
 
 from engines.errors import UserError
-from engines.networks.lite import Lite
-from training.backgrounds import load_backgrounds
-from training.datasets.banks import load_mix
+from training.batch_norm import synchronised
+from training.lite_task import LiteTask, start_network
 from training.loop import checkpoint_path, train
-from training.mediapipe_trunk import load_mediapipe_weights
-from training.settings import Settings, load_settings
-from training.state import load_state, new_state
+from training.paper.internet_task import InterNetTask, start_internet
+from training.paper.rootnet_task import RootNetTask, start_rootnet
+from training.paper.state import new_paper_state
+from training.ranks import Ranks, open_ranks
+from training.run_settings import RunSettings
+from training.settings import AnySettings, load_any_settings
+from training.state import NetworkT, TrainingState, load_state, new_state
+from training.task import BatchT, Task
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,15 +38,13 @@ def main(argv: list[str] | None = None) -> int:
         metavar="NAME=VALUE",
         help="change one setting, e.g. schedule.samples=1000000",
     )
-    parser.add_argument(
-        "--weights", type=Path, help="start from these weights (safetensors) instead of MediaPipe's trunk"
-    )
+    parser.add_argument("--weights", type=Path, help="start from these weights instead of what the settings say")
     arguments = parser.parse_args(argv)
     for stop in (signal.SIGINT, signal.SIGTERM):  # also where a shell started this with signals ignored
         signal.signal(stop, signal.default_int_handler)
     try:
         start = [f"start={json.dumps(str(arguments.weights))}"] if arguments.weights else []
-        run(load_settings(arguments.config, [*arguments.set, *start]))
+        run(load_any_settings(arguments.config, [*arguments.set, *start]))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -49,29 +54,36 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def run(settings: Settings) -> None:
+def run(settings: AnySettings) -> None:
     """Load the data, start or resume, train."""
     torch.manual_seed(settings.seed)
-    data = settings.data
-    backgrounds = load_backgrounds(data.backgrounds)
-    held_out = load_mix(data.validation_sources(), data.picture_px, data.cache)
-    bank = load_mix(data.training_sources(), data.picture_px, data.cache)
-    state = new_state(settings, _start(settings.start))
-    if checkpoint_path(settings).exists():
-        load_state(state, checkpoint_path(settings))
-        print(f"going on after {state.samples} samples")
-    train(settings, state, bank, held_out, backgrounds)
+    with open_ranks(settings.device, settings.batch) as ranks:
+        if settings.network == "lite":
+            task = LiteTask(settings, ranks)
+            _go(settings, new_state(settings, _ready(settings, start_network(settings), ranks)), task, ranks)
+        elif settings.network == "internet":
+            internet = _ready(settings, start_internet(settings), ranks)
+            _go(settings, new_paper_state(settings, internet), InterNetTask(settings, ranks), ranks)
+        else:
+            rootnet = _ready(settings, start_rootnet(settings), ranks)
+            _go(settings, new_paper_state(settings, rootnet), RootNetTask(settings, ranks), ranks)
 
 
-def _start(weights: Path | None) -> Lite:
-    network = Lite()
-    if weights is None:
-        load_mediapipe_weights(network.trunk)
-    else:
-        from engines.networks.checkpoints import load_weights
-
-        load_weights(network, weights)
+def _ready(settings: RunSettings, network: NetworkT, ranks: Ranks) -> NetworkT:
+    """The network with batch norm as the settings want it on several GPUs."""
+    if ranks.size > 1 and settings.synchronise_batch_norm:
+        synchronised(network, settings.device)
     return network
+
+
+def _go(settings: RunSettings, state: TrainingState[NetworkT], task: Task[NetworkT, BatchT], ranks: Ranks) -> None:
+    """Go on from the checkpoint if there is one, and train."""
+    path = checkpoint_path(settings)
+    if path.exists():
+        load_state(state, path)
+        if ranks.first:
+            print(f"going on after {state.samples} samples")
+    train(settings, state, task, ranks)
 
 
 if __name__ == "__main__":

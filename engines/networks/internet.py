@@ -72,12 +72,14 @@ class InterNet(nn.Module):
     """RGB / 255 (B, 3, 256, 256) -> heat maps, relative root depth in bins, hand probability.
 
     `imagenet_input` subtracts ImageNet's mean and divides by its deviation first: mmpose trained its checkpoints so,
-    the released code does not.
+    the released code does not. `mean_readout` says that the volumes are logits, and a joint is their mean under a
+    softmax: how section 6.5 of the paper trains with 2D labels. Else a joint is a volume's highest voxel.
     """
 
-    def __init__(self, depth: int = 50, imagenet_input: bool = False) -> None:
+    def __init__(self, depth: int = 50, imagenet_input: bool = False, mean_readout: bool = False) -> None:
         super().__init__()
         self.imagenet_input = imagenet_input
+        self.mean_readout = mean_readout
         self.backbone_net = _Backbone(depth)
         self.pose_net = _PoseHeads(self.trunk.out_channels)
 

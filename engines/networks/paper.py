@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,7 +43,9 @@ def read_paper(path: Path) -> PaperNetworks:
     if remarks.get("format") != _FORMAT:
         raise UserError(f"{path}: is no file of preset paper; make one with python -m engines.convert")
     internet = InterNet(
-        depth_of(tensors, "internet.backbone_net.resnet.") or 50, remarks.get("internet_input") == "imagenet"
+        depth_of(tensors, "internet.backbone_net.resnet.") or 50,
+        imagenet_input=remarks.get("internet_input") == "imagenet",
+        mean_readout=remarks.get("internet_readout") == "mean",
     )
     rootnet = None
     if any(name.startswith("rootnet.") for name in tensors):
@@ -63,8 +66,12 @@ def write_paper(networks: PaperNetworks, path: Path, made_by: dict[str, Any], ha
     tensors = {name: value.detach().cpu().contiguous() for name, value in networks.state_dict().items()}
     if half:
         tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
-    remarks = {"format": _FORMAT, "internet_input": "imagenet" if networks.internet.imagenet_input else "unit"}
-    partial = path.with_suffix(".partial")
+    remarks = {
+        "format": _FORMAT,
+        "internet_input": "imagenet" if networks.internet.imagenet_input else "unit",
+        "internet_readout": "mean" if networks.internet.mean_readout else "peak",
+    }
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,18 @@ class RootDepths:
         if not np.isfinite(found.root_depth_mm).all():
             raise UserError("--root-depth own: there are no absolute depths (root_depth_mm) for every sample")
         return found.root_depth_mm
+
+
+def with_absolute_left_root(found: Predictions, depths: RootDepths) -> Predictions:
+    """Answers whose left wrist stands at its own absolute depth, not at the right one's plus z(R->L): the paper's
+    ablation of MRRPE. Raises UserError where the depths are the labels', which would answer the question.
+    """
+    absolute = depths.depths_mm(found)
+    if absolute is None:
+        raise UserError(
+            "--left-root absolute: takes absolute depths that were found: --root-depth rootnet, own or FILE"
+        )
+    return replace(found, left_minus_right_root_mm=absolute[:, 1] - absolute[:, 0])
 
 
 def root_depths(choice: str, root: Path, split: str, samples: Sequence[LabelledSample]) -> RootDepths:

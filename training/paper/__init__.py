@@ -1,0 +1,1 @@
+"""Training the paper's own networks, InterNet and RootNet, as published."""
