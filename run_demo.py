@@ -9,31 +9,41 @@ import argparse
 import json
 import logging
 import math
+import os
 import signal
 import sys
 import time
 import traceback
 from contextlib import ExitStack
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 
 try:
-    from engines.backend import Backend, EngineRequest, open_backend
     from engines.errors import UserError
     from engines.presets import weights_of
+    from realtime.batch import run_batch
+    from realtime.batch_job import Work
+    from realtime.batch_plan import expand, plan
     from realtime.config import Settings
+    from realtime.engine import backend_of
+    from realtime.formats.saving import SUFFIXES, require
+    from realtime.hand_size import HandProfile, measure_hand
     from realtime.intrinsics import resolve_intrinsics
     from realtime.live import Result, run_live, run_recorded
     from realtime.options import parse, settings_of
     from realtime.outputs import check_output
     from realtime.pipeline import HandPipeline
+    from realtime.scale_options import CALIBRATION_S, keep_length
     from realtime.sources import Source, open_source
     from realtime.stopping import SIGNALS, StopSignals
+    from realtime.streams.sending import Streams, open_streams
     from realtime.summary import RunSummary
     from realtime.tracks import PART_SUFFIX
     from realtime.tracks_writer import TrackWriter
     from realtime.versions import versions
     from viz.display import has_display, require_display
+    from viz.render import render_recording
     from viz.viewer import Viewer
     from viz.views import ViewRequest, open_views
 except ModuleNotFoundError as missing:
@@ -58,27 +68,39 @@ def _with_demo(options: argparse.Namespace) -> argparse.Namespace:
     return options
 
 
-def backend_of(settings: Settings) -> Backend:
-    """The engine that the settings ask for."""
-    engine = settings.engine
-    weights = Path(engine.weights) if engine.weights else None
-    cache = Path(engine.cache) if engine.cache else None
-    request = EngineRequest(engine.preset, weights, engine.backend, engine.precision, engine.threads, cache)
-    return open_backend(request, say)
-
-
 def check(options: argparse.Namespace, settings: Settings) -> None:
     """Refuse what cannot end well before anything slow is done, and before any file is touched."""
-    if not options.headless:
+    if not options.headless and options.calibrate_hand is None:
         require_display("the windows")
     weights = weights_of(settings.engine.preset, Path(settings.engine.weights) if settings.engine.weights else None)
     calibration = Path(settings.intrinsics.file) if settings.intrinsics.file else None
     inputs = [path for path in (options.video, options.config, weights, calibration) if path is not None]
-    outputs = (("--save-tracks", ".npz"), ("--save-video", ".mp4"), ("--profile-json", ".json"))
-    for option, suffix in outputs:
+    outputs = (("--save-tracks", SUFFIXES), ("--save-video", (".mp4",)), ("--profile-json", (".json",)))
+    for option, suffixes in outputs:
         path = getattr(options, option.removeprefix("--").replace("-", "_"))
         if path is not None:
-            check_output(option, path, (suffix,), inputs)
+            check_output(option, path, suffixes, inputs)
+
+    if options.save_tracks is not None:
+        require(options.save_tracks.suffix)
+
+
+def run_many(options: argparse.Namespace) -> int:
+    """Track many recordings into a folder."""
+    jobs = plan(expand(options.video or options.images), options.out, options.resume)
+    suffixes = tuple(f".{name}" for name in dict.fromkeys(options.format) if name != "npz")
+    render = partial(render_recording, three_d=not options.no_3d, mirror=options.mirror)
+    work = Work(
+        settings_of(options),
+        images_fps=options.fps,
+        smooth=options.offline_smoothing,
+        suffixes=suffixes,
+        render=None if options.save_video is None else render,
+    )
+    with StopSignals() as stop:
+        stop.defer()
+        workers = options.workers or len(os.sched_getaffinity(0))
+        return run_batch(jobs, work, workers, lambda: stop.requested, say, options.ray)
 
 
 def say(line: str) -> None:
@@ -90,6 +112,8 @@ def run(options: argparse.Namespace) -> int:
     """Assemble everything, run to the end, tell how it went; also after an error, if there were frames."""
     settings = settings_of(options)
     check(options, settings)
+    if options.hand_length_mm is not None:
+        _tell_profile(keep_length(options, HandProfile(options.hand_length_mm)))
     source = open_source(
         settings.camera,
         camera=options.camera,
@@ -102,10 +126,15 @@ def run(options: argparse.Namespace) -> int:
     with StopSignals() as stop, ExitStack() as at_end:
         at_end.callback(_tell, summary, options)  # last of all: then the files are complete
         at_end.callback(source.close)
+        streams = open_streams(options.osc, options.websocket, options.websocket_origin, say)
+        if streams is not None:
+            at_end.callback(streams.close)
         intrinsics_of = partial(resolve_intrinsics, settings.intrinsics)
         intrinsics = intrinsics_of(source.size_px)
-        pipeline = HandPipeline(settings, backend_of(settings), intrinsics_of)
+        pipeline = HandPipeline(settings, backend_of(settings, say), intrinsics_of)
         at_end.callback(pipeline.close)
+        if options.calibrate_hand is not None:
+            return _calibrate_hand(at_end.enter_context(source), pipeline, options)
         tracks = None
         if options.save_tracks:
             texts = settings.model_dump_json(), json.dumps(versions())
@@ -115,10 +144,26 @@ def run(options: argparse.Namespace) -> int:
         at_end.callback(views.close)
         at_end.enter_context(source)
         stop.defer()
-        _track(source, pipeline, views, tracks, summary, stop, options.seconds)
+        _track(source, pipeline, views, tracks, streams, summary, stop, options.seconds)
     if not summary.frames:
         print("no frames")
     return 130 if stop.requested and not source.is_live else 0
+
+
+def _calibrate_hand(source: Source, pipeline: HandPipeline, options: argparse.Namespace) -> int:
+    """Watch a hand at a known distance for a while, and keep its length."""
+    say(f"hold one open hand {options.calibrate_hand:g} mm from the camera, turn it slowly; Ctrl-C ends without it")
+    end_s = time.monotonic() + (options.seconds or (CALIBRATION_S if source.is_live else math.inf))
+    frames = takewhile(lambda _: time.monotonic() < end_s, source)
+    profile = measure_hand(map(pipeline, frames), options.calibrate_hand)
+    print(f"hand        {profile.hand_length_mm:g} mm, single pictures +-{profile.spread_mm:g} mm")
+    _tell_profile(keep_length(options, profile))
+    return 0
+
+
+def _tell_profile(path: Path | None) -> None:
+    if path is not None:
+        print(f"kept in     {path}")
 
 
 def _track(
@@ -126,6 +171,7 @@ def _track(
     pipeline: HandPipeline,
     views: Viewer,
     tracks: TrackWriter | None,
+    streams: Streams | None,
     summary: RunSummary,
     stop: StopSignals,
     seconds: float | None,
@@ -138,6 +184,9 @@ def _track(
         if tracks is not None:
             with summary.stage("tracks"):
                 tracks.append(result.hands)
+        if streams is not None:
+            with summary.stage("streams"):
+                streams.send(result)
 
     def show(result: Result) -> None:
         with summary.stage("show"):
@@ -180,7 +229,7 @@ def main(argv: list[str] | None = None) -> int:
         options = _with_demo(options)
     logging.basicConfig(level=logging.INFO if options.debug else logging.WARNING, format="%(levelname)s: %(message)s")
     try:
-        return run(options)
+        return run(options) if options.out is None else run_many(options)
     except UserError as error:
         if options.debug:
             traceback.print_exc()

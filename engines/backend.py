@@ -12,12 +12,13 @@ from typing import Final, Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.cache import default_cache
 from engines.errors import UserError
 from engines.gpu import nvidia_gpu
 from engines.presets import weights_of
 
 BackendName = Literal["auto", "tensorrt", "tensorrt_rtx", "openvino", "torch"]
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 BATCHES: Final = (1, 2)
 """Batch sizes that are compiled: one crop for near hands, two for hands apart."""
 
@@ -49,6 +50,7 @@ class EngineRequest:
 
     preset: str = "lite"
     weights: Path | None = None
+    """None is the preset's own file."""
     backend: BackendName = "auto"
     precision: Precision = "auto"
     threads: int = 0
@@ -58,6 +60,12 @@ class EngineRequest:
     batches: tuple[int, ...] = BATCHES
     targets: tuple[str, ...] = ()
     """GPUs to build for, such as sm89 (TensorRT-RTX only); empty is the GPU at hand, or all the runtime can."""
+    rootnet: Path | None = None
+    """A RootNet checkpoint for preset `paper`, whose released weights are InterNet alone."""
+    calibration: Path | None = None
+    """Crops for int8 (`calibration.calibration_crops`); None is the sample clip."""
+    compiled: bool = False
+    """torch.compile in backend torch: worth its minute on a GPU only."""
 
 
 def open_backend(request: EngineRequest, say: Say = lambda _: None) -> Backend:
@@ -66,7 +74,7 @@ def open_backend(request: EngineRequest, say: Say = lambda _: None) -> Backend:
     `auto` takes the fastest that runs here: TensorRT, TensorRT-RTX, torch on a GPU, OpenVINO, torch on the CPU.
     Raises UserError for weights that do not fit, BackendUnavailable if a named backend cannot run here.
     """
-    weights = weights_of(request.preset, request.weights)
+    weights = weights_for(request, say)
     if request.backend != "auto":
         return _open(request.backend, request, weights, say)
     choices = _choices(say)
@@ -76,6 +84,18 @@ def open_backend(request: EngineRequest, say: Say = lambda _: None) -> Backend:
         except BackendUnavailable as error:
             say(f"{error} - trying {following}")
     return _open(choices[-1], request, weights, say)
+
+
+def weights_for(request: EngineRequest, say: Say = lambda _: None) -> Path:
+    """The file of weights that a request means; a RootNet of its own is put into one file with the InterNet."""
+    weights = weights_of(request.preset, request.weights)
+    if request.rootnet is None:
+        return weights
+    if request.preset == "lite":
+        raise UserError("preset lite has RootNet's factor in it: leave --rootnet out, or choose --preset paper")
+    from engines.convert import joined
+
+    return joined(weights, request.rootnet, request.cache or default_cache(), say)
 
 
 def is_installed(backend: str) -> bool:

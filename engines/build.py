@@ -1,4 +1,4 @@
-"""Build an engine ahead of time, and check it: `python -m engines.build [--verify]`.
+"""Build an engine ahead of time, and check it: `python -m engines.build`.
 
 The live program builds what it lacks by itself; this command is for machines that are set up beforehand, for other
 weights, and for a report of how far an engine is from torch. TensorRT-RTX engines can be built where no GPU is.
@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from engines.backend import BATCHES, BackendName, EngineRequest, Precision, open_backend
+from engines.backend import BATCHES, BackendName, EngineRequest, Precision, open_backend, weights_for
 from engines.cache import SIDECAR, default_cache
 from engines.errors import UserError
 from engines.gpu import nvidia_gpu
-from engines.presets import SPECS, weights_of
+from engines.presets import SPECS
 from engines.verify import sample_crops, verify
 
 
@@ -28,12 +28,23 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--weights", type=Path, help="other weights than the preset's own (safetensors, or a checkpoint)"
     )
+    parser.add_argument("--rootnet", type=Path, metavar="FILE", help="preset paper: a RootNet checkpoint for hands")
     parser.add_argument("--backend", choices=get_args(BackendName), default="auto")
     parser.add_argument("--precision", choices=get_args(Precision), default="auto")
     parser.add_argument("--batch", type=_numbers, default=BATCHES, metavar="1,2", help="batch sizes to compile (1,2)")
     parser.add_argument("--target", type=_names, default=(), metavar="sm80,sm89", help="GPUs (tensorrt_rtx only)")
     parser.add_argument("--output", type=Path, help=f"the engine cache to build into (default {default_cache()})")
-    parser.add_argument("--verify", action="store_true", help="compare the engine with torch in fp32 on fixed crops")
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="PATH",
+        help="int8: a folder of crops, or a video with its track file beside it",
+    )
+    parser.add_argument(
+        "--verify",
+        action=argparse.BooleanOptionalAction,
+        help="compare the engine with torch in fp32 on fixed crops, and time it (done if it can run here)",
+    )
     parser.add_argument("--onnx", type=Path, metavar="FILE", help="write the graph as ONNX too")
     given = parser.parse_args(argv)
     request = EngineRequest(
@@ -44,6 +55,8 @@ def main(argv: list[str] | None = None) -> int:
         cache=given.output,
         batches=given.batch,
         targets=given.target,
+        rootnet=given.rootnet,
+        calibration=given.calibration,
     )
     try:
         build(request, given.verify, given.onnx)
@@ -53,8 +66,13 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def build(request: EngineRequest, check: bool, onnx_file: Path | None) -> None:
-    """Make sure the engine is in the cache; print what was asked for."""
+def build(request: EngineRequest, check: bool | None, onnx_file: Path | None) -> None:
+    """Make sure the engine is in the cache, print what it is, and unless `check` is False how it does.
+
+    Raises UserError also for an engine that is farther from torch than its precision excuses.
+    """
+    if request.calibration is not None and request.precision != "int8":
+        raise UserError("--calibration goes with --precision int8")
     if onnx_file is not None:
         _write_onnx(request, onnx_file)
     if request.targets and request.backend != "tensorrt_rtx":
@@ -66,17 +84,18 @@ def build(request: EngineRequest, check: bool, onnx_file: Path | None) -> None:
         return
     engine = open_backend(request, print)
     print(f"{request.preset} runs on {engine.name} in {engine.precision}, {engine.input_px} px crops")
-    if check:
+    if check is not False:
         reference = open_backend(replace(request, backend="torch", precision="fp32"))
-        crops = sample_crops(engine.input_px)
-        print("\n".join(verify(engine, reference, crops, request.batches).lines()))
+        report = verify(engine, reference, sample_crops(engine.input_px), request.batches)
+        print("\n".join(report.lines()))
+        report.require(engine.precision)
 
 
 def _build_ahead(request: EngineRequest) -> None:
     """An engine for GPUs that need not be here, with what its side-car says."""
     from engines.tensorrt_engine import ensure_engine
 
-    weights = weights_of(request.preset, request.weights)
+    weights = weights_for(request, print)
     folder, _ = ensure_engine("tensorrt_rtx", request, weights, print)
     sidecar = json.loads((folder / SIDECAR).read_text())
     size_mb = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
@@ -87,11 +106,7 @@ def _build_ahead(request: EngineRequest) -> None:
 def _write_onnx(request: EngineRequest, file: Path) -> None:
     from engines.graph import onnx_graph
 
-    graph = onnx_graph(
-        request.preset,
-        weights_of(request.preset, request.weights),
-        "fp16" if request.precision == "fp16" else "fp32",
-    )
+    graph = onnx_graph(request.preset, weights_for(request, print), "fp16" if request.precision == "fp16" else "fp32")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(graph)

@@ -13,6 +13,7 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,11 @@ from typing import Any
 from engines.errors import UserError
 
 SIDECAR = "engine.json"
-_GRAPH_SOURCES = ("decode.py", "decode_paper.py", "graph.py", "pinhole.py", "skeleton.py", "spec.py", "networks/*.py")
+_ATTEMPTS = 3
+_GRAPH_SOURCES = (
+    *("decode.py", "decode_paper.py", "graph.py", "int8.py", "qdq.py"),
+    *("pinhole.py", "skeleton.py", "spec.py", "networks/*.py"),
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class EngineKey:
     graph_sha256: str
     device: str
     system: str
+    calibration_sha256: str = ""
+    """Pictures that INT8 ranges were measured on."""
 
     def digest(self) -> str:
         """A short name of the key."""
@@ -48,7 +55,14 @@ class EngineKey:
 
 
 def engine_key(
-    preset: str, backend: str, version: str, precision: str, batches: tuple[int, ...], weights: Path, device: str
+    preset: str,
+    backend: str,
+    version: str,
+    precision: str,
+    batches: tuple[int, ...],
+    weights: Path,
+    device: str,
+    calibration_sha256: str = "",
 ) -> EngineKey:
     """The key of an engine on this machine."""
     return EngineKey(
@@ -57,10 +71,11 @@ def engine_key(
         runtime_version=version,
         precision=precision,
         batches=batches,
-        weights_sha256=_file_hash(weights),
+        weights_sha256=file_sha256(weights),
         graph_sha256=_graph_hash(),
         device=device,
         system=f"{platform.system()} {platform.machine()}",
+        calibration_sha256=calibration_sha256,
     )
 
 
@@ -76,7 +91,7 @@ def find_engine(cache: Path, key: EngineKey) -> Path | None:
     try:
         sidecar = json.loads((folder / SIDECAR).read_text())
         files: dict[str, str] = sidecar["files_sha256"]
-        intact = all(_file_hash(folder / name) == digest for name, digest in files.items())
+        intact = all(file_sha256(folder / name) == digest for name, digest in files.items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return folder if intact and sidecar.get("key") == json.loads(json.dumps(asdict(key))) else None
@@ -126,7 +141,8 @@ def _keys_of(cache: Path, key: EngineKey) -> Iterator[EngineKey]:
             continue
 
 
-def _file_hash(path: Path) -> str:
+def file_sha256(path: Path) -> str:
+    """Hash of a file's content."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -146,7 +162,7 @@ def store_engine(cache: Path, key: EngineKey, files: Mapping[str, bytes], facts:
             for name, content in files.items():
                 (partial / name).write_bytes(content)
             (partial / SIDECAR).write_text(json.dumps(sidecar, indent=2) + "\n")
-            _swap_in(partial, target)
+            _put_in_place(partial, cache, key)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
@@ -154,14 +170,21 @@ def store_engine(cache: Path, key: EngineKey, files: Mapping[str, bytes], facts:
     return target
 
 
-def _swap_in(partial: Path, target: Path) -> None:
-    """Rename into place; if another process was first, its engine is as good as ours."""
-    shutil.rmtree(target, ignore_errors=True)
-    try:
-        partial.rename(target)
-    except OSError:
-        if not (target / SIDECAR).exists():
-            raise
+def _put_in_place(partial: Path, cache: Path, key: EngineKey) -> None:
+    """Rename to where the engine belongs. A whole engine that is there stays: another process may be loading it."""
+    target, damaged = cache / key.folder_name(), partial.with_name(f"{partial.name}-replaces")
+    for attempt in range(_ATTEMPTS):  # others may be replacing the same damaged one
+        try:
+            partial.rename(target)
+            return
+        except OSError:
+            if find_engine(cache, key) is not None:
+                return
+            if attempt == _ATTEMPTS - 1:
+                raise
+        with suppress(FileNotFoundError):
+            target.rename(damaged)
+        shutil.rmtree(damaged, ignore_errors=True)
 
 
 def _graph_hash() -> str:

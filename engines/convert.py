@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from engines.cache import file_sha256
 from engines.errors import UserError
 from engines.presets import DEFAULT_WEIGHTS
 
@@ -56,12 +58,28 @@ def convert(internet_file: Path, rootnet_file: Path | None, output: Path, half: 
         print("no RootNet was given: the depth of a hand follows from the size of its bones in the picture")
 
 
+def joined(internet_file: Path, rootnet_file: Path, cache: Path, say: Callable[[str], None]) -> Path:
+    """One file with both networks, made in the cache at its first use; `internet_file` is any that preset paper takes.
+
+    Raises UserError if either file does not load.
+    """
+    from engines.networks.paper import PaperNetworks, read_paper, write_paper
+    from engines.networks.released import load_released
+
+    if not rootnet_file.is_file():
+        raise UserError(f"{rootnet_file}: no such RootNet checkpoint")
+    origins = {"internet": _origin(internet_file), "rootnet": _origin(rootnet_file)}
+    digest = hashlib.sha256("".join(origin["sha256"] for origin in origins.values()).encode()).hexdigest()
+    path = cache / f"paper-{digest[:16]}.safetensors"
+    if not path.is_file():
+        say(f"putting {internet_file.name} and {rootnet_file.name} into one file (once) ...")
+        networks = PaperNetworks(read_paper(internet_file).internet, load_released("rootnet", rootnet_file))
+        write_paper(networks, path, {"network": "InterNet and RootNet", **origins})
+    return path
+
+
 def _origin(path: Path) -> dict[str, str]:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return {"file": path.name, "sha256": digest.hexdigest()}
+    return {"file": path.name, "sha256": file_sha256(path)}
 
 
 if __name__ == "__main__":

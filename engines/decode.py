@@ -91,7 +91,10 @@ class BytesInput(nn.Module):
 
     def forward(self, crops_bgr: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs in the order of `OUTPUT_NAMES`, fp32."""
-        # TensorRT turns bytes into numbers, but cannot transpose them.
-        rgb = crops_bgr.to(torch.float32).permute(0, 3, 1, 2).flip(1) / 255.0
-        outputs: tuple[Tensor, ...] = self.deployed(rgb.to(self.dtype))
+        outputs: tuple[Tensor, ...] = self.deployed(self.image(crops_bgr))
         return outputs
+
+    def image(self, crops_bgr: Tensor) -> Tensor:
+        """(B, 3, S, S) RGB / 255 in the precision of the network."""
+        # TensorRT turns bytes into numbers, but cannot transpose them.
+        return (crops_bgr.to(torch.float32).permute(0, 3, 1, 2).flip(1) / 255.0).to(self.dtype)

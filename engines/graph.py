@@ -26,7 +26,7 @@ GraphPrecision = Literal["fp32", "fp16"]
 """Precision of weights and features; whatever reads joints and depths out of them stays in fp32."""
 
 
-def deployed_module(preset: str, weights: Path, precision: GraphPrecision = "fp32") -> nn.Module:
+def deployed_module(preset: str, weights: Path, precision: GraphPrecision = "fp32") -> BytesInput:
     """The whole graph in eval mode: (B, S, S, 3) uint8 BGR crops -> the tensors of `spec.OUTPUT_NAMES`, fp32.
 
     Raises UserError if the weights do not fit the preset.
@@ -41,7 +41,9 @@ def deployed_module(preset: str, weights: Path, precision: GraphPrecision = "fp3
         deployed = DeployedPaper(read_paper(weights), spec)
     deployed.eval()
     fold_batch_norm(deployed)
-    return BytesInput(deployed if precision == "fp32" else halved(deployed), precision).eval()
+    graph = BytesInput(deployed if precision == "fp32" else halved(deployed), precision)
+    graph.eval()
+    return graph
 
 
 def fold_batch_norm(module: nn.Module) -> None:

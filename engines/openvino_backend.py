@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from engines.backend import BackendUnavailable, EngineRequest, Say
 from engines.cache import default_cache, engine_key, find_engine, store_engine, why_not_cached
+from engines.calibration import calibration_crops, calibration_sha256
 from engines.errors import UserError
 from engines.presets import spec_of
 from engines.spec import OUTPUT_NAMES
@@ -46,12 +48,14 @@ class OpenVinoBackend:
         core = ov.Core()
         precision = _precision(core, request)
         device = str(core.get_property(_DEVICE, "FULL_DEVICE_NAME"))
-        key = engine_key(request.preset, cls.name, ov.get_version(), precision, request.batches, weights, device)
+        pictures = calibration_sha256(request.calibration) if precision == "int8" else ""
+        runtime = ov.get_version()
+        key = engine_key(request.preset, cls.name, runtime, precision, request.batches, weights, device, pictures)
         cache = request.cache or default_cache()
         folder = find_engine(cache, key)
         if folder is None:
             say(f"building the {request.preset} engine for {cls.name} {precision} ({why_not_cached(cache, key)}) ...")
-            folder = store_engine(cache, key, *_build(core, request.preset, weights))
+            folder = store_engine(cache, key, *_build(core, request, weights, precision, say))
         config = _config(precision, request.threads)
         model = core.read_model(folder / "engine.xml")
         compiled = {}
@@ -72,23 +76,32 @@ def _precision(core: ov.Core, request: EngineRequest) -> str:
 
 def _config(precision: str, threads: int) -> dict[str, Any]:
     config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
-    config["INFERENCE_PRECISION_HINT"] = "bf16" if precision == "bf16" else "f32"
+    config["INFERENCE_PRECISION_HINT"] = "bf16" if precision == "bf16" else "f32"  # what int8 leaves, too
     if threads:
         config["INFERENCE_NUM_THREADS"] = threads
     return config
 
 
-def _build(core: ov.Core, preset: str, weights: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
+def _build(
+    core: ov.Core, request: EngineRequest, weights: Path, precision: str, say: Say
+) -> tuple[dict[str, bytes], dict[str, Any]]:
     """Files and facts of a new engine: OpenVINO's own form of the ONNX graph."""
     from engines.graph import onnx_graph
 
     started = time.perf_counter()
-    model = core.read_model(onnx_graph(preset, weights))
-    xml, data = _serialized(model)
+    size = spec_of(request.preset).input_px
+    graph = onnx_graph(request.preset, weights)
+    if precision == "int8":
+        from engines.int8 import quantised_graph
+
+        graph = quantised_graph(graph, calibration_crops(request.calibration, size), say)
+    xml, data = _serialized(core.read_model(graph))
     facts = {
-        "input": {"crops_bgr": ["batch", spec_of(preset).input_px, spec_of(preset).input_px, 3]},
+        "input": {"crops_bgr": ["batch", size, size, 3], "dtype": "uint8"},
+        "profiles": list(request.batches),
         "outputs": list(OUTPUT_NAMES),
         "build_s": round(time.perf_counter() - started, 2),
+        "versions": {name: version(name) for name in ("openvino", "torch", "onnx")},
     }
     return {"engine.xml": xml, "engine.bin": data}, facts
 

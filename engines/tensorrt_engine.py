@@ -17,6 +17,7 @@ from engines.cache import (
     store_engine,
     why_not_cached,
 )
+from engines.calibration import calibration_crops, calibration_sha256
 from engines.gpu import Gpu, nvidia_gpu
 from engines.presets import spec_of
 from engines.spec import OUTPUT_NAMES
@@ -34,10 +35,10 @@ _ALL_TARGETS: Final = "all"
 
 
 def graph_precision(flavour: Flavour, request: EngineRequest) -> str:
-    """fp16 unless fp32 is asked for; raises BackendUnavailable for what no graph is made in."""
+    """fp16 unless fp32 or int8 is asked for; raises BackendUnavailable for what no graph is made in."""
     if request.precision == "bf16":
-        raise BackendUnavailable(f"backend {flavour} runs in fp16 or fp32; choose --precision fp16")
-    return "fp32" if request.precision == "fp32" else "fp16"
+        raise BackendUnavailable(f"backend {flavour} runs in fp16, fp32 or int8; choose --precision fp16")
+    return "fp16" if request.precision == "auto" else request.precision
 
 
 def ensure_engine(flavour: Flavour, request: EngineRequest, weights: Path, say: Say) -> tuple[Path, EngineKey]:
@@ -56,7 +57,8 @@ def ensure_engine(flavour: Flavour, request: EngineRequest, weights: Path, say: 
         )
     device = _device(tensorrt, request, gpu)
     precision = graph_precision(flavour, request)
-    key = engine_key(request.preset, flavour, tensorrt.version, precision, request.batches, weights, device)
+    pictures = calibration_sha256(request.calibration) if precision == "int8" else ""
+    key = engine_key(request.preset, flavour, tensorrt.version, precision, request.batches, weights, device, pictures)
     cache = request.cache or default_cache()
     folder = find_engine(cache, key) or find_engine_among(cache, key, lambda built_for: _covers(built_for, device))
     if folder is None:
@@ -85,10 +87,8 @@ def _covers(built_for: str, wanted: str) -> bool:
 def _build(tensorrt: TensorRt, request: EngineRequest, weights: Path, key: EngineKey, cache: Path, say: Say) -> Path:
     from importlib.metadata import version
 
-    from engines.graph import onnx_graph
-
     started = time.perf_counter()
-    graph = onnx_graph(request.preset, weights, "fp32" if key.precision == "fp32" else "fp16")
+    graph = _graph(request, weights, key.precision, say)
     exported = time.perf_counter()
     targets = () if tensorrt.flavour == "tensorrt" or key.device == _ALL_TARGETS else tuple(key.device.split(","))
     timing_file = cache / f"timing-{tensorrt.version}.cache"
@@ -107,3 +107,15 @@ def _build(tensorrt: TensorRt, request: EngineRequest, weights: Path, key: Engin
     if timings:
         replace_file(timing_file, timings)
     return folder
+
+
+def _graph(request: EngineRequest, weights: Path, precision: str, say: Say) -> bytes:
+    """ONNX in the types that the engine computes in."""
+    from engines.graph import onnx_graph
+
+    if precision != "int8":
+        return onnx_graph(request.preset, weights, "fp32" if precision == "fp32" else "fp16")
+    from engines.int8 import for_tensorrt, quantised_graph
+
+    crops = calibration_crops(request.calibration, spec_of(request.preset).input_px)
+    return for_tensorrt(quantised_graph(onnx_graph(request.preset, weights), crops, say))

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engines.backend import BackendUnavailable, EngineRequest
+from engines.decode import BytesInput
 from engines.errors import UserError
 from engines.graph import deployed_module
+from engines.overlap import SideBySide, can_overlap, compile_static
 from engines.presets import spec_of
 from engines.spec import OUTPUT_NAMES
 
@@ -31,9 +33,10 @@ class TorchBackend:
         self.input_px = spec_of(request.preset).input_px
         if request.threads:
             torch.set_num_threads(request.threads)
-        self._module = deployed_module(request.preset, weights, "fp16" if self.precision == "fp16" else "fp32")
-        self._module.to(self.device)
-        self._module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its types do not
+        graph = deployed_module(request.preset, weights, "fp16" if self.precision == "fp16" else "fp32")
+        graph.to(self.device)
+        graph.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its types do not
+        self._module = _arranged(graph, self.device, request.compiled)
         self._graphs: dict[int, Callable[[Tensor], tuple[Tensor, ...]]] = {}
 
     @torch.inference_mode()
@@ -47,8 +50,7 @@ class TorchBackend:
 
     def _forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            outputs: tuple[Tensor, ...] = self._module(crops)
-        return outputs
+            return self._module(crops)
 
     def _graph(self, batch: int) -> Callable[[Tensor], tuple[Tensor, ...]]:
         if batch not in self._graphs:
@@ -76,9 +78,18 @@ class TorchBackend:
         return replay
 
 
+def _arranged(graph: BytesInput, device: torch.device, compiled: bool) -> Callable[[Tensor], tuple[Tensor, ...]]:
+    """The graph as it runs best: two networks beside each other on a GPU, through torch.compile if asked for."""
+    if device.type == "cuda" and can_overlap(graph):
+        return SideBySide(graph, compiled)
+    return compile_static(graph) if compiled else graph
+
+
 def _precision(request: EngineRequest, device: torch.device) -> str:
     if request.precision == "fp16" and device.type == "cpu":
         raise BackendUnavailable("backend torch computes fp16 on a GPU only; choose --precision fp32 or bf16")
+    if request.precision == "int8":
+        raise BackendUnavailable("backend torch does not compute in int8; choose --engine openvino or tensorrt")
     if request.precision == "auto":
         return "fp16" if device.type == "cuda" else "fp32"
     return request.precision

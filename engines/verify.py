@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from engines.backend import BATCHES, Backend
 from engines.crop import crop_around, extract, upright_angle_rad
 from engines.errors import UserError
-from engines.skeleton import HAND_SLICES, SIDES
+from engines.pinhole import ROOTNET_AREA_MM2
+from engines.skeleton import HAND_SLICES, JOINTS_PER_HAND, SIDES
 
 SAMPLE_CLIP = Path(__file__).parents[1] / "samples" / "two_hands.mp4"
 _CROPS = 32
@@ -23,23 +25,46 @@ _TIMED_S = 5.0
 """A slow network is timed for so long, whatever it has done by then."""
 
 
-@dataclass(frozen=True)
-class Verification:
-    """Differences over a fixed set of crops, only of hands that are there, and the engine's own speed.
+LIMITS_MM: Final = {"fp32": 0.1, "fp16": 0.1, "int8": 0.5}
+"""How far from torch in fp32 the joints of an engine may be on average; bf16 is known to be rougher."""
 
-    If torch sees no hand in any crop (weights of a network that was never trained), all hands count.
+Answers = Mapping[str, NDArray[np.float32]]
+"""Tensors of `spec.OUTPUT_NAMES` for a number of crops."""
+
+
+@dataclass(frozen=True)
+class Differences:
+    """One network's answers against another's, output by output, only of hands that are there.
+
+    If the reference sees no hand in any crop (weights of a network that was never trained), all hands count.
     """
 
     crops: int
+    joints_mm_mean: float
+    """Distance in space: pixels count as many mm as the reference's root depth factor makes of them."""
     joints_px_mean: float
     joints_px_largest: float
     joint_depth_mm_mean: float
     joint_depth_mm_largest: float
+    root_mm_mean: float
     root_mm_largest: float
+    root_depth_factor_mean: float
     root_depth_factor_largest: float
     """Relative to the factor."""
+    hand_probability_mean: float
     hand_probability_largest: float
+    confidence_mean: float
     confidence_largest: float
+
+    def lines(self) -> list[str]:
+        """The report for a terminal."""
+        return [f"{name:28}{value:10.4f}" for name, value in vars(self).items()]
+
+
+@dataclass(frozen=True)
+class Verification(Differences):
+    """Differences over a fixed set of crops, and the engine's own speed."""
+
     latency_p50_ms: float
     latency_p95_ms: float
     latency_largest_p50_ms: float
@@ -47,9 +72,14 @@ class Verification:
     crops_per_s: float
     """In batches of that size."""
 
-    def lines(self) -> list[str]:
-        """The report for a terminal."""
-        return [f"{name:28}{value:10.4f}" for name, value in vars(self).items()]
+    def require(self, precision: str) -> None:
+        """Raise UserError if the joints are farther off than the precision may bring them."""
+        limit = LIMITS_MM.get(precision)
+        if limit is not None and self.joints_mm_mean > limit:
+            raise UserError(
+                f"the engine's joints differ from torch by {self.joints_mm_mean:.3f} mm on average, {precision} may "
+                f"bring {limit} mm: choose --precision fp32, or bf16 on a CPU"
+            )
 
 
 def sample_crops(input_px: int, clip: Path = SAMPLE_CLIP, count: int = _CROPS) -> NDArray[np.uint8]:
@@ -61,14 +91,21 @@ def sample_crops(input_px: int, clip: Path = SAMPLE_CLIP, count: int = _CROPS) -
         joints_px, present = truth["joints_px"], truth["fully_in_view"]
     picks = np.flatnonzero(present.any(axis=1))
     picks = picks[np.linspace(0, len(picks) - 1, count).astype(int)]
+    frames = read_frames(clip, {int(index) for index in picks})
+    return np.stack([_crop(frames[i], joints_px[i], present[i], input_px, k) for k, i in enumerate(picks)])
+
+
+def read_frames(clip: Path, wanted: set[int]) -> dict[int, NDArray[np.uint8]]:
+    """The frames of a video with these numbers, counted from 0; those that it does not have are left out."""
     capture = cv2.VideoCapture(str(clip))
     frames = {}
-    for index in range(int(picks.max()) + 1):
-        found, image = capture.read()
-        if found and index in picks:
-            frames[index] = image
+    for index in range(max(wanted, default=-1) + 1):
+        if not capture.grab():
+            break
+        if index in wanted:
+            frames[index] = capture.retrieve()[1].astype(np.uint8, copy=False)
     capture.release()
-    return np.stack([_crop(frames[i], joints_px[i], present[i], input_px, k) for k, i in enumerate(picks)])
+    return frames
 
 
 def _crop(image: NDArray, joints_px: NDArray, present: NDArray, input_px: int, k: int) -> NDArray[np.uint8]:
@@ -88,29 +125,44 @@ def verify(
 ) -> Verification:
     """Compare `engine` with `reference` on `crops` (N, S, S, 3), and time the engine at its `batches`."""
     smallest, largest = min(batches), max(batches)
-    ours, theirs = _answers(engine, crops, smallest), _answers(reference, crops, smallest)
-    hands = theirs["hand_probability"] > 0.5
-    hands = hands if hands.any() else np.ones_like(hands)
-    there = np.repeat(hands, 21, axis=1)
-    pixels = np.linalg.norm(ours["joints_crop_px"] - theirs["joints_crop_px"], axis=-1)[there]
-    depth = np.abs(ours["joint_depth_mm"] - theirs["joint_depth_mm"])[there]
-    root = np.abs(ours["left_minus_right_root_mm"] - theirs["left_minus_right_root_mm"])[hands.all(axis=1)]
-    factor = np.abs(ours["root_depth_factor"] / theirs["root_depth_factor"] - 1)[hands]
+    found = differences(_answers(engine, crops, smallest), _answers(reference, crops, smallest), engine.input_px)
     first, most = (latencies_ms(engine, crops[:batch], seconds=timed_s) for batch in (smallest, largest))
     return Verification(
-        crops=len(crops),
-        joints_px_mean=float(pixels.mean()),
-        joints_px_largest=float(pixels.max()),
-        joint_depth_mm_mean=float(depth.mean()),
-        joint_depth_mm_largest=float(depth.max()),
-        root_mm_largest=float(root.max(initial=0.0)),
-        root_depth_factor_largest=float(factor.max()),
-        hand_probability_largest=float(np.abs(ours["hand_probability"] - theirs["hand_probability"]).max()),
-        confidence_largest=float(np.abs(ours["joint_confidence"] - theirs["joint_confidence"])[there].max()),
+        **vars(found),
         latency_p50_ms=float(np.percentile(first, 50)),
         latency_p95_ms=float(np.percentile(first, 95)),
         latency_largest_p50_ms=float(np.percentile(most, 50)),
         crops_per_s=float(largest / np.percentile(most, 50) * 1e3),
+    )
+
+
+def differences(ours: Answers, theirs: Answers, input_px: int) -> Differences:
+    """Compare answers to the same crops; `theirs` are the reference."""
+    hands = theirs["hand_probability"] > 0.5
+    hands = hands if hands.any() else np.ones_like(hands)
+    there = np.repeat(hands, JOINTS_PER_HAND, axis=1)
+    pixels = np.linalg.norm(ours["joints_crop_px"] - theirs["joints_crop_px"], axis=-1)
+    depth = np.abs(ours["joint_depth_mm"] - theirs["joint_depth_mm"])
+    mm_per_px = np.repeat(theirs["root_depth_factor"], JOINTS_PER_HAND, axis=1) * ROOTNET_AREA_MM2**0.5 / input_px
+    root = np.abs(ours["left_minus_right_root_mm"] - theirs["left_minus_right_root_mm"])[hands.all(axis=1)]
+    factor = np.abs(ours["root_depth_factor"] / theirs["root_depth_factor"] - 1)[hands]
+    probability = np.abs(ours["hand_probability"] - theirs["hand_probability"])
+    confidence = np.abs(ours["joint_confidence"] - theirs["joint_confidence"])[there]
+    return Differences(
+        crops=len(hands),
+        joints_mm_mean=float(np.hypot(pixels * mm_per_px, depth)[there].mean()),
+        joints_px_mean=float(pixels[there].mean()),
+        joints_px_largest=float(pixels[there].max()),
+        joint_depth_mm_mean=float(depth[there].mean()),
+        joint_depth_mm_largest=float(depth[there].max()),
+        root_mm_mean=float(root.mean()) if root.size else 0.0,
+        root_mm_largest=float(root.max(initial=0.0)),
+        root_depth_factor_mean=float(factor.mean()),
+        root_depth_factor_largest=float(factor.max()),
+        hand_probability_mean=float(probability.mean()),
+        hand_probability_largest=float(probability.max()),
+        confidence_mean=float(confidence.mean()),
+        confidence_largest=float(confidence.max()),
     )
 
 

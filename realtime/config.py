@@ -58,6 +58,7 @@ class EngineSettings(_Section):
 
     preset: Literal["lite", "paper", "paper-argmax"]
     weights: str | None
+    rootnet: str | None
     backend: BackendName
     precision: Precision
     threads: Annotated[int, Field(ge=0, le=1024)]
@@ -90,8 +91,10 @@ class TrackerSettings(_Section):
 
 
 class FusionSettings(_Section):
-    """The relative-depth rule."""
+    """The wrists' absolute depth: where it comes from, and the relative-depth rule."""
 
+    depth: Literal["root", "closed", "fused"]
+    hand_length_mm: Annotated[float, Field(ge=80, le=300)] | None
     blend_s: NotNegative
 
 

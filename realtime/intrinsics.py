@@ -6,14 +6,15 @@ Any thread. Only depth depends on the focal length; what is lateral in millimetr
 from __future__ import annotations
 
 import json
-import logging
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import yaml
 
+from engines.distortion import COUNTS, distorted, trimmed, undistorted
 from engines.errors import UserError
 from engines.pinhole import Intrinsics
 from realtime.config import IntrinsicsSettings
@@ -22,8 +23,12 @@ NORMALISED_FOCAL_PX: Final = 1500.0
 """RootNet's stand-in for unknown intrinsics (Moon et al. 2019)."""
 ASPECT_TOLERANCE: Final = 0.01
 MAX_FILE_BYTES: Final = 1 << 20
-
-_log = logging.getLogger(__name__)
+_DISTORTION_NAMES: Final = ("distortion_coefficients", "distCoeffs", "dist_coeffs", "distortion", "D")
+_MODELS: Final = ("plumb_bob", "rational_polynomial")
+"""ROS's names of OpenCV's models."""
+_EDGE_STEPS: Final = 9
+_BENT_PX: Final = 0.5
+"""So far a pixel of the picture's edge may be off after undistorting and distorting it."""
 
 
 def resolve_intrinsics(settings: IntrinsicsSettings, size_px: tuple[int, int]) -> Intrinsics:
@@ -55,13 +60,13 @@ def load_intrinsics(path: Path, size_px: tuple[int, int]) -> Intrinsics:
     """Read a calibration (YAML or JSON) and scale it to pictures of `size_px` (width, height).
 
     Understood: `fx, fy, cx, cy, width, height` as `save_intrinsics` writes them, and what OpenCV and ROS write:
-    `camera_matrix` (or `cameraMatrix`, `K`) with `image_width, image_height`. Raises UserError if the file cannot be
-    read, makes no sense, or belongs to pictures of another aspect ratio.
+    `camera_matrix` (or `cameraMatrix`, `K`) with `image_width, image_height`; each with `distortion_coefficients` (or
+    `distCoeffs`, `D`) where the lens distorts. Raises UserError if the file cannot be read, makes no sense, is of a
+    fisheye model, or belongs to pictures of another aspect ratio.
     """
     tree = _read(path)
     intrinsics, calibrated_px = _parse(tree, path)
-    _check(intrinsics, calibrated_px, path)
-    _warn_of_distortion(tree, path)
+    checked(intrinsics, calibrated_px, str(path))
     scale_x, scale_y = size_px[0] / calibrated_px[0], size_px[1] / calibrated_px[1]
     if abs(scale_x / scale_y - 1) > ASPECT_TOLERANCE:
         raise UserError(
@@ -73,16 +78,21 @@ def load_intrinsics(path: Path, size_px: tuple[int, int]) -> Intrinsics:
         fy=intrinsics.fy * scale_y,
         cx=(intrinsics.cx + 0.5) * scale_x - 0.5,
         cy=(intrinsics.cy + 0.5) * scale_y - 0.5,
+        distortion=intrinsics.distortion,
     )
 
 
-def save_intrinsics(path: Path, intrinsics: Intrinsics, size_px: tuple[int, int]) -> None:
+def save_intrinsics(
+    path: Path, intrinsics: Intrinsics, size_px: tuple[int, int], notes: Mapping[str, object] | None = None
+) -> None:
     """Write a calibration of pictures of `size_px` (width, height) as JSON, which is YAML too.
 
-    Missing folders are created; raises UserError if the file cannot be written.
+    `notes` are further JSON values, which no reader needs. Missing folders are created; raises UserError if the file
+    cannot be written.
     """
     i = intrinsics
-    tree = {"fx": i.fx, "fy": i.fy, "cx": i.cx, "cy": i.cy, "width": size_px[0], "height": size_px[1]}
+    tree: dict[str, object] = {"fx": i.fx, "fy": i.fy, "cx": i.cx, "cy": i.cy, "width": size_px[0]}
+    tree |= {"height": size_px[1], "distortion_coefficients": list(i.distortion), **(notes or {})}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(tree, indent=2) + "\n", encoding="utf-8")
@@ -135,13 +145,28 @@ def _parse(tree: dict[str, Any], path: Path) -> tuple[Intrinsics, tuple[int, int
         fx, fy, cx, cy = (float(v) for v in numbers)
         width, height = (tree[key] if key in tree else tree[f"image_{key}"] for key in ("width", "height"))
         size_px = int(width), int(height)
+        distortion = _distortion(tree, path)
     except KeyError as error:
         raise UserError(
             f"{path}: the calibration lacks {error}; it needs fx, fy, cx, cy or a camera_matrix, and width, height"
         ) from error
     except (TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{path}: the calibration holds something that is no number or no 3x3 matrix") from error
-    return Intrinsics(fx, fy, cx, cy), size_px
+    return Intrinsics(fx, fy, cx, cy, distortion=distortion), size_px
+
+
+def _distortion(tree: dict[str, Any], path: Path) -> tuple[float, ...]:
+    """The lens's coefficients; none if the file has none or only zeros."""
+    model = tree.get("distortion_model")
+    if model is not None and model not in _MODELS:
+        raise UserError(
+            f"{path}: the lens model {model} is not known here; calibrate with python -m realtime.calibrate"
+        )
+    node: Any = next((tree[k] for k in _DISTORTION_NAMES if tree.get(k) is not None), [])
+    values = np.asarray(node["data"] if isinstance(node, dict) else node, dtype=np.float64).ravel()
+    if len(values) > 0 and len(values) not in COUNTS:
+        raise UserError(f"{path}: {len(values)} distortion coefficients; OpenCV's models have 4, 5, 8, 12 or 14")
+    return trimmed(values.tolist())
 
 
 def _matrix(node: Any) -> np.ndarray:
@@ -149,8 +174,8 @@ def _matrix(node: Any) -> np.ndarray:
     return np.asarray(node["data"] if isinstance(node, dict) else node, dtype=np.float64).reshape(3, 3)
 
 
-def _check(intrinsics: Intrinsics, size_px: tuple[int, int], path: Path) -> None:
-    """Refuse what no camera has, such as metres for pixels or a transposed matrix."""
+def checked(intrinsics: Intrinsics, size_px: tuple[int, int], name: str) -> Intrinsics:
+    """The same, unless no camera has such: metres for pixels, a transposed matrix. Raises UserError naming `name`."""
     width, height = size_px
     i = intrinsics
     longer = max(size_px)
@@ -162,14 +187,23 @@ def _check(intrinsics: Intrinsics, size_px: tuple[int, int], path: Path) -> None
         problem = f"focal lengths of {i.fx:g} and {i.fy:g} px for a picture {longer} px long"
     elif not (0 <= i.cx <= width and 0 <= i.cy <= height):
         problem = f"a principal point ({i.cx:g}, {i.cy:g}) outside the picture"
+    elif i.distortion and not _invertible(i, size_px):
+        problem = "a distortion that folds the picture's edge over"
     else:
-        return
-    raise UserError(f"{path}: the calibration makes no sense: {problem}")
+        return intrinsics
+    raise UserError(f"{name}: the calibration makes no sense: {problem}")
 
 
-def _warn_of_distortion(tree: dict[str, Any], path: Path) -> None:
-    names = ("distortion_coefficients", "distCoeffs", "dist_coeffs", "D")
-    node = next((tree[k] for k in names if k in tree), None)
-    values = node.get("data") if isinstance(node, dict) else node
-    if values is not None and np.any(np.asarray(values) != 0):
-        _log.warning("%s: lens distortion is not corrected; joints near the picture's edge are a little off", path)
+def _invertible(intrinsics: Intrinsics, size_px: tuple[int, int]) -> bool:
+    """Whether every pixel of the picture's edge belongs to one line of sight, further out than those inside."""
+    i = intrinsics
+    along = np.linspace(0, 1, _EDGE_STEPS)
+    zero = np.zeros(_EDGE_STEPS)
+    x = np.concatenate([along, along, zero, zero + 1]) * (size_px[0] - 1)
+    y = np.concatenate([zero, zero + 1, along, along]) * (size_px[1] - 1)
+    shown_x, shown_y = (x - i.cx) / i.fx, (y - i.cy) / i.fy
+    ray_x, ray_y = undistorted(shown_x, shown_y, i.distortion)
+    again_x, again_y = distorted(ray_x, ray_y, i.distortion)
+    inner_x, inner_y = distorted(0.98 * ray_x, 0.98 * ray_y, i.distortion)
+    off_px = np.hypot((again_x - shown_x) * i.fx, (again_y - shown_y) * i.fy)
+    return bool((off_px < _BENT_PX).all() and (np.hypot(inner_x, inner_y) < np.hypot(again_x, again_y)).all())

@@ -87,9 +87,11 @@ def run_live(
     return LiveSummary(taken, source.dropped, worker.done - taken)
 
 
-def run_recorded(source: Source, pipeline: Callable[[Frame], HandFrame]) -> Iterator[Result]:
-    """Run every frame of a recording through the pipeline, in order, in the caller's thread."""
-    previous = -1
+def run_recorded(source: Source, pipeline: Callable[[Frame], HandFrame], previous: int = -1) -> Iterator[Result]:
+    """Run every frame of a recording through the pipeline, in order, in the caller's thread.
+
+    `previous` is the index of the last frame that was done before, if the recording is taken up again.
+    """
     asked_s = time.monotonic()
     for frame in source:
         yield _infer(pipeline, frame, previous, asked_s)

@@ -5,6 +5,7 @@ Frame -> pipeline -> HandFrame -> viewer, overlay, track file. Times are seconds
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -51,7 +52,10 @@ class HandPose:
     """(21,) probability that the joint is where it should be, 0..1."""
     hand_probability: float
     root_depth_from: str
-    """Where the wrist's absolute depth came from: "rootnet", or "relative" (right wrist + z(R->L)), or "blend"."""
+    """Where the wrist's absolute depth came from: "rootnet", "known_size" (RootNet's, scaled to a known hand),
+    "closed_form", "fused" (the last two of `realtime.wrist_depth`), "relative" (right wrist + z(R->L)), or "blend"."""
+    root_depth_sigma_mm: float = math.nan
+    """Standard deviation of that depth in one picture, what is unknown of the hand's size included; NaN: not known."""
 
 
 @dataclass(frozen=True)

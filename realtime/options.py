@@ -10,7 +10,11 @@ from typing import Final, NoReturn, get_args
 
 from engines.backend import BackendName
 from engines.presets import SPECS
+from realtime.batch_options import BESIDE, add_batch_options, check_batch_options
 from realtime.config import Settings, load_settings
+from realtime.formats.saving import SUFFIXES
+from realtime.scale_options import add_scale_options, check_scale_options, scale_overrides
+from realtime.streams.options import add_stream_options, check_stream_options
 from realtime.versions import versions
 
 DESCRIPTION: Final = """Two hands, in millimetres, from one ordinary camera, live.
@@ -22,6 +26,8 @@ EXAMPLES: Final = """examples:
   python run_demo.py --camera 0 --fov 78 --mirror    the same with the camera's true field of view, as in a mirror
   python run_demo.py --video clip.mp4 --headless --save-tracks clip.npz --save-video overlay.mp4
                                                      without windows, into files
+  python run_demo.py --video "clips/*.mp4" --out tracks
+                                                     many recordings, over all cores; --resume goes on after a kill
   python -m viz.playback clip.npz --video clip.mp4   look at the tracks again
 """
 
@@ -46,17 +52,30 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--debug", action="store_true", help="show the traceback of an error, and notes on the way")
     add = parser.add_argument_group("what to look at, one of").add_mutually_exclusive_group(required=True).add_argument
     add("--camera", metavar="ID", help="camera by number (0), device (/dev/video2) or address (rtsp://...)")
-    add("--video", type=Path, metavar="FILE", help="a recording; every frame is used")
-    add("--images", type=Path, metavar="DIR", help="a folder of pictures, in the order of their names")
+    add("--video", nargs="+", metavar="FILE", help="a recording, every frame of it; with --out also several")
+    add("--images", nargs="+", metavar="DIR", help="a folder of pictures, in the order of their names; likewise")
     add("--demo", action="store_true", help="the sample clip; without a display into files in out/demo")
     add = parser.add_argument_group("what to show and save").add_argument
     add("--headless", action="store_true", help="open no window")
     add("--no-3d", action="store_true", help="no 3D view, neither as a window nor in the saved video")
     add("--mirror", action="store_true", help="show as in a mirror; what is saved as tracks stays as it is")
     add(
-        "--save-tracks", type=Path, metavar="OUT.npz", help="the joints of every frame; docs/tracks.md lists the fields"
+        "--save-tracks",
+        type=Path,
+        metavar="OUT.npz",
+        help="the joints of every frame; docs/tracks.md lists the fields"
+        f" and the other formats ({', '.join(SUFFIXES[1:])})",
     )
-    add("--save-video", type=Path, metavar="OUT.mp4", help="the picture with the hands drawn in, and the 3D view")
+    add(
+        "--save-video",
+        type=Path,
+        nargs="?",
+        const=BESIDE,
+        metavar="OUT.mp4",
+        help="the picture with the hands drawn in, and the 3D view beside it; with --out without a name",
+    )
+    add_batch_options(parser)
+    add_stream_options(parser)
     add = parser.add_argument_group("camera and network").add_argument
     add("--fov", type=float, metavar="DEG", help="field of view of the camera, across the longer side (60)")
     add("--intrinsics", type=Path, metavar="FILE", help="calibration of the camera, YAML or JSON, instead of --fov")
@@ -65,6 +84,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--engine", choices=get_args(BackendName), help="what runs the network (auto: the fastest here)")
     add("--preset", choices=sorted(SPECS), help="the network: lite (ships), or paper with the released checkpoint")
     add("--weights", type=Path, metavar="FILE", help="other weights (.safetensors, or a released snapshot_*.pth.tar)")
+    add("--rootnet", type=Path, metavar="FILE", help="preset paper: a RootNet checkpoint for hands, for absolute depth")
+    add_scale_options(parser)
     add = parser.add_argument_group("the run").add_argument
     add("--seconds", type=_above_zero, metavar="N", help="stop after so long")
     add("--config", type=Path, metavar="FILE", help="a settings file; realtime/default.yaml explains all settings")
@@ -72,6 +93,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--profile", action="store_true", help="print how long each stage takes")
     add("--profile-json", type=Path, metavar="OUT.json", help="write that and the summary as JSON")
     options = parser.parse_args(argv)
+    check_batch_options(parser, options)
+    check_scale_options(parser, options)
+    check_stream_options(parser, options)
     if options.realtime and options.video is None and not options.demo:
         parser.error("--realtime goes with --video only; a camera always runs in real time")
     if options.fov is not None and options.intrinsics is not None:
@@ -91,7 +115,7 @@ def _above_zero(text: str) -> float:
 
 def settings_of(options: argparse.Namespace) -> Settings:
     """Settings file, then `--set`, then the options that are short names of settings."""
-    overrides = list(options.set)
+    overrides = [*scale_overrides(options), *options.set]
     if options.fov is not None:
         overrides += ["intrinsics.source=fov", f"intrinsics.fov_deg={options.fov}"]
     if options.intrinsics is not None:
@@ -102,4 +126,6 @@ def settings_of(options: argparse.Namespace) -> Settings:
         overrides.append(f"engine.backend={options.engine}")
     if options.weights is not None:
         overrides.append(f"engine.weights={json.dumps(str(options.weights))}")
+    if options.rootnet is not None:
+        overrides.append(f"engine.rootnet={json.dumps(str(options.rootnet))}")
     return load_settings(options.config, overrides)

@@ -6,6 +6,7 @@ Synchronous, without threads and drawing: what is tested on a clip is what runs 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,14 @@ from realtime.detector import HandDetector
 from realtime.fusion import DepthFusion
 from realtime.messages import Frame, HandFrame
 from realtime.smoothing import HandSmoother
+from realtime.snapshot import freeze, thaw
 from realtime.timing import StageTimer
 from realtime.tracker import CropPlan, HandTracker
 
 _SEARCH_S = 0.05
 """How often to search while no hand at all is followed: the most a hand's first appearance is late."""
+_NO_STATE = frozenset({"_settings", "_backend", "_intrinsics_of", "_detector", "_crops"})
+"""What a pipeline holds that says nothing about the frames it has seen (the detector looks at each one afresh)."""
 
 
 class HandPipeline:
@@ -38,7 +42,8 @@ class HandPipeline:
         self._intrinsics_of = intrinsics_of
         self._detector = HandDetector(settings.detector.min_score)
         self._tracker = HandTracker(settings.tracker, backend.input_px)
-        self._fusion = DepthFusion(settings.fusion.blend_s)
+        depth = settings.fusion
+        self._fusion = DepthFusion(depth.blend_s, depth.depth, depth.hand_length_mm)
         self._smoother = HandSmoother(settings.smoothing)
         self._crops = np.zeros((max(BATCHES), backend.input_px, backend.input_px, 3), np.uint8)
         self._searched_s = -np.inf
@@ -72,6 +77,20 @@ class HandPipeline:
             crops=tuple(plan.crop for plan in plans),
             stage_ms=timer.take(),
         )
+
+    def state(self) -> Any:
+        """All that the coming frames' results depend on, as JSON values; the same process goes on undisturbed."""
+        return freeze({name: value for name, value in vars(self).items() if name not in _NO_STATE})
+
+    def restore(self, state: Any) -> None:
+        """Go on where the pipeline of another process with the same settings was when it gave `state()`.
+
+        Raises ValueError if that is no state of such a pipeline.
+        """
+        fields = thaw(state)
+        if not isinstance(fields, dict) or not set(fields) >= set(vars(self)) - _NO_STATE:
+            raise ValueError("not the state of this pipeline")
+        vars(self).update(fields)
 
     def close(self) -> None:
         """Free what the detector holds."""

@@ -47,6 +47,14 @@ class _Recording:
     """As announced by the file; what is really there may differ."""
     dropped: int = 0
     """Frames that could not be decoded, so far."""
+    missing: int = 0
+    """Frames that the file announced and that were not there at its end; known when the iteration has ended."""
+    _begin: int = 0
+    _whole_before: int = 0
+
+    def begin_at(self, index: int, whole: int) -> None:
+        """Start the iteration at frame `index`, before which lie `whole` undamaged ones; all else stays the same."""
+        self._begin, self._whole_before = index, whole
 
     def close(self) -> None:
         """Release the file."""
@@ -101,9 +109,12 @@ class VideoSource(_Recording):
         if first is None or self._closed:
             return
         start = first.pts or 0
-        yield self._frame(first, start)
-        while (decoded := self._next()) is not None:
-            yield self._frame(decoded, start)
+        upcoming: VideoFrame | None = first
+        while upcoming is not None:
+            index, t_s = self._stamp(upcoming, start)
+            if index >= self._begin:
+                yield Frame(index, t_s, self._image(upcoming))
+            upcoming = self._next()
         if not self._closed:
             self._report()
 
@@ -120,7 +131,8 @@ class VideoSource(_Recording):
         with self._lock:
             return None if self._closed or self._decoded is None else next(self._decoded, None)
 
-    def _frame(self, decoded: VideoFrame, start: int) -> Frame:
+    def _stamp(self, decoded: VideoFrame, start: int) -> tuple[int, float]:
+        """Number and time of the frame after those delivered so far."""
         index = self._delivered + self.dropped
         step_s = 1 / (self.fps or 30.0)
         if decoded.pts is None or decoded.time_base is None:
@@ -132,7 +144,7 @@ class VideoSource(_Recording):
             t_s = self._last_s + step_s
         self._last_s = t_s
         self._delivered += 1
-        return Frame(index, t_s, self._image(decoded))
+        return index, t_s
 
     def _image(self, decoded: VideoFrame) -> NDArray[np.uint8]:
         width, height = self._raw_px
@@ -171,6 +183,7 @@ class VideoSource(_Recording):
             _log.warning("%s: %d of %d frames are damaged and were skipped", self.name, self.dropped, seen)
         missing = (self.frame_count or 0) - seen
         if missing > max(2, 0.02 * seen):
+            self.missing = missing
             _log.warning("%s: the video ends early, after %d of %d frames", self.name, seen, self.frame_count)
 
 
@@ -198,7 +211,8 @@ class ImageFolderSource(_Recording):
     def __iter__(self) -> Iterator[Frame]:
         """Read picture by picture."""
         paths, self._paths = self._paths, []
-        for index, path in enumerate(paths):
+        self.dropped = self._begin - self._whole_before
+        for index, path in enumerate(paths[self._begin :], self._begin):
             try:
                 image = read_picture(path)
             except UnreadablePicture as error:
@@ -265,3 +279,16 @@ def _natural_order(path: Path) -> tuple[list[tuple[bool, int, str]], str]:
     """Sort key that reads runs of digits as numbers."""
     parts = re.split(r"(\d+)", path.name.lower())
     return [(not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts if p], path.name
+
+
+def announced_frames(source: Path) -> int | None:
+    """How many frames a video's header, or a folder of pictures, announces; None if that cannot be told."""
+    try:
+        if source.is_dir():
+            return sum(path.suffix.lower() in PICTURE_SUFFIXES for path in source.iterdir())
+        with _open(source) as container:
+            stream = _video_stream(container, str(source))
+            fps = float(stream.average_rate) if stream.average_rate else None
+            return stream.frames or _expected_frames(container, fps)
+    except (UserError, OSError, FFmpegError):
+        return None

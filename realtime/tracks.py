@@ -19,6 +19,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import DTypeLike, NDArray
 
 from engines.crop import Crop
+from engines.distortion import MOST, trimmed
 from engines.errors import UserError
 from engines.pinhole import Intrinsics
 from engines.skeleton import HAND_SLICES, SIDES
@@ -29,7 +30,10 @@ PART_SUFFIX: Final = ".part"
 PART_MAGIC: Final = b"two-hands-tracks-part 1\n"
 MAX_HEADER_BYTES: Final = 1 << 20
 MAX_CROPS: Final = 2
-ROOT_DEPTH_NAMES: Final = ("absent", "rootnet", "relative", "blend")
+ROOT_DEPTH_NAMES: Final = (
+    *("absent", "rootnet", "relative", "blend", "filled"),
+    *("closed_form", "fused", "known_size"),
+)
 """What the codes of `root_depth_from` mean."""
 
 FRAME_FIELDS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
@@ -40,11 +44,18 @@ FRAME_FIELDS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
     "joint_confidence": ("<f4", (42,)),
     "hand_probability": ("<f4", (2,)),
     "root_depth_from": ("|u1", (2,)),
+    "root_depth_sigma_mm": ("<f4", (2,)),
     "crops_px": ("<f4", (MAX_CROPS, 4)),
     "dropped": ("<i4", ()),
 }
 """Type and shape of one frame's row in each per-frame array."""
-RUN_FIELDS: Final = {"intrinsics_px": ("<f8", (4,)), "size_px": ("<i4", (2,))}
+RUN_FIELDS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
+    "intrinsics_px": ("<f8", (4,)),
+    "distortion": ("<f8", (MOST,)),
+    "size_px": ("<i4", (2,)),
+}
+_ADDED: Final = {"root_depth_sigma_mm": np.nan, "distortion": 0.0}
+"""Fields that older files lack, and what they are then."""
 TEXT_FIELDS: Final = ("format", "settings", "versions")
 
 _ROW: Final[list[tuple[str, DTypeLike, tuple[int, ...]]]] = [(k, t, shape) for k, (t, shape) in FRAME_FIELDS.items()]
@@ -72,12 +83,16 @@ class Tracks:
     """(F, 2) 0..1; 0 for a hand that is not there."""
     root_depth_from: NDArray[np.uint8]
     """(F, 2) index into ROOT_DEPTH_NAMES; 0 for a hand that is not there."""
+    root_depth_sigma_mm: NDArray[np.float32]
+    """(F, 2) standard deviation of the wrist's depth; NaN for a hand that is not there, or where it is not known."""
     crops_px: NDArray[np.float32]
     """(F, 2, 4) centre x, y, side (px) and angle (rad) of what the network looked at; NaN where there was none."""
     dropped: NDArray[np.int32]
     """(F,) frames that the source dropped before this one."""
     intrinsics_px: NDArray[np.float64]
     """(4,) fx, fy, cx, cy."""
+    distortion: NDArray[np.float64]
+    """(14,) the lens's coefficients as in `engines.distortion`, filled up with zeros."""
     size_px: NDArray[np.int32]
     """(2,) width, height."""
     settings: str
@@ -95,15 +110,20 @@ class Tracks:
         span_s = float(self.t_s[-1] - self.t_s[0]) if len(self) > 1 else 0.0
         return (len(self) - 1) / span_s if span_s > 0 else 0.0
 
+    @property
+    def intrinsics(self) -> Intrinsics:
+        """The camera, the same for all frames."""
+        fx, fy, cx, cy = (float(v) for v in self.intrinsics_px)
+        return Intrinsics(fx, fy, cx, cy, distortion=trimmed(self.distortion.tolist()))
+
     def hand_frame(self, i: int) -> HandFrame:
         """Frame i (0 .. F-1, or negative from the end) as the pipeline gave it; `stage_ms` is not kept."""
-        fx, fy, cx, cy = (float(v) for v in self.intrinsics_px)
         width, height = (int(v) for v in self.size_px)
         return HandFrame(
             index=int(self.frame_index[i]),
             t_capture_s=float(self.t_s[i]),
             hands=tuple(self._hand(i, h) for h in range(2) if self.root_depth_from[i, h]),
-            intrinsics=Intrinsics(fx, fy, cx, cy),
+            intrinsics=self.intrinsics,
             size_px=(width, height),
             crops=tuple(_crop(row) for row in self.crops_px[i] if np.isfinite(row).all()),
             dropped=int(self.dropped[i]),
@@ -118,6 +138,7 @@ class Tracks:
             confidence=self.joint_confidence[i, rows],
             hand_probability=float(self.hand_probability[i, h]),
             root_depth_from=ROOT_DEPTH_NAMES[self.root_depth_from[i, h]],
+            root_depth_sigma_mm=float(self.root_depth_sigma_mm[i, h]),
         )
 
 
@@ -154,9 +175,9 @@ def _load_npz(path: Path) -> Tracks:
             fields: dict[str, Any] = {name: _text(archive, name) for name in ("settings", "versions")}
             count = _header(archive, "t_s")[1][0]
             for name, (dtype, shape) in FRAME_FIELDS.items():
-                fields[name] = _array(archive, name, dtype, (count, *shape))
+                fields[name] = _field(archive, name, dtype, (count, *shape))
             for name, (dtype, shape) in RUN_FIELDS.items():
-                fields[name] = _array(archive, name, dtype, shape)
+                fields[name] = _field(archive, name, dtype, shape)
     except (zipfile.BadZipFile, zlib.error, KeyError, IndexError, ValueError, EOFError, RuntimeError) as error:
         raise UserError(f"{path}: not a track file of this program, or damaged ({_line(error)})") from error
     return Tracks(**fields)
@@ -175,6 +196,13 @@ def _read_header(member: IO[bytes], name: str) -> tuple[np.dtype, tuple[int, ...
     if fortran_order or dtype.hasobject:
         raise ValueError(f"{name} is stored in another way")
     return dtype, shape
+
+
+def _field(archive: zipfile.ZipFile, name: str, dtype: str, shape: tuple[int, ...]) -> NDArray:
+    """One array, or what it means that an older file has none; `shape[0]` was checked with another array."""
+    if name in _ADDED and f"{name}.npy" not in archive.namelist():
+        return np.full(shape, _ADDED[name], dtype)
+    return _array(archive, name, dtype, shape)
 
 
 def _array(archive: zipfile.ZipFile, name: str, dtype: str, shape: tuple[int, ...]) -> NDArray:

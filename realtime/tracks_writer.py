@@ -7,40 +7,41 @@ out.npz.part` does the same for the part of a run that was killed.
 
 from __future__ import annotations
 
-import fcntl
-import json
 import logging
 import os
 import sys
 import threading
-import zipfile
 import zlib
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
-from numpy.lib import format as npy_format
-from numpy.typing import NDArray
 
 from engines.errors import UserError
 from engines.pinhole import Intrinsics
 from engines.skeleton import HAND_SLICES, SIDES
+from realtime.formats.npz import write_arrays
+from realtime.formats.saving import NATIVE_SUFFIX, save_as
 from realtime.messages import HandFrame
 from realtime.tracks import (
     FORMAT,
     FRAME_FIELDS,
     MAX_CROPS,
-    MAX_HEADER_BYTES,
     PART_MAGIC,
     PART_SUFFIX,
     RECORD,
     ROOT_DEPTH_NAMES,
     RUN_FIELDS,
+    load_tracks,
     read_part,
 )
+from realtime.tracks_part import header_line, lock, open_part, reopen_part
 
 _log = logging.getLogger(__name__)
+
+
+class CannotGoOn(UserError):
+    """The part of a killed run does not fit what is to be continued."""
 
 
 class TrackWriter:
@@ -49,29 +50,44 @@ class TrackWriter:
     `settings` and `versions` are JSON texts. Missing folders are created. A part that a killed run left is moved to
     `<name>.part.1` (.2, ...), with a warning, and never overwritten; a finished file of the same name is replaced
     when this run ends. Raises UserError, naming the file, if it cannot be written.
+
+    With `go_on_behind` the part of a killed run with the same head is continued behind so many of its frames; raises
+    CannotGoOn, and changes nothing, if there is no such part. `frames` counts what this writer appended.
+
+    The name's ending says the format: `.npz`, or one of `realtime.formats.saving.SUFFIXES`.
     """
 
     def __init__(
-        self, path: Path | str, intrinsics: Intrinsics, size_px: tuple[int, int], settings: str, versions: str
+        self,
+        path: Path | str,
+        intrinsics: Intrinsics,
+        size_px: tuple[int, int],
+        settings: str,
+        versions: str,
+        go_on_behind: int | None = None,
     ) -> None:
         self.path = Path(path)
         self.part = self.path.with_name(self.path.name + PART_SUFFIX)
         self.frames = 0
         self._intrinsics = intrinsics
         self._size_px = size_px
-        header = _header_line(intrinsics, size_px, settings, versions)
+        header = header_line(intrinsics, size_px, settings, versions)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists() and not self.path.is_file():
                 raise UserError(f"{self.path}: is no file that tracks could be written to; name another")
-            self._fd = _open_part(self.part)
+            again = None if go_on_behind is None else reopen_part(self.part, header, go_on_behind)
+            if go_on_behind is not None and again is None:
+                raise CannotGoOn(f"{self.part}: is not what is to be continued, or another run is writing it")
+            self._fd = open_part(self.part) if again is None else again
         except OSError as error:
             raise _cannot_write(self.path, error) from error
-        self._end = 0
+        self._end = 0 if again is None else os.fstat(again).st_size
         self._said_where = False
         # A live run appends in its inference thread; one that hangs must not write into what was closed meanwhile.
         self._lock = threading.Lock()
-        self._write(PART_MAGIC + header)
+        if again is None:
+            self._write(PART_MAGIC + header)
 
     def __enter__(self) -> TrackWriter:
         return self
@@ -92,6 +108,13 @@ class TrackWriter:
                 # The file is locked until it is finished: a second run must not take the part for a leftover.
                 _finish(self.part, self.path)
             finally:
+                os.close(self._fd)
+                self._fd = -1
+
+    def release(self) -> None:
+        """Let go of the part as it is, for another run to go on with; after `close` this does nothing."""
+        with self._lock:
+            if self._fd >= 0:
                 os.close(self._fd)
                 self._fd = -1
 
@@ -136,7 +159,7 @@ def encode(hand_frame: HandFrame) -> bytes:
     if len(hand_frame.crops) > MAX_CROPS:
         raise ValueError(f"a track file keeps {MAX_CROPS} crops a frame, not {len(hand_frame.crops)}")
     record = np.zeros((), RECORD)
-    for name in ("joints_cam_mm", "joints_px", "joint_confidence", "crops_px"):
+    for name in ("joints_cam_mm", "joints_px", "joint_confidence", "root_depth_sigma_mm", "crops_px"):
         record[name] = np.nan
     record["frame_index"] = hand_frame.index
     record["t_s"] = hand_frame.t_capture_s
@@ -148,6 +171,7 @@ def encode(hand_frame: HandFrame) -> bytes:
         record["joint_confidence"][rows] = hand.confidence
         record["hand_probability"][h] = hand.hand_probability
         record["root_depth_from"][h] = ROOT_DEPTH_NAMES.index(hand.root_depth_from)
+        record["root_depth_sigma_mm"][h] = hand.root_depth_sigma_mm
     for i, crop in enumerate(hand_frame.crops):
         record["crops_px"][i] = (*crop.center_px, crop.side_px, crop.angle_rad)
     record["crc32"] = zlib.crc32(record.tobytes()[:-4])
@@ -165,43 +189,36 @@ def recover_tracks(part: Path | str) -> Path:
     if not found:
         raise UserError(f"{part}: not the part of an unfinished run; its name would hold '{PART_SUFFIX}'")
     target = _free_name(part.with_name(name))
+    recover_part(part, target)
+    return target
+
+
+def recover_part(part: Path, target: Path) -> None:
+    """Finish a part that nobody writes as `target`, which is replaced. Raises UserError as `recover_tracks` does."""
     try:
         fd = os.open(part, os.O_RDWR)
     except OSError as error:
         raise UserError(f"{part}: cannot be opened ({error.strerror})") from error
     try:
-        if not _lock(fd):
+        if not lock(fd):
             raise UserError(f"{part}: another run is still writing it")
         _finish(part, target)
     finally:
         os.close(fd)
-    return target
-
-
-def _write_npz(path: Path, fields: Mapping[str, NDArray]) -> None:
-    """Write a finished track file in one step: readers see the old file or the whole new one. Raises OSError."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                for name, array in fields.items():
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                        npy_format.write_array(member, array, (1, 0), allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _finish(part: Path, target: Path) -> None:
     """Turn the part into the finished file and remove it. Raises UserError, and leaves the part, if it cannot."""
     try:
+        if target.suffix.lower() != NATIVE_SUFFIX:
+            save_as(load_tracks(part), target)
+            part.unlink()
+            return
         run, records = read_part(part)
         texts = {"format": FORMAT, "settings": run["settings"], "versions": run["versions"]}
         fields = {name: np.array(text) for name, text in texts.items()}
         fields |= {name: run[name] for name in RUN_FIELDS} | {name: records[name] for name in FRAME_FIELDS}
-        _write_npz(target, fields)
+        write_arrays(target, fields)
         part.unlink()
     except OSError as error:
         raise UserError(
@@ -210,53 +227,11 @@ def _finish(part: Path, target: Path) -> None:
         ) from error
 
 
-def _open_part(part: Path) -> int:
-    """Create the part, locked for this process; what an earlier run left is moved aside first."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-    fd = os.open(part, flags, 0o666)
-    if not _lock(fd):
-        os.close(fd)
-        raise UserError(f"{part}: another run is writing it; wait for its end or name another file")
-    if os.fstat(fd).st_size == 0:
-        return fd
-    os.close(fd)
-    aside = next(p for i in range(1, 1_000_000) if not (p := part.with_name(f"{part.name}.{i}")).exists())
-    part.rename(aside)
-    _log.warning("an earlier run did not end; its frames are kept in %s", aside)
-    fd = os.open(part, flags | os.O_EXCL, 0o666)
-    _lock(fd)
-    return fd
-
-
-def _lock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _free_name(path: Path) -> Path:
     if not path.exists():
         return path
     names = (f"{path.stem}.recovered{'' if i == 1 else f'-{i}'}{path.suffix}" for i in range(1, 1_000_000))
     return next(p for name in names if not (p := path.with_name(name)).exists())
-
-
-def _header_line(intrinsics: Intrinsics, size_px: tuple[int, int], settings: str, versions: str) -> bytes:
-    for text in (settings, versions):
-        json.loads(text)
-    header = {
-        "record_bytes": RECORD.itemsize,
-        "intrinsics_px": intrinsics.as_array().tolist(),
-        "size_px": list(size_px),
-        "settings": settings,
-        "versions": versions,
-    }
-    line = json.dumps(header).encode() + b"\n"
-    if len(line) > MAX_HEADER_BYTES:
-        raise ValueError("settings and versions are too long for a track file")
-    return line
 
 
 def _cannot_write(path: Path, error: OSError) -> UserError:

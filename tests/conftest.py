@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from engines import graph
+from engines.presets import DEFAULT_WEIGHTS
+
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shipped_graphs_are_exported_once() -> Iterator[None]:
+    """Half a dozen engines of the shipped weights are built in a test run, and an export takes five seconds."""
+    export, shipped = graph.onnx_graph, cache(graph.onnx_graph)
+    weights = DEFAULT_WEIGHTS["lite"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            graph,
+            "onnx_graph",
+            lambda preset, path, *rest: (shipped if path == weights else export)(preset, path, *rest),
+        )
+        yield
 
 
 @pytest.fixture(scope="session")

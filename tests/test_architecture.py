@@ -23,6 +23,10 @@ MAY_IMPORT = {
 HOMES = {
     "mediapipe": {"realtime/detector.py"},
     "open3d": {"viz/open3d_viewer.py"},
+    "pyarrow": {"realtime/formats/parquet.py"},
+    "pygltflib": {"realtime/formats/gltf.py"},
+    "rerun": {"realtime/formats/rerun_log.py"},
+    "ray": {"realtime/batch_ray.py"},
     "openvino": {"engines/openvino_backend.py", "training/mediapipe_trunk.py"},
     "tensorrt": {"engines/tensorrt_backend.py", "engines/build.py"},
     "tensorrt_rtx": {"engines/tensorrt_backend.py", "engines/build.py"},

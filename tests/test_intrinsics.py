@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.errors import UserError
-from engines.pinhole import Intrinsics, backproject, project
+from engines.pinhole import Intrinsics, backproject, project, undistorted_side_px
 from realtime.config import IntrinsicsSettings
 from realtime.intrinsics import (
     intrinsics_from_fov,
@@ -51,15 +52,14 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["camera.yml", "camera.json"])
-def test_files_that_opencv_writes(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_files_that_opencv_writes(tmp_path: Path, name: str) -> None:
     storage = cv2.FileStorage(str(tmp_path / name), cv2.FILE_STORAGE_WRITE)
     storage.write("image_width", 640)
     storage.write("image_height", 480)
     storage.write("camera_matrix", MATRIX)
     storage.write("distortion_coefficients", np.array([[0.1, -0.2, 0, 0, 0]]))
     storage.release()
-    assert load_intrinsics(tmp_path / name, SIZE) == CALIBRATED
-    assert "distortion is not corrected" in caplog.text
+    assert load_intrinsics(tmp_path / name, SIZE) == replace(CALIBRATED, distortion=(0.1, -0.2, 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -109,6 +109,11 @@ def test_other_aspect_ratio_is_refused(tmp_path: Path) -> None:
         ({"fx": None}, "no number"),
         ({"camera_matrix": [1, 2, 3]}, "3x3"),
         ({"camera_matrix": {"rows": 3}}, "lacks 'data'"),
+        ({"distortion_coefficients": [0.1, 0.2, 0.3]}, "3 distortion coefficients"),
+        ({"distortion_coefficients": ["a", 0, 0, 0]}, "no number"),
+        ({"distortion_coefficients": [math.nan, 0, 0, 0]}, "folds"),
+        ({"distortion_coefficients": [-4.0, 0, 0, 0]}, "folds"),
+        ({"distortion_model": "equidistant", "D": [0.1, 0, 0, 0]}, "lens model equidistant"),
     ],
 )
 def test_nonsense(tmp_path: Path, changes: dict[str, object], problem: str) -> None:
@@ -143,3 +148,35 @@ def test_settings_choose(tmp_path: Path) -> None:
     assert chosen["file"] == CALIBRATED
     assert chosen["normalised"].fx == 1500
     assert chosen["fov"].fx == pytest.approx(320 * math.sqrt(3))
+
+
+@pytest.mark.parametrize("distortion", [(), (-0.31, 0.12, 0.001, -0.002), (-0.31, 0.12, 0.001, -0.002, -0.02)])
+def test_a_distorted_lens_is_undone_at_the_points(tmp_path: Path, distortion: tuple[float, ...]) -> None:
+    """Saved and loaded, then: pixels of the whole picture -> rays -> the same pixels, as OpenCV projects them."""
+    lens = replace(CALIBRATED, distortion=distortion)
+    save_intrinsics(tmp_path / "a.json", lens, SIZE)
+    assert load_intrinsics(tmp_path / "a.json", SIZE) == lens
+    x, y = np.meshgrid(np.linspace(0, 639, 9), np.linspace(0, 479, 7))
+    pixels = np.stack([x, y], axis=-1)
+    points = backproject(pixels, np.full(x.shape, 500.0), lens)
+    np.testing.assert_allclose(project(points, lens), pixels, atol=0.01)
+    shown, _ = cv2.projectPoints(points.reshape(-1, 3), np.zeros(3), np.zeros(3), MATRIX, np.array(distortion))
+    np.testing.assert_allclose(shown[:, 0], pixels.reshape(-1, 2), atol=0.01)
+
+
+def test_what_a_distorted_square_would_be() -> None:
+    """A barrel lens shows what is near the edge smaller: RootNet's square is measured as it would be without."""
+    lens = replace(CALIBRATED, distortion=(-0.3, 0.1, 0.0, 0.0))
+    assert undistorted_side_px((320, 240), 60, CALIBRATED) == 60
+    assert undistorted_side_px((310, 250), 60, lens) == pytest.approx(60, rel=0.01)
+    corner = backproject(np.array([[560.0, 60.0], [580.0, 60.0], [560.0, 80.0]]), np.ones(3), lens)
+    area = np.linalg.det((corner[1:] - corner[0])[:, :2]) * lens.fx * lens.fy
+    assert undistorted_side_px((570, 70), 40, lens) == pytest.approx(2 * np.sqrt(area), rel=0.01)
+    assert area > 1.2 * 20**2
+
+
+def test_points_far_outside_the_picture_stay_finite() -> None:
+    lens = replace(CALIBRATED, distortion=(-0.3, 0.1, 0.0, 0.0))
+    pixels = np.array([[-4000.0, 9000.0], [1e6, 0.0], [320.0, 240.0]])
+    assert np.isfinite(backproject(pixels, np.ones(3), lens)).all()
+    assert backproject(np.zeros((0, 2)), np.zeros(0), lens).shape == (0, 3)

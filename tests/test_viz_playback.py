@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,14 @@ import av
 import numpy as np
 import pytest
 
+from realtime.recording import VideoSource
 from realtime.tracks import load_tracks
 from realtime.tracks_writer import TrackWriter
 from tests.hand_frames import INTRINSICS, SIZE, hand_frame
+from tests.video_files import frame_of, rotate_clockwise, write_video
 from viz.playback import Pictures, main
+from viz.render import render_recording
+from viz.video_reader import VideoReader
 from viz.video_writer import VideoWriter
 
 ROOT = Path(__file__).parents[1]
@@ -117,3 +122,78 @@ def test_windows_without_a_display_point_to_headless(
     monkeypatch.delenv("DISPLAY", raising=False)
     assert main([str(make_recording(tmp_path)[0])]) == 2
     assert "--headless" in capsys.readouterr().err
+
+
+def test_a_recording_held_upright_is_shown_upright(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "turned.mp4", [0, 40, 80], (64, 48))
+    rotate_clockwise(video)
+    with VideoReader(video) as reader, VideoSource(video) as source:
+        for frame in source:
+            np.testing.assert_array_equal(reader.at(frame.t_capture_s), frame.image_bgr)
+
+
+def test_far_places_of_a_recording_are_found_both_ways(tmp_path: Path) -> None:
+    times_ms = list(range(0, 36_000, 1000))
+    video = write_video(tmp_path / "long.mp4", times_ms, (64, 48), options={"g": "4"})
+    with VideoReader(video) as reader:
+        for i in (0, 30, 3, 35, 20, 21, 6):
+            assert frame_of(reader.at(times_ms[i] / 1000)) == i
+
+
+SCRUB = """
+import sys, time
+sys.path.insert(0, {root!r})
+import cv2
+from pathlib import Path
+from realtime.tracks import load_tracks
+from viz import playback
+from viz.viewer import Display
+tracks = load_tracks({tracks!r})
+pictures = playback.Pictures(tracks, Path({video!r}) if {video!r} else None)
+playhead = playback.Playhead(tracks.t_s, 1.0, time.monotonic())
+viewer = playback._open_viewers(tracks, pictures, playhead, Display())
+def show(times):
+    for _ in range(times):
+        i = playhead.advance(time.monotonic())
+        viewer.show(tracks.hand_frame(i), pictures.of(i))
+        assert viewer.is_running()
+    return i, cv2.getTrackbarPos("frame", "playback: camera")
+end_s = time.monotonic() + 5
+while show(1)[0] < len(tracks) - 1 and time.monotonic() < end_s:
+    pass
+print(*show(2))
+cv2.setTrackbarPos("frame", "playback: camera", 4)
+print(*show(2), playhead.paused)
+playhead.toggle_pause()
+print(playhead.paused)
+viewer.close()
+"""
+
+
+@pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="needs xvfb-run")
+@pytest.mark.parametrize("with_video", [True, False])
+def test_the_bar_follows_and_leads(tmp_path: Path, with_video: bool) -> None:
+    tracks, video = make_recording(tmp_path)
+    code = SCRUB.format(root=str(ROOT), tracks=str(tracks), video=str(video) if with_video else "")
+    command = ["xvfb-run", "-a", "-s", "-screen 0 1600x900x24", sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-3:] == ["11 11", "4 4 True", "False"]
+
+
+@pytest.mark.parametrize("three_d", [True, False])
+def test_tracks_and_frames_become_one_video_side_by_side(tmp_path: Path, three_d: bool) -> None:
+    paths = make_recording(tmp_path, every=2)
+    tracks = load_tracks(paths[0])
+    output = tmp_path / "out.mp4"
+    with VideoSource(paths[1]) as source:
+        render_recording(tracks, source, output, three_d=three_d)
+    with av.open(str(output)) as container:
+        assert container.streams.video[0].codec_context.name == "h264"
+        frames = list(container.decode(video=0))
+    assert [frame.time for frame in frames] == pytest.approx(list(tracks.t_s), abs=1e-3)
+    if three_d and frames[0].width == 640:
+        pytest.skip("needs EGL (libegl1, libgl1-mesa-dri)")
+    assert {(frame.width, frame.height) for frame in frames} == {(1280 if three_d else 640, 480)}
+    corners = [frame.to_ndarray(format="bgr24")[:20, :20].mean() for frame in frames]
+    assert corners == pytest.approx([level(i) for i in range(0, COUNT, 2)], abs=3)

@@ -146,3 +146,15 @@ def test_speed_stays_within_its_limits(factors: list[float]) -> None:
 def test_a_recording_of_one_frame_plays() -> None:
     playhead = Playhead(TIMES_S[:1], speed=1.0, now_s=0.0)
     assert playhead.advance(3.0) == 0
+
+
+def test_the_playhead_goes_where_it_is_told() -> None:
+    head = Playhead(TIMES_S, 1.0, now_s=0.0)
+    head.skip(0.25)
+    assert (head.index, head.paused) == (2, False)
+    head.skip(-9.0)
+    assert head.advance(0.1) == 1
+    head.seek(3)
+    assert (head.advance(50.0), head.paused) == (3, True)
+    head.seek(99)
+    assert head.at_end

@@ -14,6 +14,7 @@ from realtime.messages import HandFrame
 from viz.display import require_display
 from viz.keys import HELP, KEY_CODES_CV, help_lines
 from viz.overlay import draw_overlay
+from viz.slider import Slider
 from viz.status import OverlayStatus
 from viz.viewer import Display
 
@@ -25,7 +26,8 @@ class CameraWindow:
     """Shows each picture with `draw_overlay`; M mirrors, H helps, ESC, Q or the window's button closes.
 
     `status` gives the numbers for each result (`StatusMeter.update`). `actions` adds what other keys do, by the names
-    in `viz.keys`. Raises UserError without a display or with an OpenCV that has no windows.
+    in `viz.keys`, and `slider` a bar to move through a recording. Raises UserError without a display or with an OpenCV
+    that has no windows.
     """
 
     def __init__(
@@ -35,8 +37,10 @@ class CameraWindow:
         title: str = "two hands: camera",
         actions: Mapping[str, Callable[[], None]] | None = None,
         keys_help: Mapping[str, str] = HELP,
+        slider: Slider | None = None,
     ) -> None:
         require_display("the camera window")
+        self._slider = slider
         self._status = status
         self._display = display or Display()
         self._title = title
@@ -49,6 +53,8 @@ class CameraWindow:
         try:
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
             cv2.moveWindow(title, 0, 40)
+            if slider is not None:
+                slider.attach(title)
         except cv2.error as error:
             raise UserError(
                 "the camera window cannot be opened: this OpenCV was built without windows; "
@@ -63,6 +69,8 @@ class CameraWindow:
         status = self._status(hand_frame)
         cv2.imshow(self._title, draw_overlay(image_bgr, hand_frame, status, self._display.mirror, lines))
         self._fit(image_bgr.shape[1], image_bgr.shape[0])
+        if self._slider is not None:
+            self._slider.follow()
 
     def is_running(self) -> bool:
         """Answer mouse and keys (takes a millisecond); False once the window was closed."""

@@ -16,6 +16,10 @@ KEY_CODES_3D: Final[dict[str, tuple[int, ...]]] = {
     "right": (262,),
     "+": (61, 93, 265, 334),
     "-": (45, 47, 264, 333),
+    "home": (268,),
+    "end": (269,),
+    "page up": (266,),
+    "page down": (267,),
 }
 """GLFW's codes by name. They name places on a US keyboard: "+" is also where a German one has it, up, and keypad."""
 
@@ -29,6 +33,10 @@ KEY_CODES_CV: Final[dict[str, tuple[int, ...]]] = {
     "right": (0xFF53, 0x270000, 63235),
     "+": (ord("+"), ord("="), 0xFFAB, 0xFF52),
     "-": (ord("-"), ord("_"), 0xFFAD, 0xFF54),
+    "home": (0xFF50, 0x240000, 63273),
+    "end": (0xFF57, 0x230000, 63275),
+    "page up": (0xFF55, 0x210000, 63276),
+    "page down": (0xFF56, 0x220000, 63277),
 }
 """What `cv2.waitKeyEx` and `cv2.pollKey` give (X11, Windows, macOS)."""
 
@@ -40,7 +48,14 @@ HELP: Final[dict[str, str]] = {
     "wheel": "zoom",
     "ESC, Q": "close",
 }
-PLAYBACK_HELP: Final[dict[str, str]] = {"space": "pause", "left, right": "step", "+, -": "speed"}
+PLAYBACK_HELP: Final[dict[str, str]] = {
+    "space": "pause",
+    "left, right": "step",
+    "page up, down": "5 s",
+    "home, end": "start, end",
+    "+, -": "speed",
+    "bar": "go there",
+}
 
 
 def help_lines(entries: Mapping[str, str]) -> tuple[str, ...]:

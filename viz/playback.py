@@ -21,6 +21,7 @@ from viz.open3d_viewer import Open3DRenderer, Open3DViewer
 from viz.overlay import draw_overlay
 from viz.playhead import Playhead
 from viz.recorder import beside
+from viz.slider import Slider
 from viz.status import OverlayStatus
 from viz.video_reader import VideoReader
 from viz.video_writer import VideoWriter
@@ -28,6 +29,8 @@ from viz.viewer import CompositeViewer, Display, Viewer
 
 IDLE_S: Final = 0.004
 """Rest between looks at the keys while no new frame is due."""
+_SKIP_S: Final = 5.0
+"""How far page up and down go."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -143,26 +146,30 @@ def play(tracks: Tracks, pictures: Pictures, speed: float, display: Display) -> 
 
 
 def _open_viewers(tracks: Tracks, pictures: Pictures, playhead: Playhead, display: Display) -> Viewer:
-    actions = _actions(playhead)
+    actions = _actions(playhead, len(tracks) - 1)
     help_entries = {**PLAYBACK_HELP, **HELP}
     viewers: list[Viewer] = [Open3DViewer(display, title="playback", actions=actions, keys_help=help_entries)]
-    if pictures.given:
-        number = {int(index): i for i, index in enumerate(tracks.frame_index)}
+    number = {int(index): i for i, index in enumerate(tracks.frame_index)}
 
-        def status(hand_frame: HandFrame) -> OverlayStatus:
-            return _status(tracks, number[hand_frame.index], _note(playhead))
+    def status(hand_frame: HandFrame) -> OverlayStatus:
+        return _status(tracks, number[hand_frame.index], _note(playhead))
 
-        viewers.append(CameraWindow(status, display, "playback: camera", actions, help_entries))
+    slider = Slider(len(tracks), lambda: playhead.index, playhead.seek)
+    viewers.append(CameraWindow(status, display, "playback: camera", actions, help_entries, slider))
     return CompositeViewer(viewers)
 
 
-def _actions(playhead: Playhead) -> Mapping[str, Callable[[], None]]:
+def _actions(playhead: Playhead, last: int) -> Mapping[str, Callable[[], None]]:
     return {
         "space": playhead.toggle_pause,
         "left": lambda: playhead.step(-1),
         "right": lambda: playhead.step(1),
         "+": lambda: playhead.change_speed(2.0),
         "-": lambda: playhead.change_speed(0.5),
+        "home": lambda: playhead.seek(0),
+        "end": lambda: playhead.seek(last),
+        "page up": lambda: playhead.skip(-_SKIP_S),
+        "page down": lambda: playhead.skip(_SKIP_S),
     }
 
 

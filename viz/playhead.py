@@ -29,6 +29,11 @@ class Playhead:
         """Whether the last frame is reached."""
         return self._played_s >= self._t_s[-1]
 
+    @property
+    def index(self) -> int:
+        """Number of the frame that was shown last."""
+        return self._index()
+
     def advance(self, now_s: float) -> int:
         """Number of the frame to show at `now_s` on the clock."""
         if not self.paused:
@@ -47,6 +52,15 @@ class Playhead:
         """Pause, and go this many frames on (or back)."""
         self.paused = True
         self._played_s = float(self._t_s[np.clip(self._index() + frames, 0, len(self._t_s) - 1)])
+
+    def seek(self, frame: int) -> None:
+        """Go to this frame, and pause: somebody is looking for a place."""
+        self.paused = True
+        self._played_s = float(self._t_s[np.clip(frame, 0, len(self._t_s) - 1)])
+
+    def skip(self, seconds: float) -> None:
+        """Go on (or back) by so many seconds; playing goes on."""
+        self._played_s = float(np.clip(self._played_s + seconds, 0.0, self._t_s[-1]))
 
     def change_speed(self, factor: float) -> None:
         """Play faster or slower, between 1/16 and 16."""

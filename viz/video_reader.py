@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +14,8 @@ from numpy.typing import NDArray
 from engines.errors import UserError
 
 _TOLERANCE_S: Final = 0.001
+_FAR_S: Final = 5.0
+"""A picture so far ahead is looked for from its key picture, not through all between."""
 
 
 class VideoReader:
@@ -27,7 +31,7 @@ class VideoReader:
         try:
             self._container = av.open(str(self._path))
             self._stream = self._container.streams.video[0]
-            self._frames = self._container.decode(self._stream)
+            self._frames = self._decode()
             self._now = next(self._frames)
         except (OSError, av.FFmpegError, IndexError, StopIteration) as error:
             raise UserError(f"{self._path}: holds no video that can be read; give the clip that was tracked") from error
@@ -49,11 +53,12 @@ class VideoReader:
 
     def at(self, t_s: float) -> NDArray[np.uint8]:
         """The picture (H, W, 3) uint8 BGR shown at `t_s` seconds; before the first and after the last, those."""
-        if t_s < self._time(self._now) - _TOLERANCE_S:
+        if not -_TOLERANCE_S <= t_s - self._time(self._now) <= _FAR_S:
             self._rewind(t_s)
         while (upcoming := self._peek()) is not None and self._time(upcoming) <= t_s + _TOLERANCE_S:
             self._now, self._next = upcoming, None
-        return np.asarray(self._now.to_ndarray(format="bgr24"), np.uint8)
+        upright = np.rot90(self._now.to_ndarray(format="bgr24"), round(self._now.rotation / 90) % 4)
+        return np.ascontiguousarray(upright, np.uint8)
 
     def close(self) -> None:
         """Close the file."""
@@ -65,16 +70,22 @@ class VideoReader:
     def _peek(self) -> av.VideoFrame | None:
         """The picture after the one now; None at the end or where the file is broken off."""
         if self._next is None:
-            try:
-                self._next = next(self._frames, None)
-            except av.FFmpegError:
-                return None
+            self._next = next(self._frames, None)
         return self._next
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        """Yield the pictures that are whole, up to the end or where the file is broken off."""
+        try:
+            for packet in self._container.demux(self._stream):
+                with contextlib.suppress(av.FFmpegError):
+                    yield from (frame for frame in packet.decode() if isinstance(frame, av.VideoFrame))
+        except av.FFmpegError:
+            return
 
     def _rewind(self, t_s: float) -> None:
         """Go to the key picture at or before `t_s`."""
         target = max(t_s, 0.0) + self._first_s
         time_base = self._stream.time_base or 1
         self._container.seek(int(target / time_base), stream=self._stream, backward=True)
-        self._frames = self._container.decode(self._stream)
-        self._now, self._next = next(self._frames), None
+        self._frames = self._decode()
+        self._now, self._next = next(self._frames, self._now), None

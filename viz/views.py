@@ -33,7 +33,8 @@ def open_views(request: ViewRequest, say: Callable[[str], None]) -> Viewer:
             _open_windows(request, display, views)
         if request.video is not None:
             status = StatusMeter(request.live).update
-            views.append(Recorder(request.video, status, display, _renderer(request, display, say)))
+            renderer = open_renderer(display, say) if request.three_d else None
+            views.append(Recorder(request.video, status, display, renderer))
     except BaseException:
         CompositeViewer(views).close()
         raise
@@ -51,10 +52,8 @@ def _open_windows(request: ViewRequest, display: Display, views: list[Viewer]) -
         views.append(Open3DViewer(display=display))
 
 
-def _renderer(request: ViewRequest, display: Display, say: Callable[[str], None]) -> Renderer | None:
-    """The 3D view for the video; without OpenGL the video goes on without it."""
-    if not request.three_d:
-        return None
+def open_renderer(display: Display, say: Callable[[str], None]) -> Renderer | None:
+    """The 3D view for a video; without OpenGL the video goes on without it, and `say` gets the reason."""
     try:
         from viz.open3d_viewer import Open3DRenderer
 

@@ -1,0 +1,99 @@
+"""One recording of many: what is to be done with it, and what came of it (plain data, sent between processes)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from realtime.checkpoint import SUFFIX
+from realtime.config import Settings
+from realtime.messages import Frame
+from realtime.tracks import PART_SUFFIX, Tracks
+
+Render = Callable[[Tracks, Iterable[Frame], Path], None]
+"""Draws tracks over the frames they came from into a video file; a function that other processes can import."""
+Status = Literal["done", "damaged", "failed", "stopped"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording."""
+
+    source: Path
+    """A video file, or a folder of pictures."""
+    output: Path
+    """The track file (.npz) to write; the other files lie beside it."""
+    resume: bool = False
+    """Go on where an earlier run was killed, if it left what is needed."""
+    tracked: bool = False
+    """`output` is there already; only what is made from it is missing."""
+
+    @property
+    def state(self) -> Path:
+        """Where the checkpoint lies."""
+        return self.output.with_name(self.output.name + SUFFIX)
+
+    def tracked_file(self, smooth: bool) -> Path:
+        """What is written while the recording is tracked: the output itself, or the raw tracks it is made from."""
+        return self.output.with_name(f"{self.output.stem}.raw{self.output.suffix}") if smooth else self.output
+
+    def part(self, smooth: bool) -> Path:
+        """The part file of `tracked_file`."""
+        tracked = self.tracked_file(smooth)
+        return tracked.with_name(tracked.name + PART_SUFFIX)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is the same for all recordings of a run."""
+
+    settings: Settings
+    images_fps: float = 30.0
+    smooth: bool = False
+    """Smooth without lag behind the tracking; `realtime.offline` does it."""
+    suffixes: tuple[str, ...] = ()
+    """Formats to write besides the native one, such as ".csv"."""
+    render: Render | None = None
+    """Also write a video with it."""
+
+    def video(self, job: Job) -> Path:
+        """The video's name; never that of a recording beside it."""
+        return job.output.with_name(f"{job.output.stem}_hands.mp4")
+
+    def outputs(self, job: Job) -> list[Path]:
+        """All files that a finished job leaves."""
+        paths = [job.output, *(job.output.with_suffix(suffix) for suffix in self.suffixes)]
+        return paths if self.render is None else [*paths, self.video(job)]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job."""
+
+    job: Job
+    status: Status
+    frames: int = 0
+    right: int = 0
+    """Frames with a right hand."""
+    left: int = 0
+    both: int = 0
+    damaged: int = 0
+    """Frames that could not be decoded."""
+    missing: int = 0
+    """Frames that the file announced and that were not there: it ends early."""
+    filled: int = 0
+    """Hands filled into gaps by the offline smoothing."""
+    span_s: float = 0.0
+    """From the first frame to the last."""
+    work_s: float = 0.0
+    """How long this run worked on it."""
+    track_s: float = 0.0
+    """The part of it that was tracking, without formats and video."""
+    tracked_frames: int = 0
+    """Frames that this run tracked; fewer than `frames` after a resume."""
+    message: str = ""
+    """What went wrong."""
+    notes: tuple[str, ...] = ()
+    """Warnings on the way."""

@@ -1,0 +1,24 @@
+"""The network that the settings ask for (any thread)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from engines.backend import Backend, EngineRequest, open_backend
+from realtime.config import Settings
+
+
+def backend_of(settings: Settings, say: Callable[[str], None] = lambda _: None) -> Backend:
+    """Open the engine, building it first where the cache has none; `say` gets what a user should read.
+
+    Raises UserError where it cannot run.
+    """
+    engine = settings.engine
+    weights = Path(engine.weights) if engine.weights else None
+    cache = Path(engine.cache) if engine.cache else None
+    rootnet = Path(engine.rootnet) if engine.rootnet else None
+    request = EngineRequest(
+        engine.preset, weights, engine.backend, engine.precision, engine.threads, cache, rootnet=rootnet
+    )
+    return open_backend(request, say)

@@ -1,0 +1,1 @@
+"""The hands as they come, for other programs: OSC messages and a WebSocket with JSON."""

@@ -1,0 +1,91 @@
+"""What a stream sends: a result with its time on the wall clock, and the same as JSON (pure functions; any thread).
+
+docs/streams.md tells every field, docs/streams.schema.json checks them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.skeleton import BONES, JOINT_NAMES
+from realtime.live import Result
+from realtime.messages import HandFrame, HandPose
+
+FORMAT: Final = "two-hands-stream 1"
+DECIMALS: Final = 3
+"""Of every number from a network: a micrometre, a thousandth of a pixel."""
+
+
+@dataclass(frozen=True)
+class StreamFrame:
+    """One result on its way out."""
+
+    hands: HandFrame
+    t_unix_s: float
+    """When the picture was captured (recordings: asked for), in seconds since 1970, UTC."""
+
+
+def stream_frame(result: Result) -> StreamFrame:
+    """Put a result on the wall clock, as it stands now: other programs do not share the monotonic one."""
+    age_s = time.monotonic() - result.t_done_s + result.latency_ms / 1e3
+    return StreamFrame(result.hands, time.time() - age_s)
+
+
+def head_json() -> str:
+    """Return the first message that a client gets: what the others mean."""
+    head = {
+        "type": "head",
+        "format": FORMAT,
+        "unit": "mm",
+        "axes": ["right", "down", "forward"],
+        "joints": JOINT_NAMES,
+        "bones": BONES,
+    }
+    return _text(head)
+
+
+def frame_json(frame: StreamFrame) -> str:
+    """Return one result as a message."""
+    hands = frame.hands
+    lens = hands.intrinsics
+    message = {
+        "type": "frame",
+        "frame_index": hands.index,
+        "t_s": hands.t_capture_s,
+        "t_unix_s": round(frame.t_unix_s, 6),
+        "dropped": hands.dropped,
+        "size_px": hands.size_px,
+        "intrinsics_px": {"fx": lens.fx, "fy": lens.fy, "cx": lens.cx, "cy": lens.cy},
+        "distortion": lens.distortion,
+        "hands": [_hand(hand) for hand in hands.hands],
+    }
+    return _text(message)
+
+
+def _hand(hand: HandPose) -> dict[str, Any]:
+    sigma_mm = float(hand.root_depth_sigma_mm)
+    return {
+        "side": hand.side,
+        "hand_probability": round(float(hand.hand_probability), DECIMALS),
+        "root_depth_from": hand.root_depth_from,
+        "root_depth_sigma_mm": None if math.isnan(sigma_mm) else round(sigma_mm, DECIMALS),
+        "joints_cam_mm": _numbers(hand.joints_cam_mm),
+        "joints_px": _numbers(hand.joints_px),
+        "joint_confidence": _numbers(hand.confidence),
+    }
+
+
+def _numbers(values: NDArray[np.float32]) -> Any:
+    # In double precision, or the decimals of single precision would come back as 16 digits.
+    return np.round(values.astype(np.float64), DECIMALS).tolist()
+
+
+def _text(message: dict[str, Any]) -> str:
+    return json.dumps(message, separators=(",", ":"), allow_nan=False)
