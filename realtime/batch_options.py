@@ -11,7 +11,7 @@ from realtime.formats.saving import FORMATS
 
 BESIDE: Final = Path("-")
 """`--save-video` without a name: beside the tracks of each recording."""
-_ONE_ONLY: Final = ("save_tracks", "realtime", "seconds", "profile_json", "profile")
+_ONE_ONLY: Final = ("save_tracks", "realtime", "seconds", "profile_json", "profile", "trace")
 _MANY_ONLY: Final = ("workers", "resume", "format", "offline_smoothing", "ray")
 
 

@@ -49,6 +49,11 @@ class LiveSource(ABC):
         """Frames that were overwritten by newer ones or came damaged, so far."""
         return self._frames.overwritten + self._broken
 
+    @property
+    def damaged(self) -> int:
+        """The part of `dropped` that came damaged."""
+        return self._broken
+
     def __enter__(self) -> Self:
         """Start to capture."""
         self._thread.start()

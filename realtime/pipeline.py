@@ -21,12 +21,12 @@ from realtime.fusion import DepthFusion
 from realtime.messages import Frame, HandFrame
 from realtime.smoothing import HandSmoother
 from realtime.snapshot import freeze, thaw
-from realtime.timing import StageTimer
+from realtime.timing import OnStage, StageTimer
 from realtime.tracker import CropPlan, HandTracker
 
 _SEARCH_S = 0.05
 """How often to search while no hand at all is followed: the most a hand's first appearance is late."""
-_NO_STATE = frozenset({"_settings", "_backend", "_intrinsics_of", "_detector", "_crops"})
+_NO_STATE = frozenset({"_settings", "_backend", "_intrinsics_of", "_detector", "_crops", "_on_stage"})
 """What a pipeline holds that says nothing about the frames it has seen (the detector looks at each one afresh)."""
 
 
@@ -34,9 +34,17 @@ class HandPipeline:
     """Detector, crops, network, tracker, fusion and smoothing of one stream of frames."""
 
     def __init__(
-        self, settings: Settings, backend: Backend, intrinsics_of: Callable[[tuple[int, int]], Intrinsics]
+        self,
+        settings: Settings,
+        backend: Backend,
+        intrinsics_of: Callable[[tuple[int, int]], Intrinsics],
+        on_stage: OnStage | None = None,
     ) -> None:
-        """`intrinsics_of` gives the camera's intrinsics for a picture of (width, height)."""
+        """`intrinsics_of` gives the camera's intrinsics for a picture of (width, height).
+
+        `on_stage` is called at the end of every stage (`--trace`).
+        """
+        self._on_stage = on_stage
         self._settings = settings
         self._backend = backend
         self._intrinsics_of = intrinsics_of
@@ -52,7 +60,7 @@ class HandPipeline:
 
     def __call__(self, frame: Frame) -> HandFrame:
         """The hands of one frame; frames come in order of time."""
-        timer = StageTimer()
+        timer = StageTimer(self._on_stage)
         height, width = frame.image_bgr.shape[:2]
         if (width, height) != self._size_px:  # another stream: nothing known holds any more
             self._start_over((width, height))

@@ -52,6 +52,11 @@ class _Recording:
     _begin: int = 0
     _whole_before: int = 0
 
+    @property
+    def damaged(self) -> int:
+        """The same as `dropped`: nothing else is lost of a recording."""
+        return self.dropped
+
     def begin_at(self, index: int, whole: int) -> None:
         """Start the iteration at frame `index`, before which lie `whole` undamaged ones; all else stays the same."""
         self._begin, self._whole_before = index, whole

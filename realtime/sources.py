@@ -43,6 +43,10 @@ class Source(Protocol):
     def dropped(self) -> int:
         """Return how many frames were lost or damaged so far; they are gaps in `Frame.index`."""
 
+    @property
+    def damaged(self) -> int:
+        """Return how many of those could not be decoded; the others came too fast for whoever took them."""
+
     def __enter__(self) -> Self:
         """Start."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
@@ -15,21 +15,28 @@ KEPT_FRAMES: Final = 50_000
 """Percentiles are taken over the last so many frames: memory must not grow with the length of a run."""
 
 
+OnStage = Callable[[str, float, float], None]
+"""Gets a stage's name, beginning and end (`time.monotonic()`) in the thread that ran it."""
+
+
 class StageTimer:
     """Milliseconds spent in the named stages of one frame; a stage entered twice adds up."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_stage: OnStage | None = None) -> None:
         self._stage_ms: dict[str, float] = {}
+        self._on_stage = on_stage
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time the body of a `with` block as stage `name`, also if it raises."""
-        start = time.perf_counter()
+        start_s = time.monotonic()
         try:
             yield
         finally:
-            spent_ms = (time.perf_counter() - start) * 1e3
-            self._stage_ms[name] = self._stage_ms.get(name, 0.0) + spent_ms
+            end_s = time.monotonic()
+            self._stage_ms[name] = self._stage_ms.get(name, 0.0) + (end_s - start_s) * 1e3
+            if self._on_stage is not None:
+                self._on_stage(name, start_s, end_s)
 
     def take(self) -> dict[str, float]:
         """Return the stages of the frame that ends here and start anew."""

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -300,3 +301,27 @@ def test_misuse_is_an_error_of_ours(tmp_path: Path) -> None:
             writer.append(HandFrame(0, 0.0, other.hands, INTRINSICS, (1, 1)))
     with pytest.raises(ValueError, match="closed"):
         writer.append(other)
+
+
+def test_a_lens_and_the_sigmas_come_back(tmp_path: Path) -> None:
+    lens = replace(INTRINSICS, distortion=(-0.2, 0.05, 0.001, 0.0))
+    frame = make_frame(2)
+    hands = tuple(replace(hand, root_depth_sigma_mm=30.5, root_depth_from="fused") for hand in frame.hands)
+    frame = replace(frame, intrinsics=lens, hands=hands)
+    with TrackWriter(tmp_path / "a.npz", lens, SIZE, "{}", "{}") as writer:
+        writer.append(frame)
+        found = [load_tracks(tmp_path / "a.npz.part").hand_frame(0)]
+    found.append(load_tracks(tmp_path / "a.npz").hand_frame(0))
+    for one in found:
+        assert one.intrinsics == lens
+        assert [(hand.root_depth_from, hand.root_depth_sigma_mm) for hand in one.hands] == [("fused", 30.5)] * 2
+
+
+def test_files_from_before_the_sigmas_are_read(tmp_path: Path) -> None:
+    write(tmp_path / "new.npz")
+    with np.load(tmp_path / "new.npz", allow_pickle=False) as file:
+        older = {name: file[name] for name in file.files if name not in ("root_depth_sigma_mm", "distortion")}
+    np.savez(tmp_path / "old.npz", **older)
+    tracks = load_tracks(tmp_path / "old.npz")
+    assert tracks.hand_frame(3).intrinsics == INTRINSICS
+    assert np.isnan(tracks.root_depth_sigma_mm).all() and tracks.root_depth_sigma_mm.shape == (8, 2)

@@ -19,7 +19,7 @@ from training.calibration import fit_confidence
 from training.export import main as export_main
 from training.losses import compute_losses
 from training.reliability import reliability
-from training.settings import ScheduleSettings, load_settings
+from training.settings import ScheduleSettings, load_any_settings, load_settings
 from training.state import schedule_factor
 from training.train import main as train_main
 
@@ -162,3 +162,19 @@ def test_a_foreign_checkpoint_is_refused(config: Path, tmp_path: Path) -> None:
     assert train_main(arguments) == 2
     with pytest.raises(UserError, match="no such settings file"):
         load_settings(tmp_path / "none.yaml", [])
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[1] / "training" / "configs").rglob("*.yaml")), ids=lambda path: path.stem
+)
+def test_the_settings_that_ship_are_settings(path: Path) -> None:
+    settings = load_any_settings(path, [])
+    assert settings.output.parts[:2] == ("out", "training")
+    assert settings.output.name == path.stem
+
+
+def test_a_file_that_is_its_own_base_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("base: a.yaml\n")
+    with pytest.raises(UserError, match="its own base"):
+        load_settings(path, [])

@@ -71,7 +71,7 @@ def _training_shards(bank: BankSettings) -> tuple[str, ...]:
     found = [path.stem.removeprefix("shard-") for path in sorted(bank.root.glob("shard-*.npz"))]
     rest = tuple(shard for shard in found if shard not in bank.validation)
     if not rest:
-        raise UserError(f"{bank.root}: no shards; check data.banks in the settings")
+        raise UserError(f"{bank.root}: no shards; render them (docs/synthetic.md) or change data.banks in the settings")
     return rest
 
 
@@ -150,7 +150,10 @@ def load_any_settings(path: Path, overrides: list[str]) -> AnySettings:
         raise UserError(f"{path}: {name}: {first['msg']} (got {first.get('input')!r})") from error
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, within: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The file's values over those of its `base`, which is named from its own folder."""
+    if path.resolve() in within:
+        raise UserError(f"{path}: is its own base; name another file there")
     if not path.exists():
         raise UserError(f"{path}: no such settings file")
     try:
@@ -160,7 +163,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise UserError(f"{path}: not a file of settings: it needs lines of name: value")
     base = values.pop("base", None)
-    return values if base is None else _merged(_read(path.with_name(str(base))), values)
+    return values if base is None else _merged(_read(path.parent / str(base), (*within, path.resolve())), values)
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -64,6 +64,11 @@ class Streams:
         """Leave a result for the streams, in place of one they have not taken."""
         self._newest.put(stream_frame(result))
 
+    @property
+    def dropped(self) -> int:
+        """Results that a newer one replaced before the streams took them."""
+        return self._newest.overwritten
+
     def close(self) -> None:
         """Send what still lies there, close the streams and end the thread; a second call does nothing."""
         self._newest.close()
