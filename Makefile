@@ -2,13 +2,13 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test retrain format clean
+.PHONY: help setup demo test soak retrain format clean
 
 # Extra dependencies, for example EXTRAS=tensorrt or EXTRAS=tensorrt,rtx; once asked for, they stay in the venv.
 EXTRAS ?=
 
-# The tests build TensorRT-RTX and INT8 engines, which takes no GPU: 96 MB and 40 MB more to download.
-test: override EXTRAS := $(EXTRAS),rtx,int8
+# The tests try everything that takes no GPU: TensorRT-RTX and INT8 builds, all file formats, a local Ray cluster.
+test: override EXTRAS := $(EXTRAS),rtx,int8,formats,rerun,cluster
 
 # The venv is complete; somebody's PYTHONPATH (ROS sets one) would put other packages before it.
 unexport PYTHONPATH PYTHONHOME
@@ -18,9 +18,10 @@ VENV_PYTHON := .venv/bin/python
 help:
 	@echo 'make demo                  track two hands on the sample clip: windows, or files in out/demo without a display'
 	@echo 'make test                  format, lint, types and tests'
+	@echo "make soak                  an hour under load: memory, rate, threads, files, windows; SOAK='--minutes 5' is shorter"
 	@echo 'make format                let ruff format the sources and mend what it can'
 	@echo 'make setup EXTRAS=tensorrt set-up only, with extra dependencies: tensorrt (NVIDIA GPU), rtx (TensorRT for RTX),'
-	@echo '                           int8 (quantisation); several with commas'
+	@echo '                           int8 (quantisation), formats (Parquet, glTF), rerun (.rrd), cluster (Ray); several with commas'
 	@echo "make retrain               data, training, evaluation, weights, verified engine; RETRAIN='--dry-run' tries it"
 	@echo 'make clean                 remove the venv, caches and out/demo'
 	@echo
@@ -38,6 +39,10 @@ test: setup
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m mypy
 	$(VENV_PYTHON) -m pytest
+
+# With windows wherever a display is, or xvfb-run can make one.
+soak: setup
+	@$$([ -n "$$DISPLAY" ] || ! command -v xvfb-run > /dev/null || echo 'xvfb-run -a') $(VENV_PYTHON) -m benchmarks.soak $(SOAK)
 
 # Rendering hands takes moderngl.
 retrain: override EXTRAS := $(EXTRAS),synth

@@ -126,7 +126,7 @@ check_extras() {
   local extra
   for extra in ${extras//,/ }; do
     grep -q "^$extra = \[" <(sed -n '/^\[project.optional-dependencies\]/,/^\[tool/p' pyproject.toml) ||
-      die "there are no extra dependencies called '$extra'; EXTRAS takes tensorrt, rtx, int8 or several: EXTRAS=tensorrt,rtx"
+      die "there are no extra dependencies called '$extra'; EXTRAS takes tensorrt, rtx, int8, formats, rerun, cluster or several: EXTRAS=tensorrt,formats"
   done
 }
 

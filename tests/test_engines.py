@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
+import resource
 import struct
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from engines import verify as verify_module
 from engines.backend import EngineRequest, open_backend
 from engines.build import main as build_main
-from engines.cache import engine_key, find_engine, store_engine
+from engines.cache import SIDECAR, engine_key, find_engine, store_engine, why_not_cached
 from engines.errors import UserError
 from engines.networks.checkpoints import load_weights, save_weights
 from engines.networks.lite import Lite
-from engines.verify import sample_crops, verify
+from engines.spec import OUTPUT_NAMES
+from engines.verify import differences, sample_crops, verify
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +90,69 @@ def test_two_processes_that_build_at_once_leave_a_whole_engine(tmp_path: Path) -
     assert not list(tmp_path.glob(".building-*"))
 
 
+def test_an_engine_that_another_process_loads_is_not_replaced(tmp_path: Path) -> None:
+    key = engine_key("lite", "test", "1", "fp32", (1,), Path(__file__), "cpu")
+    folder = store_engine(tmp_path, key, {"engine.bin": b"first"}, {})
+    place = (folder / "engine.bin").stat().st_ino
+    assert store_engine(tmp_path, key, {"engine.bin": b"second"}, {}) == folder
+    assert (folder / "engine.bin").stat().st_ino == place
+    (folder / "engine.bin").write_bytes(b"damaged")
+    store_engine(tmp_path, key, {"engine.bin": b"third"}, {})
+    assert (folder / "engine.bin").read_bytes() == b"third"
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("damage", ["cut", "missing file", "no side-car", "side-car cut", "another key"])
+def test_damage_of_any_kind_is_found(tmp_path: Path, damage: str) -> None:
+    key = engine_key("lite", "test", "1", "fp32", (1,), Path(__file__), "cpu")
+    folder = store_engine(tmp_path, key, {"engine.bin": b"content"}, {})
+    assert find_engine(tmp_path, key) == folder
+    sidecar = folder / SIDECAR
+    if damage == "cut":
+        (folder / "engine.bin").write_bytes(b"cont")
+    elif damage == "missing file":
+        (folder / "engine.bin").unlink()
+    elif damage == "no side-car":
+        sidecar.unlink()
+    elif damage == "side-car cut":
+        sidecar.write_text(sidecar.read_text()[:50])
+    else:
+        sidecar.write_text(sidecar.read_text().replace("fp32", "bf16"))
+    assert find_engine(tmp_path, key) is None
+    assert why_not_cached(tmp_path, key) == "the one in the cache is damaged"
+
+
+def _store_on_a_full_disk(cache: Path, told: Path) -> None:
+    """No file may grow beyond 50 kB: writing fails half-way, as where a disk is full."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+    key = engine_key("lite", "test", "1", "fp32", (1,), Path(__file__), "cpu")
+    try:
+        store_engine(cache, key, {"small.bin": bytes(100), "engine.bin": bytes(100_000)}, {})
+    except UserError as error:
+        told.write_text(str(error))
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_engine(tmp_path: Path) -> None:
+    cache, told = tmp_path / "cache", tmp_path / "told"
+    worker = multiprocessing.get_context("fork").Process(target=_store_on_a_full_disk, args=(cache, told))
+    worker.start()
+    worker.join()
+    assert worker.exitcode == 0
+    assert "engine cache cannot be written" in told.read_text()
+    assert "\n" not in told.read_text()
+    assert not list(cache.iterdir())
+
+
+def test_sidecar_says_what_the_engine_is(cache: Path) -> None:
+    open_backend(EngineRequest(backend="openvino", precision="fp32", cache=cache))
+    (path,) = [path for path in cache.glob(f"*/{SIDECAR}") if '"fp32"' in path.read_text()]
+    facts = json.loads(path.read_text())
+    assert facts["input"]["crops_bgr"] == ["batch", 192, 192, 3]
+    assert facts["outputs"] == list(OUTPUT_NAMES)
+    assert facts["versions"]["openvino"] == version("openvino")
+    assert facts["build_s"] > 0
+
+
 def test_any_difference_is_another_key() -> None:
     key = engine_key("lite", "openvino", "1", "fp32", (1, 2), Path(__file__), "cpu")
     others = [replace(key, precision="bf16"), replace(key, runtime_version="2"), replace(key, weights_sha256="0")]
@@ -127,8 +195,36 @@ def test_weights_that_do_not_fit_are_one_line(tmp_path: Path, damage: str) -> No
     assert "\n" not in str(error.value)
 
 
-def test_build_command_verifies(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert build_main(["--backend", "openvino", "--precision", "fp32", "--output", str(cache), "--verify"]) == 0
+def _answers(shift_px: float = 0.0, shift_mm: float = 0.0) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    answers = {
+        "joints_crop_px": rng.uniform(0, 192, (3, 42, 2)) + (shift_px, 0),
+        "joint_depth_mm": rng.uniform(-100, 100, (3, 42)) + shift_mm,
+        "joint_confidence": rng.uniform(0, 1, (3, 42)),
+        "hand_probability": np.ones((3, 2)),
+        "left_minus_right_root_mm": np.zeros((3, 1)),
+        "root_depth_factor": np.full((3, 2), 0.64),
+    }
+    return {name: value.astype(np.float32) for name, value in answers.items()}
+
+
+def test_differences_are_distances_in_space() -> None:
+    """A crop of gamma 0.64 is 0.64 * 300 mm wide: at 192 px a pixel is a millimetre."""
+    found = differences(_answers(shift_px=3.0, shift_mm=4.0), _answers(), 192)
+    assert found.joints_mm_mean == pytest.approx(5.0, abs=1e-3)
+    assert found.joints_px_mean == pytest.approx(3.0, abs=1e-3)
+    assert found.joint_depth_mm_mean == pytest.approx(4.0, abs=1e-3)
+    assert found.root_mm_largest == found.confidence_largest == 0
+
+
+def test_build_command_verifies(cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
+    arguments = ["--backend", "openvino", "--precision", "fp32", "--output", str(cache)]
+    assert build_main(arguments) == 0
     assert "joints_px_largest" in capsys.readouterr().out
+    monkeypatch.setitem(verify_module.LIMITS_MM, "fp32", -1.0)
+    assert build_main(arguments) == 2
+    assert "fp32 may bring" in capsys.readouterr().err
+    assert build_main([*arguments, "--no-verify"]) == 0
+    assert "joints_px_largest" not in capsys.readouterr().out
     assert build_main(["--weights", "no/such.safetensors"]) == 2
     assert "no/such.safetensors" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from engines.errors import UserError
 from engines.graph import deployed_module, halved
 from engines.networks.paper import PaperNetworks, read_paper, write_paper
 from engines.networks.released import load_released
+from engines.overlap import SideBySide, can_overlap
 from engines.presets import weights_of
 from engines.spec import PAPER
 from engines.verify import sample_crops, verify
@@ -247,6 +249,37 @@ def test_a_snapshot_runs_as_it_is_without_a_rootnet(snapshots: Path, tmp_path: P
     np.testing.assert_allclose(both["root_depth_factor"], gamma_from_bones(joints, depths, 256), rtol=1e-4)
     assert not (both["joints_crop_px"] % 4).any()
     np.testing.assert_array_equal(engine(crops[1:])["joints_crop_px"][0], both["joints_crop_px"][1])
+
+
+def test_a_rootnet_beside_the_snapshot_gives_its_own_depth(snapshots: Path, tmp_path: Path) -> None:
+    internet, rootnet = snapshots / "snapshot_20.pth.tar", snapshots / "snapshot_18.pth.tar"
+    request = EngineRequest("paper", internet, "torch", "fp32", cache=tmp_path, rootnet=rootnet)
+    lines: list[str] = []
+    crops = sample_crops(256, count=1)
+    both = open_backend(request, lines.append)(crops)
+    alone = open_backend(replace(request, rootnet=None))(crops)
+    np.testing.assert_allclose(both["joints_crop_px"], alone["joints_crop_px"], atol=1e-3)
+    assert np.abs(both["root_depth_factor"] / alone["root_depth_factor"] - 1).min() > 1e-3
+    assert len(lines) == 1
+    open_backend(request, lines.append)
+    assert len(lines) == 1
+    with pytest.raises(UserError, match="no such RootNet checkpoint"):
+        open_backend(replace(request, rootnet=tmp_path / "no.pth.tar"))
+    with pytest.raises(UserError, match="leave --rootnet out"):
+        open_backend(EngineRequest("lite", rootnet=rootnet))
+
+
+def test_networks_side_by_side_say_the_same_as_one_after_the_other(
+    networks: PaperNetworks, snapshots: Path, tmp_path: Path
+) -> None:
+    weights = tmp_path / "paper.safetensors"
+    write_paper(networks, weights, {})
+    graph = deployed_module("paper", weights)
+    crops = torch.from_numpy(sample_crops(256, count=1))
+    with torch.inference_mode():
+        for ours, theirs in zip(SideBySide(graph)(crops), graph(crops), strict=True):
+            assert torch.equal(ours, theirs)
+    assert not can_overlap(deployed_module("paper", snapshots / "snapshot_20.pth.tar"))
 
 
 def test_half_precision_moves_depths_by_less_than_a_tenth_of_a_millimetre(

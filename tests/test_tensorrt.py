@@ -6,8 +6,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.smooth_weights import smooth_paper
 from engines.backend import BackendUnavailable, EngineRequest, is_installed, open_backend
@@ -15,11 +17,13 @@ from engines.build import main as build_main
 from engines.cache import SIDECAR, EngineKey, engine_key, find_engine, find_engine_among, store_engine, why_not_cached
 from engines.errors import UserError
 from engines.gpu import nvidia_gpu
+from engines.networks.internet import InterNet
 from engines.networks.paper import write_paper
 from engines.presets import spec_of, weights_of
 from engines.spec import OUTPUT_NAMES
 from engines.tensorrt_build import load_tensorrt
 from engines.tensorrt_engine import PLAN_FILE, ensure_engine
+from engines.verify import LIMITS_MM, sample_crops
 
 needs_rtx = pytest.mark.skipif(
     not is_installed("tensorrt_rtx"), reason="tensorrt_rtx is not installed (make setup EXTRAS=rtx)"
@@ -66,6 +70,35 @@ def test_rtx_engines_build_without_a_gpu(
     assert "building" in capsys.readouterr().out
     assert build_main(arguments) == 0
     assert "building" not in capsys.readouterr().out
+
+
+@needs_rtx
+def test_rtx_builds_the_released_snapshot_as_it_is(tmp_path: Path) -> None:
+    """InterNet alone, on the published ResNet-50."""
+    networks = InterNet(50)
+    state = {f"module.{name}": value for name, value in networks.state_dict().items()}
+    torch.save({"epoch": 20, "network": state}, tmp_path / "snapshot_20.pth.tar")
+    arguments = ["--backend", "tensorrt_rtx", "--preset", "paper", "--weights", str(tmp_path / "snapshot_20.pth.tar")]
+    arguments += ["--precision", "fp16", "--target", "sm89", "--output", str(tmp_path / "cache")]
+    assert build_main(arguments) == 0
+    (plan,) = (tmp_path / "cache").glob(f"*/{PLAN_FILE}")
+    assert plan.stat().st_size == pytest.approx(2 * sum(value.numel() for value in state.values()), rel=0.3)
+
+
+@needs_rtx
+@pytest.mark.skipif(not is_installed("nncf"), reason="nncf is not installed (make setup EXTRAS=int8)")
+def test_rtx_builds_int8_without_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LIMITS_MM, "int8", 20.0)
+    for k, crop in enumerate(sample_crops(192, count=8)):
+        cv2.imwrite(str(tmp_path / f"{k}.png"), crop)
+    request = EngineRequest(
+        "lite", None, "tensorrt_rtx", "int8", cache=tmp_path / "cache", targets=("sm89",), calibration=tmp_path
+    )
+    folder, key = ensure_engine("tensorrt_rtx", request, weights_of("lite", None), print)
+    assert key.precision == "int8"
+    assert key.calibration_sha256
+    assert json.loads((folder / SIDECAR).read_text())["outputs"] == list(OUTPUT_NAMES)
+    assert (folder / PLAN_FILE).stat().st_size > 1_000_000
 
 
 @needs_rtx
@@ -125,7 +158,7 @@ def test_what_rtx_cannot_do_here_is_one_line(weights: dict[str, Path], tmp_path:
         open_backend(request)
     with pytest.raises(UserError, match="cannot build for sm90; it knows sm75, sm80"):
         ensure_engine("tensorrt_rtx", replace(request, targets=("sm90",)), weights["paper"], print)
-    with pytest.raises(UserError, match="runs in fp16 or fp32"):
+    with pytest.raises(UserError, match="runs in fp16, fp32 or int8"):
         ensure_engine("tensorrt_rtx", replace(request, precision="bf16"), weights["paper"], print)
     # Turing has no FP32 matrix multiplication in TensorRT-RTX: its own words reach the user.
     with pytest.raises(UserError, match=r"cannot build the engine: .*SM75") as error:

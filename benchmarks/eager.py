@@ -1,0 +1,32 @@
+"""Torch without any of our arrangements, on a GPU: what the other engines' speed is a multiple of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engines.graph import deployed_module
+from engines.presets import spec_of
+from engines.spec import OUTPUT_NAMES
+
+
+class EagerTorch:
+    """One kernel after the other, features in torch's own order of channels, no CUDA graph; a `Backend`."""
+
+    name = "torch, eager"
+
+    def __init__(self, preset: str, weights: Path, precision: str) -> None:
+        self.precision = precision
+        self.input_px = spec_of(preset).input_px
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._graph = deployed_module(preset, weights, "fp16" if precision == "fp16" else "fp32").to(self._device)
+
+    @torch.inference_mode()
+    def __call__(self, crops_bgr: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
+        """As `Backend.__call__`."""
+        outputs = self._graph(torch.from_numpy(crops_bgr).to(self._device))
+        return {name: value.cpu().numpy() for name, value in zip(OUTPUT_NAMES, outputs, strict=True)}

@@ -1,0 +1,58 @@
+"""The floor that engines are held against: work counted from the layers' definitions, and what follows from it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from benchmarks.floor import Machine, Work, floor_of, measured_machine, work_of
+from benchmarks.smooth_weights import smooth_paper
+from engines.decode import BytesInput
+from engines.decode_paper import DeployedPaper
+from engines.graph import deployed_module
+from engines.networks.rootnet import RootNet
+from engines.presets import weights_of
+from engines.spec import PAPER
+
+
+def test_work_of_the_published_networks() -> None:
+    """ResNet-50 takes 4.09 G multiplications for 224 px (He et al.); InterNet's heads take the rest."""
+    graph = BytesInput(DeployedPaper(smooth_paper(50), PAPER))
+    rootnet = graph.deployed.network.rootnet  # type: ignore[union-attr]
+    unused = sum(value.numel() for name, value in rootnet.root.named_parameters() if not name.startswith("depth"))
+    kept = sum(
+        part.weight.numel() + (0 if part.bias is None else part.bias.numel())
+        for part in graph.modules()
+        if isinstance(part, torch.nn.Conv2d | torch.nn.ConvTranspose2d | torch.nn.Linear)
+    )
+    norms = sum(
+        p.numel() for m in rootnet.root.modules() if isinstance(m, torch.nn.BatchNorm2d) for p in m.parameters()
+    )
+    work = work_of(graph, 256, 1)
+    assert work.weights == kept - (unused - norms)
+    trunk = 2 * 4.087e9 * (256 / 224) ** 2
+    upsampling = 2 * 2 * 16 * 256 * (2048 * 8**2 + 256 * 16**2 + 256 * 32**2)
+    last = 2 * 2 * 256 * 21 * 64 * 64**2
+    assert work.operations == pytest.approx(2 * trunk + upsampling + last, rel=0.01)
+    assert isinstance(rootnet, RootNet)
+
+
+def test_work_grows_with_the_batch_and_weights_do_not() -> None:
+    one, two = (work_of(deployed_module("lite", weights_of("lite", None)), 192, batch) for batch in (1, 2))
+    assert two.operations == pytest.approx(2 * one.operations)
+    assert two.features == 2 * one.features
+    assert two.weights == one.weights > 3_000_000
+
+
+def test_floor_is_the_larger_of_what_cannot_be_avoided() -> None:
+    machine = Machine("a device", "fp16", operations_per_s=1e12, bytes_per_s=1e9)
+    floor = floor_of("paper", Work(2e9, weights=5_000_000, features=1_000_000), 1, machine)
+    assert floor.operations_ms == pytest.approx(2.0)
+    assert floor.weights_ms == floor.floor_ms == pytest.approx(10.0)
+    assert floor.features_ms == pytest.approx(4.0)
+
+
+def test_what_is_measured_of_this_machine_is_sane() -> None:
+    machine = measured_machine(torch.device("cpu"), "fp32")
+    assert 1e8 < machine.operations_per_s < 1e15
+    assert 1e8 < machine.bytes_per_s < 1e14
