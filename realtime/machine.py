@@ -16,7 +16,7 @@ def machine() -> dict[str, Any]:
         "processor": processor_name(),
         "cores": usable_cores(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
     }
 
 
