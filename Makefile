@@ -38,11 +38,13 @@ test: setup
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m mypy
-	$(VENV_PYTHON) -m pytest
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 # With windows wherever a display is, or xvfb-run can make one.
 soak: setup
-	@$$([ -n "$$DISPLAY" ] || ! command -v xvfb-run > /dev/null || echo 'xvfb-run -a') $(VENV_PYTHON) -m benchmarks.soak $(SOAK)
+	@if [ -z "$$DISPLAY" ] && command -v xvfb-run > /dev/null; \
+	then xvfb-run -a -s '-screen 0 1280x1024x24' $(VENV_PYTHON) -m benchmarks.soak $(SOAK); \
+	else $(VENV_PYTHON) -m benchmarks.soak $(SOAK); fi
 
 # Rendering hands takes moderngl.
 retrain: override EXTRAS := $(EXTRAS),synth

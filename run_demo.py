@@ -36,9 +36,10 @@ try:
     from realtime.pipeline import HandPipeline
     from realtime.scale_options import CALIBRATION_S, keep_length
     from realtime.sources import Source, open_source
-    from realtime.stopping import SIGNALS, StopSignals
+    from realtime.stopping import SIGNALS, StopSignals, leave
     from realtime.streams.sending import Streams, open_streams
     from realtime.summary import RunSummary
+    from realtime.tracing import Trace
     from realtime.tracks import PART_SUFFIX
     from realtime.tracks_writer import TrackWriter
     from realtime.versions import versions
@@ -75,7 +76,11 @@ def check(options: argparse.Namespace, settings: Settings) -> None:
     weights = weights_of(settings.engine.preset, Path(settings.engine.weights) if settings.engine.weights else None)
     calibration = Path(settings.intrinsics.file) if settings.intrinsics.file else None
     inputs = [path for path in (options.video, options.config, weights, calibration) if path is not None]
-    outputs = (("--save-tracks", SUFFIXES), ("--save-video", (".mp4",)), ("--profile-json", (".json",)))
+    json_only = (".json",)
+    outputs = (
+        *(("--save-tracks", SUFFIXES), ("--save-video", (".mp4",))),
+        *(("--profile-json", json_only), ("--trace", json_only)),
+    )
     for option, suffixes in outputs:
         path = getattr(options, option.removeprefix("--").replace("-", "_"))
         if path is not None:
@@ -122,16 +127,18 @@ def run(options: argparse.Namespace) -> int:
         images_fps=options.fps,
         realtime=options.realtime,
     )
-    summary = RunSummary(source, settings.timing.warmup_frames)
+    trace = Trace() if options.trace else None
+    summary = RunSummary(source, settings.timing.warmup_frames, trace)
     with StopSignals() as stop, ExitStack() as at_end:
-        at_end.callback(_tell, summary, options)  # last of all: then the files are complete
+        at_end.callback(_tell, summary, trace, options)  # last of all: then the files are complete
         at_end.callback(source.close)
         streams = open_streams(options.osc, options.websocket, options.websocket_origin, say)
         if streams is not None:
             at_end.callback(streams.close)
+            summary.count_drops("late for the streams", lambda: streams.dropped)
         intrinsics_of = partial(resolve_intrinsics, settings.intrinsics)
         intrinsics = intrinsics_of(source.size_px)
-        pipeline = HandPipeline(settings, backend_of(settings, say), intrinsics_of)
+        pipeline = HandPipeline(settings, backend_of(settings, say), intrinsics_of, trace.slice if trace else None)
         at_end.callback(pipeline.close)
         if options.calibrate_hand is not None:
             return _calibrate_hand(at_end.enter_context(source), pipeline, options)
@@ -189,7 +196,7 @@ def _track(
                 streams.send(result)
 
     def show(result: Result) -> None:
-        with summary.stage("show"):
+        with summary.showing(result):
             views.show(result.hands, result.frame.image_bgr)
 
     def over() -> bool:
@@ -205,7 +212,7 @@ def _track(
             break
 
 
-def _tell(summary: RunSummary, options: argparse.Namespace) -> None:
+def _tell(summary: RunSummary, trace: Trace | None, options: argparse.Namespace) -> None:
     if not summary.frames:
         return
     files = [path for path in (options.save_tracks, options.save_video) if path and _complete(path)]
@@ -215,6 +222,9 @@ def _tell(summary: RunSummary, options: argparse.Namespace) -> None:
     if options.profile_json:
         summary.save(options.profile_json)
         print(f"{'' if files else 'written':11} {options.profile_json}", flush=True)
+    if trace is not None:
+        trace.save(options.trace)
+        print(f"{'' if files or options.profile_json else 'written':11} {options.trace}", flush=True)
 
 
 def _complete(path: Path) -> bool:
@@ -249,4 +259,4 @@ if __name__ == "__main__":
     exit_code = main()
     for number in SIGNALS:  # what is left is Python's own end, quick and silent
         signal.signal(number, signal.SIG_IGN)
-    sys.exit(exit_code)
+    leave(exit_code)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engines.crop import Crop, extract
 from engines.errors import UserError
+from engines.npz import ARCHIVE_ERRORS, load_arrays
 from engines.verify import SAMPLE_CLIP, read_frames, sample_crops
 
 CALIBRATION_CROPS: Final = 64
@@ -71,9 +72,9 @@ def _from_folder(folder: Path, input_px: int, count: int) -> list[NDArray[np.uin
 def _from_video(video: Path, input_px: int, count: int) -> list[NDArray[np.uint8]]:
     tracks = _files(video)[1]
     try:
-        with np.load(tracks, allow_pickle=False) as content:
-            indices, places = content["frame_index"].astype(np.int64), content["crops_px"].astype(np.float64)
-    except (OSError, ValueError, KeyError) as error:
+        content = load_arrays(tracks, ("frame_index", "crops_px"))
+        indices, places = content["frame_index"].astype(np.int64), content["crops_px"].astype(np.float64)
+    except (OSError, *ARCHIVE_ERRORS) as error:
         raise UserError(f"{tracks}: is no track file; make one with run_demo.py --save-tracks") from error
     if indices.ndim != 1 or places.shape != (len(indices), 2, 4):
         raise UserError(f"{tracks}: is no track file; make one with run_demo.py --save-tracks")

@@ -8,3 +8,8 @@ class UserError(Exception):
 
     The command line prints it without a traceback and ends with exit code 2.
     """
+
+    def __str__(self) -> str:
+        """The line; what a file or a name brought along that would break it, or steer a terminal, is escaped."""
+        text = super().__str__()
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

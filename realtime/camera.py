@@ -62,10 +62,11 @@ class CameraSource(LiveSource):
         self._warn_of_other_mode()
 
     def _capture(self) -> None:
-        while not self._stopping.is_set():
-            self._grab_until_lost()
-            if not self._stopping.is_set():
-                self._reconnect()
+        with _quiet_opencv():  # a stream that stalls makes it write; the user gets our own words
+            while not self._stopping.is_set():
+                self._grab_until_lost()
+                if not self._stopping.is_set():
+                    self._reconnect()
 
     def _release(self) -> None:
         self._device.release()
@@ -193,7 +194,7 @@ def _label(path: Path) -> str:
 
 @contextlib.contextmanager
 def _quiet_opencv() -> Iterator[None]:
-    """Keep OpenCV's own warnings off the terminal while something is tried."""
+    """Keep OpenCV's own warnings off the terminal."""
     level = cv2.setLogLevel(0)
     try:
         yield

@@ -6,10 +6,14 @@ hand is finished, so that nothing written is cut in half. One that comes a secon
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import threading
 import time
+from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from typing_extensions import Self
 
@@ -53,3 +57,17 @@ class StopSignals:
                 raise KeyboardInterrupt
         elif time.monotonic() - self._requested_s > PATIENCE_S:
             raise KeyboardInterrupt
+
+
+def leave(code: int) -> NoReturn:
+    """End the process, its files being closed.
+
+    A driver may still hold one of our threads, as that of a camera that stalls. If it came back while Python ends, C++
+    would abort the process; so Python's own end is then left out.
+    """
+    if any(thread.daemon and thread.name in ("capture", "inference") for thread in threading.enumerate()):
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)

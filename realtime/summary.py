@@ -18,7 +18,7 @@ from realtime.live import Result
 from realtime.machine import machine
 from realtime.sources import Source
 from realtime.timing import Profile
-from realtime.trace import Trace
+from realtime.tracing import Trace
 from realtime.usage import UsageMeter
 
 
@@ -170,7 +170,7 @@ class RunSummary:
         self._drops_before = {cause: so_far() for cause, so_far in self._drops.items()}
 
     def _drops_after_warmup(self) -> dict[str, int]:
-        return {cause: so_far() - self._drops_before.get(cause, 0) for cause, so_far in self._drops.items()}
+        return {cause: max(0, so_far() - self._drops_before.get(cause, 0)) for cause, so_far in self._drops.items()}
 
 
 def _trace_result(trace: Trace, result: Result, is_live: bool) -> None:

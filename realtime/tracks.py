@@ -21,6 +21,7 @@ from numpy.typing import DTypeLike, NDArray
 from engines.crop import Crop
 from engines.distortion import MOST, trimmed
 from engines.errors import UserError
+from engines.npz import ARCHIVE_ERRORS
 from engines.pinhole import Intrinsics
 from engines.skeleton import HAND_SLICES, SIDES
 from realtime.messages import HandFrame, HandPose
@@ -178,7 +179,7 @@ def _load_npz(path: Path) -> Tracks:
                 fields[name] = _field(archive, name, dtype, (count, *shape))
             for name, (dtype, shape) in RUN_FIELDS.items():
                 fields[name] = _field(archive, name, dtype, shape)
-    except (zipfile.BadZipFile, zlib.error, KeyError, IndexError, ValueError, EOFError, RuntimeError) as error:
+    except ARCHIVE_ERRORS as error:
         raise UserError(f"{path}: not a track file of this program, or damaged ({_line(error)})") from error
     return Tracks(**fields)
 

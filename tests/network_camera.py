@@ -14,10 +14,15 @@ SIZE = (64, 48)
 
 
 class NetworkCamera:
-    """A camera as phones offer it: JPEG pictures, one after the other, over HTTP. `unplug` and `plug` it."""
+    """A camera as phones offer it: JPEG pictures, one after the other, over HTTP. `unplug` and `plug` it.
+
+    While `stalled` is set it keeps the connection and sends nothing; while `spoiled` is set, no picture is whole.
+    """
 
     def __init__(self) -> None:
         self._plugged = threading.Event()
+        self.stalled = threading.Event()
+        self.spoiled = threading.Event()
         camera = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -31,7 +36,10 @@ class NetworkCamera:
                 for i in range(10_000):
                     if not camera._plugged.is_set():
                         return
+                    while camera.stalled.is_set() and camera._plugged.is_set():
+                        time.sleep(0.01)
                     data = cv2.imencode(".jpg", picture(i % 36, SIZE))[1].tobytes()
+                    data = b"\0" * len(data) if camera.spoiled.is_set() else data
                     head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
                     try:
                         self.wfile.write(head.encode() + data + b"\r\n")

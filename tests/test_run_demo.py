@@ -63,7 +63,7 @@ def test_the_sample_clip_end_to_end(capfd: pytest.CaptureFixture[str], tmp_path:
     facts = json.loads((tmp_path / "p.json").read_text())
     assert facts["frames"] == frames
     assert facts["frames_with_both_hands"] == int((tracks.root_depth_from > 0).all(axis=1).sum())
-    assert list(facts["timing"]["stages"]) == [*PIPELINE_STAGES, "tracks", "show"]
+    assert list(facts["timing"]["stages"]) == [*PIPELINE_STAGES, "tracks", "show", "age"]
     out = capfd.readouterr().out
     assert [line.split()[0] for line in out.splitlines()][: len(PIPELINE_STAGES) + 1] == ["stage", *PIPELINE_STAGES]
     assert f"{facts['frames_per_s']:.1f} frames a second, end to end" in out
@@ -76,7 +76,7 @@ def test_the_rate_of_a_recording_counts_reading_tracking_and_writing(tmp_path: P
     assert run_demo.main([str(word) for word in [*run, "--save-video", tmp_path / "v.mp4"]]) == 0
     facts = json.loads((tmp_path / "p.json").read_text())
     stages = {name: stage["mean_ms"] for name, stage in facts["timing"]["stages"].items()}
-    parts = sum(ms for name, ms in stages.items() if name not in ("latency", "show"))
+    parts = sum(ms for name, ms in stages.items() if name not in ("latency", "show", "age"))
     assert parts <= stages["latency"] + 1e-6
     # A frame's interval holds all it took; the last frame's views are not between two results.
     count = facts["timing"]["frames"]

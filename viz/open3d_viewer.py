@@ -48,12 +48,12 @@ _NARROWER = -5
 class _Scene:
     """All that is drawn, in a `Visualizer` whose window or off-screen buffer exists."""
 
-    def __init__(self, visualizer: Any, display: Display, hands: HandMesh) -> None:
+    def __init__(self, visualizer: Any, display: Display, hands: HandMesh, shadow: HandMesh) -> None:
         self._visualizer = visualizer
         self._display = display
         self._hands = hands
         self._mesh = _triangle_mesh(self._hands)
-        self._fallen = HandMesh(subdivisions=1, segments=8)
+        self._fallen = shadow
         self._shadow = _triangle_mesh(self._fallen)
         np.asarray(self._shadow.vertex_colors)[:] = SHADOW_RGB
         np.asarray(self._shadow.vertex_normals)[:] = (0.0, -1.0, 0.0)
@@ -126,8 +126,9 @@ class Open3DViewer:
         self._display = display or Display()
         self._visualizer = o3d.visualization.VisualizerWithKeyCallback()
         _create_window(self._visualizer, size_px, title, visible=True)
-        # Coarser than in a recording: software OpenGL then takes 8 ms a frame less, and smooth shading hides it.
-        self._scene = _Scene(self._visualizer, self._display, HandMesh(subdivisions=1, segments=9))
+        # Coarser than in a recording: software OpenGL then takes 12 ms a frame less, and smooth shading hides it.
+        hands, shadow = HandMesh(subdivisions=1, segments=9), HandMesh(subdivisions=0, segments=5)
+        self._scene = _Scene(self._visualizer, self._display, hands, shadow)
         self._keys_help = keys_help
         self._last: HandFrame | None = None
         self._open = True
@@ -195,7 +196,8 @@ class Open3DRenderer:
         self._visualizer = o3d.visualization.Visualizer()
         large = (size_px[0] * supersample, size_px[1] * supersample)
         _create_window(self._visualizer, large, "two hands", visible=False)
-        self._scene = _Scene(self._visualizer, display or Display(), HandMesh())
+        shadow = HandMesh(subdivisions=1, segments=8)
+        self._scene = _Scene(self._visualizer, display or Display(), HandMesh(), shadow)
         self._closed = False
 
     def __enter__(self) -> Open3DRenderer:

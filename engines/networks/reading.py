@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engines.errors import UserError
+from engines.npz import ARCHIVE_ERRORS
 
 _NAMED: Final = 3
 """How many ill-fitting parameters of each kind an error names."""
@@ -38,7 +39,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except pickle.UnpicklingError as error:
         blamed = _blamed(str(error))
         raise UserError(f"{path}: is damaged, or holds Python objects besides tensors ({blamed}); refused") from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+    except (OSError, *ARCHIVE_ERRORS) as error:
         raise UserError(f"{path}: damaged, or no torch checkpoint ({_first_line(error)}); fetch it again") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds a {type(content).__name__}, a checkpoint is a dict of tensors")

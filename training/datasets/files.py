@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,14 @@ from typing import Any
 from engines.errors import UserError
 
 
-def read_json(path: Path) -> Any:
-    """The content of a JSON file; raises UserError if it is missing or damaged."""
+def read_json(path: Path, each_object: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """The content of a JSON file; raises UserError if it is missing or damaged.
+
+    `each_object` is given every object as soon as it is read, and gives what takes its place.
+    """
     try:
         with path.open("rb") as file:
-            return json.load(file)
+            return json.load(file, object_hook=each_object)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); see python -m training.prepare") from error
     except (ValueError, RecursionError) as error:
@@ -41,9 +44,14 @@ def first_existing(candidates: Iterable[Path], what: str) -> Path:
     raise UserError(f"{paths[0]}: no such {what}; see python -m training.prepare")
 
 
-def read_coco(path: Path) -> tuple[dict[int, dict[str, Any]], list[dict[str, Any]]]:
-    """(images by id, annotations) of a COCO-style file; an annotation of an unknown image is an error."""
-    content = read_json(path)
+def read_coco(
+    path: Path, each_object: Callable[[dict[str, Any]], Any] | None = None
+) -> tuple[dict[int, dict[str, Any]], list[dict[str, Any]]]:
+    """(images by id, annotations) of a COCO-style file; an annotation of an unknown image is an error.
+
+    `each_object` as in `read_json`.
+    """
+    content = read_json(path, each_object)
     with content_of(path):
         images = {int(image["id"]): image for image in content["images"]}
         annotations = list(content["annotations"])

@@ -7,7 +7,8 @@
     <root>/rootnet_output/rootnet_interhand2.6m_output_*.json
 
 The 5 and the 30 frames-per-second versions differ in their folder only (`InterHand2.6M_5fps_batch1`,
-`InterHand2.6M_30fps_batch1`): root is that folder. 1.4 million samples are kept as columns and made when asked for.
+`InterHand2.6M_30fps_batch1`): root is that folder. 1.4 million samples are kept as arrays (`interhand26m_labels`)
+and made when asked for.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, overload
+from typing import Final, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,36 +24,30 @@ from numpy.typing import NDArray
 from engines.errors import UserError
 from engines.pinhole import Intrinsics, project
 from engines.skeleton import HAND_SLICES, SIDES, WRISTS
-from training.datasets.files import content_of, first_existing, read_coco, read_json
+from training.datasets.array_cache import cached_arrays
+from training.datasets.files import content_of, first_existing
+from training.datasets.interhand26m_labels import FORM, HAND_TYPES, LabelFiles, Labels, read_labels
 from training.datasets.sample import LabelledSample
 
 Subset = Literal["all", "human", "machine"]
 SUBSETS: Final[tuple[Subset, ...]] = ("all", "human", "machine")
-_HANDS: Final = {"right": (True, False), "left": (False, True), "interacting": (True, True)}
+_HANDS: Final = ((True, False), (False, True), (True, True))
+"""Right and left of each of `HAND_TYPES`."""
+_INTERACTING: Final = HAND_TYPES.index("interacting")
 
 
-@dataclass(frozen=True)
-class _Camera:
-    camera_from_world: NDArray[np.float64]
-    """(3, 3) rotation."""
-    position_mm: NDArray[np.float64]
-    intrinsics: Intrinsics
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class InterHand26M(Sequence[LabelledSample]):
     """One split; single hands and interacting ones in the order of the file."""
 
     pictures: Path
-    images: dict[int, dict[str, Any]] = field(repr=False)
-    annotations: list[dict[str, Any]] = field(repr=False)
-    cameras: dict[tuple[str, str], _Camera] = field(repr=False)
-    world_mm: dict[tuple[str, str], NDArray[np.float32]] = field(repr=False)
-    """(42, 3) of (capture, frame)."""
+    labels: Labels = field(repr=False)
+    rows: NDArray[np.int64] = field(repr=False)
+    """(N,) the annotations of the subset."""
     source: Path = Path()
 
     def __len__(self) -> int:
-        return len(self.annotations)
+        return len(self.rows)
 
     @overload
     def __getitem__(self, index: int) -> LabelledSample: ...
@@ -64,62 +59,63 @@ class InterHand26M(Sequence[LabelledSample]):
         """Sample(s); raises UserError if the files contradict one another there."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        annotation = self.annotations[index]  # its IndexError is how a loop over a sequence ends
+        row = int(self.rows[index])  # its IndexError is how a loop over a sequence ends
         with content_of(self.source):
-            return self._sample(annotation)
+            return self._sample(row)
 
     def is_interacting(self, index: int) -> bool:
         """Whether a sample is of an interacting sequence, without making it."""
-        return bool(self.annotations[index]["hand_type"] == "interacting")
+        return bool(self.labels.hand_type[self.rows[index]] == _INTERACTING)
 
-    def _sample(self, annotation: dict[str, Any]) -> LabelledSample:
-        image = self.images[int(annotation["image_id"])]
-        capture, frame = str(image["capture"]), str(image["frame_idx"])
-        camera = self.cameras[capture, str(image["camera"])]
-        world = self.world_mm[capture, frame].astype(np.float64)
-        labelled = annotation["joint_valid"] > 0
-        joints = np.where(labelled[:, None], (world - camera.position_mm) @ camera.camera_from_world.T, 0.0)
+    def _sample(self, row: int) -> LabelledSample:
+        labels = self.labels
+        capture, frame = labels.capture[row], labels.frame[row]
+        camera = _known(labels.camera_row[row], capture, labels.camera[row])
+        world = labels.world_mm[_known(labels.world_row[row], capture, frame)].astype(np.float64)
+        intrinsics = Intrinsics(*labels.intrinsics_px[camera].tolist())
+        labelled = labels.joint_valid[row].copy()
+        moved = (world - labels.camera_position_mm[camera]) @ labels.camera_from_world[camera].T
+        joints = np.where(labelled[:, None], moved, 0.0)
         labelled &= joints[:, 2] > 0
         pixels = np.zeros((42, 2))
-        pixels[labelled] = project(joints[labelled], camera.intrinsics)
+        pixels[labelled] = project(joints[labelled], intrinsics)
+        hand_type = int(labels.hand_type[row])
         return LabelledSample(
-            annotation_id=int(annotation["id"]),
-            picture=self.pictures / image["file_name"],
-            intrinsics=camera.intrinsics,
+            annotation_id=int(labels.annotation_id[row]),
+            picture=self.pictures / (labels.folder[row] + labels.picture[row]),
+            intrinsics=intrinsics,
             joints_cam_mm=joints * labelled[:, None],
             joint_cam_valid=labelled & _wrist_labelled(labelled),
             joints_px=pixels,
             joint_px_valid=labelled,
-            hand_present=np.array(_HANDS[annotation["hand_type"]]),
-            box_px=np.array(annotation["bbox"], np.float64).reshape(4),
-            handedness_known=bool(annotation["hand_type_valid"]),
-            interacting=annotation["hand_type"] == "interacting",
-            sequence=str(image["seq_name"]),
+            hand_present=np.array(_HANDS[hand_type]),
+            box_px=labels.box_px[row].copy(),
+            handedness_known=bool(labels.hand_type_valid[row]),
+            interacting=hand_type == _INTERACTING,
+            sequence=labels.sequence[row],
             capture=capture,
             frame=int(frame),
         )
 
 
-def load_interhand26m(root: Path, split: str, subset: Subset = "all") -> InterHand26M:
+def load_interhand26m(root: Path, split: str, subset: Subset = "all", cache: Path | None = None) -> InterHand26M:
     """Read a split; raises UserError naming what is missing or damaged.
 
     Version 1.0 has one set of files for H+M; `human` and `machine` are then picked by the published lists of
     annotation ids. Without a list for the machine, it is what is not on the human one.
+
+    Reading 1.4 million annotations takes a minute or more; with a folder `cache` it is done once, and again when a
+    file has changed. Nothing is ever written into the data set: a `cache` in there is not used.
     """
     folder, listed = _annotation_folder(root, split, subset)
-    path = folder / f"InterHand2.6M_{split}_data.json"
-    images, annotations = read_coco(path)
-    if listed is not None:
-        annotations = _picked(annotations, listed, subset)
-    with content_of(path):
-        for annotation in annotations:
-            annotation["joint_valid"] = np.array(annotation["joint_valid"], np.int8).reshape(42)
-            if annotation["hand_type"] not in _HANDS:
-                raise ValueError(f"hand_type {annotation['hand_type']!r}")
+    files = LabelFiles.of(folder, split)
+    if cache is None or cache.resolve().is_relative_to(root.resolve()):
+        labels = read_labels(files)
+    else:
+        labels = Labels.from_arrays(cached_arrays(cache, FORM, files, lambda: read_labels(files).arrays()))
+    rows = np.arange(len(labels.annotation_id)) if listed is None else _picked(labels, listed, subset)
     pictures = first_existing([root / "images" / split, root / split], "folder of pictures")
-    cameras = _cameras(folder / f"InterHand2.6M_{split}_camera.json")
-    joints = _world_joints(folder / f"InterHand2.6M_{split}_joint_3d.json")
-    return InterHand26M(pictures, images, annotations, cameras, joints, path)
+    return InterHand26M(pictures, labels, rows, files.data)
 
 
 def _annotation_folder(root: Path, split: str, subset: Subset) -> tuple[Path, Path | None]:
@@ -136,37 +132,20 @@ def _annotation_folder(root: Path, split: str, subset: Subset) -> tuple[Path, Pa
     return new, first_existing([folder / n for n in names for folder in (new, root, root / "annotations")], "id list")
 
 
-def _picked(annotations: list[dict[str, Any]], listed: Path, subset: Subset) -> list[dict[str, Any]]:
+def _picked(labels: Labels, listed: Path, subset: Subset) -> NDArray[np.int64]:
+    """Rows of the annotations that are of the subset."""
     try:
-        ids = {int(line) for line in listed.read_text().split()}
-    except (OSError, ValueError) as error:
+        ids = np.array([int(line) for line in listed.read_text().split()], np.int64)
+    except (OSError, ValueError, OverflowError) as error:
         raise UserError(f"{listed}: no list of annotation ids ({error}); fetch the file again") from error
     wanted = listed.name.startswith(f"aid_{subset}_")
-    return [annotation for annotation in annotations if (int(annotation["id"]) in ids) == wanted]
+    return np.flatnonzero(np.isin(labels.annotation_id, ids) == wanted)
 
 
-def _cameras(path: Path) -> dict[tuple[str, str], _Camera]:
-    cameras = {}
-    content = read_json(path)
-    with content_of(path):
-        for capture, fields in content.items():
-            for name in fields["camrot"]:
-                cameras[capture, name] = _Camera(
-                    np.array(fields["camrot"][name], np.float64).reshape(3, 3),
-                    np.array(fields["campos"][name], np.float64).reshape(3),
-                    Intrinsics(*map(float, [*fields["focal"][name], *fields["princpt"][name]])),
-                )
-    return cameras
-
-
-def _world_joints(path: Path) -> dict[tuple[str, str], NDArray[np.float32]]:
-    joints = {}
-    content = read_json(path)
-    with content_of(path):
-        for capture, frames in content.items():
-            for frame, fields in frames.items():
-                joints[capture, frame] = np.array(fields["world_coord"], np.float32).reshape(42, 3)
-    return joints
+def _known(row: np.int32, *key: str) -> int:
+    if row < 0:
+        raise KeyError(key)
+    return int(row)
 
 
 def _wrist_labelled(labelled: NDArray) -> NDArray[np.bool_]:

@@ -124,10 +124,15 @@ def data_set(name: str) -> DataSet:
     return DATA_SETS[name]
 
 
-def load_split(name: str, root: Path, split: str, subset: str = "all") -> Sequence[LabelledSample]:
-    """Read a split; `subset` all, human or machine is for interhand26m only. Raises UserError."""
+def load_split(
+    name: str, root: Path, split: str, subset: str = "all", cache: Path | None = None
+) -> Sequence[LabelledSample]:
+    """Read a split; `subset` all, human or machine is for interhand26m only. Raises UserError.
+
+    `cache` is a folder for labels that take long to read (interhand26m's); None keeps nothing.
+    """
     if name == "interhand26m":
-        return load_interhand26m(root, split, subset)  # type: ignore[arg-type]  # an unknown one is a UserError
+        return load_interhand26m(root, split, subset, cache)  # type: ignore[arg-type]  # an unknown one is a UserError
     if subset != "all":
         raise UserError(f"--subset {subset}: only interhand26m has one")
     return data_set(name).load(root, split)

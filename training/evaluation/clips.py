@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.npz import ARCHIVE_ERRORS, load_arrays
 from engines.pinhole import Intrinsics
 from engines.skeleton import HAND_SLICES, SIDES, WRIST, Side
 from realtime.messages import HandFrame
@@ -62,15 +62,15 @@ class SequenceFigures:
 def load_truth(path: Path) -> Truth:
     """Read a clip's labels; raises UserError if they are missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return Truth(
-                file["joints_cam_mm"],
-                file["joints_px"],
-                file["fully_in_view"],
-                file["t_s"],
-                Intrinsics(*map(float, file["intrinsics_px"])),
-            )
-    except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        file = load_arrays(path, ("joints_cam_mm", "joints_px", "fully_in_view", "t_s", "intrinsics_px"))
+        return Truth(
+            file["joints_cam_mm"],
+            file["joints_px"],
+            file["fully_in_view"],
+            file["t_s"],
+            Intrinsics(*map(float, file["intrinsics_px"])),
+        )
+    except (OSError, *ARCHIVE_ERRORS) as error:
         raise UserError(f"{path}: no ground truth of a clip ({error})") from error
 
 

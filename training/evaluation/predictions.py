@@ -16,6 +16,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.npz import ARCHIVE_ERRORS
 from training.datasets.files import content_of
 
 _SHAPES: Final[dict[str, tuple[int, ...]]] = {
@@ -60,7 +61,7 @@ def load_predictions(path: Path) -> Predictions:
         with np.load(path, allow_pickle=False) as file:
             _check_headers(path, file)
             arrays = {name: file[name] for name in _SHAPES if name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, *ARCHIVE_ERRORS) as error:
         raise UserError(f"{path}: no predictions that can be read ({error})") from error
     with content_of(path):
         return _checked(arrays)

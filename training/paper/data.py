@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +35,12 @@ class Chosen(Sequence[LabelledSample]):
         return self.samples[int(self.rows[index])]
 
 
-def load_part(part: PartSettings) -> Sequence[LabelledSample]:
-    """What the settings ask for of one data set; raises UserError if nothing is left or a file is missing."""
-    samples = load_split(part.dataset, part.root, part.split, part.subset)
+def load_part(part: PartSettings, cache: Path | None = None) -> Sequence[LabelledSample]:
+    """What the settings ask for of one data set; raises UserError if nothing is left or a file is missing.
+
+    `cache` is a folder for labels that take long to read.
+    """
+    samples = load_split(part.dataset, part.root, part.split, part.subset, cache)
     rows = np.arange(len(samples))
     if part.hands != "all":
         wanted = part.hands == "interacting"
@@ -58,9 +62,10 @@ class TrainingData:
 
     def __init__(self, settings: PaperSettings, ranks: Ranks) -> None:
         self._settings, self._ranks = settings, ranks
-        parts = [Part(load_part(part), part.share) for part in settings.data.train]
+        cache = settings.output / "labels"  # a run that goes on need not read a gigabyte of JSON again
+        parts = [Part(load_part(part, cache), part.share) for part in settings.data.train]
         self._mix = Mix(parts, settings.seed)
-        self._held_out = [sample for part in settings.data.validation for sample in load_part(part)]
+        self._held_out = [sample for part in settings.data.validation for sample in load_part(part, cache)]
         whole = sum(part.share for part in parts)
         self.epoch = round(len(parts[0].samples) * whole / parts[0].share)
         """Samples of an epoch: all parts together while the first is passed once."""

@@ -1,0 +1,207 @@
+"""The program under load for an hour: `make soak`, or `python -m benchmarks.soak [--minutes N] [--headless]`.
+
+One process plays the sample clip again and again as fast as it goes, in turns as a recording and live with its threads
+and a WebSocket stream, and writes a track file each time; the windows stay open. A line a minute; at the end it says
+whether memory grew, the rate fell, or threads, files or windows were left over. Exit code 1 if so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from benchmarks.clips import SAMPLE
+from benchmarks.x_windows import open_windows
+from engines.errors import UserError
+from realtime.config import Settings, load_settings
+from realtime.engine import backend_of
+from realtime.intrinsics import resolve_intrinsics
+from realtime.live import Result, run_live, run_recorded
+from realtime.live_source import ReplaySource
+from realtime.pipeline import HandPipeline
+from realtime.recording import VideoSource
+from realtime.streams.address import Address
+from realtime.streams.sending import open_streams
+from realtime.tracks import load_tracks
+from realtime.tracks_writer import TrackWriter
+from viz.display import has_display
+from viz.viewer import Viewer
+from viz.views import ViewRequest, open_views
+
+MEMORY_SHARE: Final = 0.05
+"""So much more memory than after the warm-up is a leak."""
+RATE_SHARE: Final = 0.1
+"""So much slower in the last third than in the first is a drop; processors clock down by less."""
+REPLAY_SPEED: Final = 20.0
+"""Times real time in the live turns: faster than any machine tracks, so frames are dropped all the time."""
+
+
+@dataclass(frozen=True)
+class Minute:
+    """What was seen at the end of a minute, between two turns."""
+
+    frames_per_s: float
+    """Of the recorded turns."""
+    cpu_ms_per_frame: float
+    memory_mb: float
+    threads: int
+    files: int
+    windows: int
+
+    def line(self, number: int) -> str:
+        """For the terminal."""
+        return (
+            f"minute {number:3d}  {self.frames_per_s:6.1f} frames/s  {self.cpu_ms_per_frame:6.1f} CPU ms/frame  "
+            f"{self.memory_mb:6.0f} MB  {self.threads} threads  {self.files} files  {self.windows} windows"
+        )
+
+
+def problems(minutes: Sequence[Minute]) -> list[str]:
+    """What is wrong, a line each; the first tenth, one minute at least, is warm-up."""
+    kept = minutes[max(1, len(minutes) // 10) :]
+    if len(kept) < 2:
+        return ["too short to tell: at least three minutes are needed"]
+    first, third = kept[0], max(1, len(kept) // 3)
+    found = []
+    most = max(minute.memory_mb for minute in kept)
+    if most > (1 + MEMORY_SHARE) * first.memory_mb:
+        found.append(f"memory grew from {first.memory_mb:.0f} to {most:.0f} MB")
+    before, after = (statistics.median(m.frames_per_s for m in part) for part in (kept[:third], kept[-third:]))
+    if after < (1 - RATE_SHARE) * before:
+        cpu = [statistics.median(m.cpu_ms_per_frame for m in part) for part in (kept[:third], kept[-third:])]
+        others = "" if cpu[1] > (1 + RATE_SHARE) * cpu[0] else "; a frame takes no more processor time: other programs?"
+        found.append(f"the rate fell from {before:.1f} to {after:.1f} frames/s{others}")
+    for name in ("threads", "files", "windows"):
+        begin, end = getattr(first, name), getattr(kept[-1], name)
+        if end > begin:
+            found.append(f"{name}: {begin} after the warm-up, {end} at the end")
+    return found
+
+
+class Soak:
+    """The process under load; main thread only."""
+
+    def __init__(self, settings: Settings, views: Viewer, folder: Path) -> None:
+        self._pipeline = HandPipeline(
+            settings, backend_of(settings, _tell), partial(resolve_intrinsics, settings.intrinsics)
+        )
+        self._settings = settings
+        self._views = views
+        self._folder = folder
+        self._process = psutil.Process()
+
+    def minute(self, seconds: float = 60.0) -> Minute:
+        """Play turns for so long; raises RuntimeError if a track file is not what was tracked."""
+        begin_s, begin_cpu_s = time.monotonic(), self._cpu_s()
+        frames = recorded = 0
+        recorded_s = 0.0
+        while time.monotonic() - begin_s < seconds:
+            turn_s = time.monotonic()
+            done = self._recorded_turn()
+            recorded_s += time.monotonic() - turn_s
+            recorded += done
+            frames += done + self._live_turn()
+        cpu_ms = 1e3 * (self._cpu_s() - begin_cpu_s) / frames
+        memory = self._process.memory_info().rss / 1e6
+        count = threading.active_count(), self._process.num_fds()
+        return Minute(recorded / recorded_s, cpu_ms, memory, *count, open_windows())
+
+    def close(self) -> None:
+        """Free the detector."""
+        self._pipeline.close()
+
+    def _recorded_turn(self) -> int:
+        done = 0
+        with VideoSource(SAMPLE) as source, self._writer(source.size_px) as tracks:
+            for result in run_recorded(source, self._pipeline):
+                tracks.append(result.hands)
+                self._show(result)
+                done += 1
+        self._check(done)
+        return done
+
+    def _live_turn(self) -> int:
+        streams = open_streams(None, Address("127.0.0.1", 0), (), lambda _: None)
+        assert streams is not None
+        done = 0
+        try:
+            with ReplaySource(SAMPLE, REPLAY_SPEED) as source, self._writer(source.size_px) as tracks:
+
+                def keep(result: Result) -> None:
+                    nonlocal done
+                    done += 1
+                    tracks.append(result.hands)
+                    streams.send(result)
+
+                run_live(source, self._pipeline, self._show, lambda: not self._views.is_running(), keep)
+        finally:
+            streams.close()
+        self._check(done)
+        return done
+
+    def _show(self, result: Result) -> None:
+        self._views.show(result.hands, result.frame.image_bgr)
+
+    def _writer(self, size_px: tuple[int, int]) -> TrackWriter:
+        intrinsics = resolve_intrinsics(self._settings.intrinsics, size_px)
+        return TrackWriter(self._folder / "soak.npz", intrinsics, size_px, "{}", "{}")
+
+    def _check(self, frames: int) -> None:
+        written = len(load_tracks(self._folder / "soak.npz"))
+        if written != frames:
+            raise RuntimeError(f"{frames} frames were tracked, the track file holds {written}")
+
+    def _cpu_s(self) -> float:
+        times = self._process.cpu_times()
+        return times.user + times.system
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns the exit code: 1 for a leak or a drop, 2 where it cannot run."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser.add_argument("--minutes", type=int, default=60, metavar="N", help="how long (60; 3 at least)")
+    parser.add_argument("--headless", action="store_true", help="no windows, also where there is a display")
+    given = parser.parse_args(argv)
+    try:
+        return _soak(given.minutes, given.headless or not has_display())
+    except (UserError, RuntimeError) as error:
+        _tell(f"error: {error}")
+        return 2
+
+
+def _soak(count: int, headless: bool) -> int:
+    _tell(f"{count} minutes, {'without windows: no display' if headless else 'with both windows'}")
+    with tempfile.TemporaryDirectory() as folder:
+        views = open_views(ViewRequest(headless, not headless, False, None, live=False), _tell)
+        soak = Soak(load_settings(), views, Path(folder))
+        minutes = []
+        for number in range(1, count + 1):
+            minutes.append(soak.minute())
+            print(minutes[-1].line(number), flush=True)
+        soak.close()
+        views.close()
+    found = problems(minutes)
+    left = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    left_over = [name for name in left if name in ("capture", "inference", "streams")]
+    found += [f"threads left at the end: {', '.join(left_over)}"] if left_over else []
+    print("\n".join(f"FAILED: {line}" for line in found) or f"held for {count} minutes", flush=True)
+    return 1 if found else 0
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

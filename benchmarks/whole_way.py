@@ -1,0 +1,111 @@
+"""One run of the program as a user starts it, in a process of its own, and what it says of itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from viz.display import has_display
+
+ROOT: Final = Path(__file__).parents[1]
+_SCREEN: Final = ("xvfb-run", "-a", "-s", "-screen 0 1920x1200x24")
+_LONGEST_S: Final = 300.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """What to run."""
+
+    size: str
+    hands: int = 2
+    window: bool = False
+    backend: str = "auto"
+    replay: bool = False
+    """In real time, as a camera gives it; else as fast as it goes."""
+
+    @property
+    def name(self) -> str:
+        """A few words."""
+        view = "windows" if self.window else "no window"
+        pace = "real time" if self.replay else "full speed"
+        return f"{self.size}, {self.hands} hand{'s' * (self.hands > 1)}, {view}, {pace}, {self.backend}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a case ran; `skipped` says why it did not."""
+
+    case: Case
+    skipped: str = ""
+    frames: int = 0
+    frames_per_s: float = 0.0
+    latency_p95_ms: float = 0.0
+    """Capture (full speed: asked for) to result."""
+    age_p50_ms: float = 0.0
+    age_p95_ms: float = 0.0
+    """Capture to display."""
+    memory_peak_mb: float = 0.0
+    cpu_ms_per_frame: float = 0.0
+    dropped: int = 0
+    first_frame_s: float = 0.0
+    """From the command to the first frame shown (without a window: handed on)."""
+    stage_ms: dict[str, float] | None = None
+    """Mean milliseconds a frame, over all frames."""
+
+    def slowest(self) -> str:
+        """The stages that took most of a frame's time, slowest first."""
+        stages = self.stage_ms or {}
+        ordered = sorted(stages, key=lambda name: -stages[name])
+        return ", ".join(f"{name} {stages[name]:.1f}" for name in ordered[:3])
+
+
+def run_case(case: Case, clip: Path, folder: Path, seconds: float | None = None) -> Outcome:
+    """Run it to its end, or for so many seconds of tracking. Raises RuntimeError with what the program said."""
+    screen = screen_command() if case.window else ()
+    if screen is None:
+        return Outcome(case, skipped="no display, and no xvfb-run to make one")
+    profile = folder / "profile.json"
+    profile.unlink(missing_ok=True)
+    command = [*screen, sys.executable, "run_demo.py", "--video", str(clip), "--profile-json", str(profile)]
+    command += ["--engine", case.backend, "--set", f"detector.max_hands={case.hands}"]
+    command += [] if case.window else ["--headless"]
+    command += ["--realtime"] if case.replay else []
+    command += ["--seconds", str(seconds)] if seconds else []
+    started_s = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_LONGEST_S, check=False)
+    if done.returncode != 0 or not profile.exists():
+        raise RuntimeError(f"{case.name}: {done.stderr.strip().splitlines()[-1:] or done.returncode}")
+    return _outcome(case, json.loads(profile.read_text()), started_s)
+
+
+def screen_command() -> tuple[str, ...] | None:
+    """What to put before a command that opens windows; None if it cannot open any here."""
+    if has_display():
+        return ()
+    return _SCREEN if shutil.which(_SCREEN[0]) else None
+
+
+def _outcome(case: Case, facts: dict[str, Any], started_s: float) -> Outcome:
+    timing = facts["timing"]
+    count = timing["frames"]
+    stages = {name: s["mean_ms"] * s["n"] / count for name, s in timing["stages"].items()}
+    stages = {name: ms for name, ms in stages.items() if name not in ("latency", "age")}
+    return Outcome(
+        case,
+        frames=count,
+        frames_per_s=facts["frames_per_s"],
+        latency_p95_ms=facts["latency_p95_ms"],
+        age_p50_ms=facts["age_at_display_p50_ms"],
+        age_p95_ms=facts["age_at_display_p95_ms"],
+        memory_peak_mb=facts["usage"]["memory_peak_mb"],
+        cpu_ms_per_frame=facts["usage"]["cpu_ms_per_frame"],
+        dropped=sum(facts["drops_after_warmup"].values()),
+        first_frame_s=facts["first_shown_clock_s"] - started_s,
+        stage_ms=stages,
+    )

@@ -1,0 +1,70 @@
+"""What the process takes of the machine: processor time and memory, sampled while results come (one thread)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import psutil
+
+SAMPLE_S: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Processor and memory of a run after its warm-up."""
+
+    cpu_cores: float
+    """Cores that were busy with it, in the mean."""
+    cpu_ms_per_frame: float
+    """Processor time of all threads."""
+    memory_mb: float
+    """Resident at the end, 10^6 bytes."""
+    memory_peak_mb: float
+    """The largest of all samples."""
+
+    def lines(self) -> list[str]:
+        """The same for a table."""
+        return [
+            f"processor   {self.cpu_cores:.2f} cores busy, {self.cpu_ms_per_frame:.1f} ms of processor time a frame",
+            f"memory      {self.memory_mb:.0f} MB at the end, {self.memory_peak_mb:.0f} MB at most",
+        ]
+
+
+class UsageMeter:
+    """Begin it when the warm-up is over, `sample` it with every frame, ask it for the `usage` at the end."""
+
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._begin_s = self._sampled_s = time.monotonic()
+        self._begin_cpu_s = self._cpu_s()
+        self._frames = 0
+        self._peak = self._memory = self._resident()
+
+    def sample(self) -> tuple[float, float] | None:
+        """Count a frame; twice a second, (memory in MB, busy cores since the beginning), in between None."""
+        self._frames += 1
+        now_s = time.monotonic()
+        if now_s - self._sampled_s < SAMPLE_S:
+            return None
+        self._sampled_s = now_s
+        self._memory = self._resident()
+        self._peak = max(self._peak, self._memory)
+        return self._memory / 1e6, (self._cpu_s() - self._begin_cpu_s) / (now_s - self._begin_s)
+
+    def usage(self) -> Usage | None:
+        """Of the time so far; None before the first frame."""
+        spent_s = time.monotonic() - self._begin_s
+        if self._frames == 0 or spent_s <= 0:
+            return None
+        cpu_s = self._cpu_s() - self._begin_cpu_s
+        memory = self._resident()
+        return Usage(cpu_s / spent_s, 1e3 * cpu_s / self._frames, memory / 1e6, max(self._peak, memory) / 1e6)
+
+    def _cpu_s(self) -> float:
+        times = self._process.cpu_times()
+        return times.user + times.system
+
+    def _resident(self) -> int:
+        return int(self._process.memory_info().rss)
