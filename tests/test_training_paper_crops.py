@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -92,6 +93,8 @@ def batches(samples: InterHand26M, rows: slice = slice(None), size: int = 4) -> 
 
 def test_batches_are_the_same_whoever_reads_them(samples: InterHand26M) -> None:
     here = list(read_ahead(batches(samples), range(3, 6), 0, "cpu"))
+    cv2.setNumThreads(2)
+    cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (31, 31), 5)  # OpenCV's threads run: a fork must survive it
     elsewhere = list(read_ahead(batches(samples), range(3, 6), 2, "cpu"))
     halves = [list(read_ahead(batches(samples, slice(k, None, 2)), range(3, 6), 0, "cpu")) for k in (0, 1)]
     for step, whole in enumerate(here):

@@ -118,7 +118,7 @@ def read_ahead(batches: CropBatches, steps: Iterable[int], workers: int, device:
         worker_init_fn=_start_worker,
     )
     try:
-        for batch in loader:
+        for batch in _started(loader):
             if isinstance(batch, UserError):
                 raise batch
             yield batch.to(device)
@@ -128,16 +128,28 @@ def read_ahead(batches: CropBatches, steps: Iterable[int], workers: int, device:
         raise UserError("a process that reads pictures died, perhaps for lack of memory: lower data.workers") from error
 
 
+def _started(loader: DataLoader[CropBatch | UserError]) -> Iterator[CropBatch | UserError]:
+    """The loader's batches, its processes forked while OpenCV has no threads.
+
+    A forked process has none of its parent's threads, and OpenCV waits for ever when it is told to end them there.
+    """
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        return iter(loader)
+    finally:
+        cv2.setNumThreads(threads)
+
+
 def _unchanged(batch: Any) -> Any:
     return batch
 
 
 def _start_worker(index: int) -> None:
-    """Stopping is for the main process, which ends its step and then its workers; one picture needs one thread.
+    """Stopping is for the main process, which ends its step and then its workers.
 
     Ctrl-C and torchrun signal the whole group of processes.
     """
     del index
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    cv2.setNumThreads(1)
