@@ -9,7 +9,6 @@ import argparse
 import json
 import logging
 import math
-import os
 import signal
 import sys
 import time
@@ -24,6 +23,7 @@ try:
     from engines.presets import weights_of
     from realtime.batch import run_batch
     from realtime.batch_job import Work
+    from realtime.batch_limits import sensible_workers
     from realtime.batch_plan import expand, plan
     from realtime.config import Settings
     from realtime.engine import backend_of
@@ -94,17 +94,18 @@ def run_many(options: argparse.Namespace) -> int:
     """Track many recordings into a folder."""
     jobs = plan(expand(options.video or options.images), options.out, options.resume)
     suffixes = tuple(f".{name}" for name in dict.fromkeys(options.format) if name != "npz")
-    render = partial(render_recording, three_d=not options.no_3d, mirror=options.mirror)
+    drawing = {"three_d": not options.no_3d, "mirror": options.mirror}
     work = Work(
         settings_of(options),
         images_fps=options.fps,
         smooth=options.offline_smoothing,
         suffixes=suffixes,
-        render=None if options.save_video is None else render,
+        render=None if options.save_video is None else partial(render_recording, **drawing),
+        drawn_with=json.dumps(drawing),
     )
     with StopSignals() as stop:
         stop.defer()
-        workers = options.workers or len(os.sched_getaffinity(0))
+        workers = options.workers or sensible_workers()
         return run_batch(jobs, work, workers, lambda: stop.requested, say, options.ray)
 
 

@@ -15,10 +15,11 @@ from typing import Final
 
 from engines.errors import UserError
 from realtime.batch_job import Job, Outcome, Work
-from realtime.batch_manifest import Manifest
+from realtime.batch_manifest import Kept, Manifest
 from realtime.batch_plan import check_outputs
 from realtime.batch_pool import pool_outcomes
-from realtime.batch_report import Progress, table
+from realtime.batch_progress import Progress
+from realtime.batch_report import table
 from realtime.config import Settings
 from realtime.formats.saving import require
 
@@ -45,28 +46,27 @@ def run_batch(
     work = replace(work, settings=batch_settings(work.settings, work.smooth))
     check_outputs(jobs, work)
     folder = _common_folder(jobs)
-    manifest = Manifest(folder, work)
-    before, todo = _sorted_out(jobs, work, manifest)
+    kept = Kept(Manifest(folder, work), say)
+    before, todo = _sorted_out(jobs, kept.manifest)
     outcomes = dict(before)
     run: Run = partial(pool_outcomes, workers=workers, should_stop=should_stop, say=say)
     if cluster is not None:
         run = _on(cluster, should_stop, say)
-    with Progress(jobs, work, [o.frames for o in before.values()]) as progress:
+    with Progress(jobs, work, list(before.values())) as progress:
         for outcome in run(todo, work) if todo else ():
             if outcome is None:
                 progress.update()
                 continue
             outcomes[outcome.job.output] = outcome
             if outcome.status != "stopped":
-                manifest.add(outcome)
-                _forget_state(outcome)
+                kept.add(outcome)
             progress.finished(outcome)
     stopped = should_stop() or any(o.status == "stopped" for o in outcomes.values())
     _print(table(list(outcomes.values()), not_done=len(jobs) - len(outcomes), folder=folder))
     if stopped:
         say("stopped; the same command with --resume goes on")
         return 130
-    return 2 if any(o.status in ("failed", "damaged") for o in outcomes.values()) else 0
+    return 2 if kept.waiting or any(o.status in ("failed", "damaged") for o in outcomes.values()) else 0
 
 
 def batch_settings(settings: Settings, smooth: bool) -> Settings:
@@ -83,18 +83,16 @@ def batch_settings(settings: Settings, smooth: bool) -> Settings:
     return settings.model_copy(update={"smoothing": old.model_copy(update=opened)})
 
 
-def _sorted_out(jobs: Sequence[Job], work: Work, manifest: Manifest) -> tuple[dict[Path, Outcome], list[Job]]:
+def _sorted_out(jobs: Sequence[Job], manifest: Manifest) -> tuple[dict[Path, Outcome], list[Job]]:
     """What an earlier run finished, and what is left to do."""
     before: dict[Path, Outcome] = {}
     todo: list[Job] = []
     for job in jobs:
         outcome = manifest.finished(job) if job.resume else None
-        if outcome is None:
-            todo.append(job)
-        elif all(path.is_file() for path in work.outputs(job)):
+        if outcome is not None and manifest.is_whole(job):
             before[job.output] = outcome
         else:
-            todo.append(replace(job, tracked=True))
+            todo.append(replace(job, before=outcome))
     return before, todo
 
 
@@ -108,11 +106,6 @@ def _common_folder(jobs: Sequence[Job]) -> Path:
     if not jobs:
         raise UserError("no recordings to work on")
     return min((job.output.parent for job in jobs), key=lambda path: len(path.parts))
-
-
-def _forget_state(outcome: Outcome) -> None:
-    if outcome.status != "failed":
-        outcome.job.state.unlink(missing_ok=True)
 
 
 def _print(text: str) -> None:

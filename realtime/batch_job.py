@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from realtime.checkpoint import SUFFIX
 from realtime.config import Settings
 from realtime.messages import Frame
 from realtime.tracks import PART_SUFFIX, Tracks
+from realtime.versions import versions
 
 Render = Callable[[Tracks, Iterable[Frame], Path], None]
 """Draws tracks over the frames they came from into a video file; a function that other processes can import."""
@@ -27,8 +30,13 @@ class Job:
     """The track file (.npz) to write; the other files lie beside it."""
     resume: bool = False
     """Go on where an earlier run was killed, if it left what is needed."""
-    tracked: bool = False
-    """`output` is there already; only what is made from it is missing."""
+    before: Outcome | None = None
+    """What an earlier run made of it: `output` is there, only what is made from it is missing."""
+
+    @property
+    def lock(self) -> Path:
+        """The file that is locked while a process works on it."""
+        return self.output.with_name(f".{self.output.name}.lock")
 
     @property
     def state(self) -> Path:
@@ -57,15 +65,32 @@ class Work:
     """Formats to write besides the native one, such as ".csv"."""
     render: Render | None = None
     """Also write a video with it."""
+    drawn_with: str = ""
+    """What the video depends on besides the tracks."""
+
+    @property
+    def made_with(self) -> str:
+        """A text that changes with what the tracks depend on, besides the recording itself."""
+        facts = self.settings.model_dump_json(), json.dumps(versions()), self.smooth, self.images_fps
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def video(self, job: Job) -> Path:
         """The video's name; never that of a recording beside it."""
         return job.output.with_name(f"{job.output.stem}_hands.mp4")
 
+    def exports(self, job: Job) -> list[Path]:
+        """The tracks in the other formats."""
+        return [job.output.with_suffix(suffix) for suffix in self.suffixes]
+
     def outputs(self, job: Job) -> list[Path]:
         """All files that a finished job leaves."""
-        paths = [job.output, *(job.output.with_suffix(suffix) for suffix in self.suffixes)]
+        paths = [job.output, *self.exports(job)]
         return paths if self.render is None else [*paths, self.video(job)]
+
+    def derived(self, job: Job) -> dict[str, str]:
+        """Names of the files that are made from the tracks, and what each depends on besides these."""
+        names = dict.fromkeys((path.name for path in self.exports(job)), "")
+        return names if self.render is None else names | {self.video(job).name: self.drawn_with}
 
 
 @dataclass(frozen=True)
@@ -82,7 +107,7 @@ class Outcome:
     damaged: int = 0
     """Frames that could not be decoded."""
     missing: int = 0
-    """Frames that the file announced and that were not there: it ends early."""
+    """About how many frames the file announced and did not have: it ends early."""
     filled: int = 0
     """Hands filled into gaps by the offline smoothing."""
     span_s: float = 0.0
@@ -93,6 +118,8 @@ class Outcome:
     """The part of it that was tracking, without formats and video."""
     tracked_frames: int = 0
     """Frames that this run tracked; fewer than `frames` after a resume."""
+    identity: str = ""
+    """`fingerprint` of the recording when it was begun."""
     message: str = ""
     """What went wrong."""
     notes: tuple[str, ...] = ()

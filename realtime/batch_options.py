@@ -19,7 +19,9 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
     """`--out` and what goes with it."""
     add = parser.add_argument_group("many recordings, and long ones").add_argument
     add("--out", type=Path, metavar="DIR", help="track every recording into DIR, without windows; docs/batch.md")
-    add("--workers", type=_at_least_one, metavar="N", help="recordings side by side (as many as there are cores)")
+    add(
+        "--workers", type=_at_least_one, metavar="N", help="recordings side by side (as many as cores and memory allow)"
+    )
     add("--resume", action="store_true", help="go on where a run into the same DIR was stopped or killed")
     add("--format", nargs="+", choices=FORMATS, default=[], help="formats of tracks besides npz", metavar="NAME")
     add("--offline-smoothing", action="store_true", help="smooth without lag, fill gaps, one hand size a recording")

@@ -57,7 +57,7 @@ def check_outputs(jobs: Sequence[Job], work: Work) -> None:
     sources = {job.source for job in jobs}
     seen: set[Path] = set()
     for job in jobs:
-        for path in work.outputs(job):
+        for path in dict.fromkeys([*work.outputs(job), job.tracked_file(work.smooth)]):
             if path in sources:
                 raise UserError(f"--out: {path} is a recording that this run reads; choose another folder")
             if path in seen:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from typing import Final
 
 from engines.errors import UserError
 from realtime.batch_job import Job, Outcome, Work
+from realtime.batch_worker import worker_main
 
 TICK_S: Final = 0.2
 """How often the caller gets to update what it shows."""
@@ -168,39 +168,3 @@ def _dismiss(team: list[_Worker]) -> None:
         if worker.process.is_alive():
             worker.process.kill()
             worker.process.join()
-
-
-def worker_main(pipe: Connection, parent: int, work: Work) -> None:
-    """Open the network once, then one job after the other, until the parent hangs up, dies, or says stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent tells when to stop
-    stop = _StopFlag()
-    import cv2
-
-    from realtime.batch_file import process
-    from realtime.engine import backend_of
-
-    cv2.setNumThreads(1)
-    notes: list[str] = []
-    try:
-        backend = backend_of(work.settings, notes.append)
-    except UserError as error:
-        pipe.send(UserError(str(error)))
-        return
-    pipe.send(tuple(notes))
-    while not stop.requested:
-        try:
-            job: Job = pipe.recv()
-            pipe.send(process(job, work, backend, lambda: stop.requested or os.getppid() != parent))
-        except (EOFError, OSError):
-            return
-
-
-class _StopFlag:
-    """Becomes true with SIGTERM; while the process waits for a job, that ends it."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        signal.signal(signal.SIGTERM, self._set)
-
-    def _set(self, _number: int, _frame: object) -> None:
-        self.requested = True

@@ -8,7 +8,10 @@ checkpoint in the output folder.
 from __future__ import annotations
 
 import logging
+import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
@@ -26,6 +29,9 @@ LOCAL: Final = "local"
 _ROOT: Final = Path(__file__).parents[1]
 _CODE: Final = ("engines", "realtime", "viz", "weights", "run_demo.py", "pyproject.toml")
 """What the workers need of the checkout."""
+
+_ANSWER_S: Final = 5.0
+_LAST_CLUSTER: Final = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster"
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +76,7 @@ def _connected(address: str, say: Callable[[str], None]) -> Any:
         raise UserError("--ray: Ray is not installed; run make setup EXTRAS=cluster")
     import ray
 
+    _check_answers(address)
     # Only what it needs of the checkout travels, whatever else lies beside it.
     others = [f"/{path.name}" for path in _ROOT.iterdir() if path.name not in _CODE]
     environment = {"working_dir": str(_ROOT), "excludes": [*others, "__pycache__"]}
@@ -87,6 +94,27 @@ def _connected(address: str, say: Callable[[str], None]) -> Any:
     count = int(ray.cluster_resources().get("CPU", 1))
     say(f"Ray: {len(ray.nodes())} machine(s), {count} CPU cores, as many recordings side by side")
     return ray
+
+
+def _check_answers(address: str) -> None:
+    """Raise UserError if nothing listens at host:port: Ray itself would ask there again and again for ever."""
+    host, _, port = _named(address).rpartition(":")
+    if not port.isdecimal() or "/" in host:  # a scheme of Ray's own, or no cluster is known: Ray tells at once
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_S).close()
+    except OSError as error:
+        reason = error.strerror or "no answer"
+        raise UserError(f"--ray {address}: no cluster answers there ({reason}); ray status tells what runs") from error
+
+
+def _named(address: str) -> str:
+    """What `auto` stands for: the environment's cluster, else the one that was started last on this machine."""
+    if address != "auto":
+        return address
+    with suppress(OSError):
+        return os.environ.get("RAY_ADDRESS") or _LAST_CLUSTER.read_text().strip()
+    return address
 
 
 def _result(ray: Any, task: Any) -> Outcome | None:

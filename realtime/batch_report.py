@@ -1,84 +1,16 @@
-"""What a person sees of a run over many recordings: progress with the time left, and the table (main thread)."""
+"""The table at the end of a run over many recordings (any thread)."""
 
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
-from tqdm import tqdm
-from typing_extensions import Self
+from realtime.batch_job import Outcome
 
-from realtime.batch_job import Job, Outcome, Work
-from realtime.recording import announced_frames
-from realtime.tracks import RECORD
-
-_HEAD_BYTES: Final = 4096
-"""About the head of a part file; it is a matter of two or three frames in the bar."""
 _WIDEST_NAME: Final = 48
-
-
-class Progress:
-    """`with Progress(...) as progress:`; counts frames by the sizes of the part files, whoever writes them."""
-
-    def __init__(self, jobs: Sequence[Job], work: Work, before: Sequence[int]) -> None:
-        self._parts = {job.output: job.part(work.smooth) for job in jobs}
-        self._announced = {job.output: announced_frames(job.source) for job in jobs}
-        known = all(self._announced.values())
-        self._done = sum(before)
-        # The bar goes to a terminal only; a log gets a line for each recording.
-        self._bar = tqdm(
-            total=sum(count or 0 for count in self._announced.values()) if known else None,
-            unit=" frames",
-            unit_scale=False,
-            disable=None,
-            dynamic_ncols=True,
-            smoothing=0.1,
-            file=sys.stderr,
-        )
-
-    def __enter__(self) -> Self:
-        """Begin where an earlier run had been."""
-        self._bar.initial = self._bar.n = self._done + self._under_way()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take the bar away."""
-        self._bar.close()
-
-    def update(self) -> None:
-        """Look how far all are."""
-        self._bar.n = max(self._done + self._under_way(), self._bar.n)
-        self._bar.refresh()
-
-    def finished(self, outcome: Outcome) -> None:
-        """Count a recording as finished, and say so."""
-        self._parts.pop(outcome.job.output, None)
-        self._done += outcome.frames
-        result = outcome.message if outcome.status in ("failed", "damaged") else outcome.status
-        lines = [f"{outcome.job.source.name}: {result}" if outcome.message else f"{outcome.job.source}: {result}"]
-        if outcome.message.startswith(str(outcome.job.source)):
-            lines = [outcome.message]
-        lines += [f"  {note}" for note in outcome.notes]
-        for line in lines:
-            tqdm.write(line, file=sys.stderr)
-        self.update()
-
-    def _under_way(self) -> int:
-        return sum(_frames_in(part) for part in self._parts.values())
-
-
-def _frames_in(part: Path) -> int:
-    try:
-        return max(part.stat().st_size - _HEAD_BYTES, 0) // RECORD.itemsize
-    except OSError:
-        return 0
 
 
 def table(outcomes: Sequence[Outcome], not_done: int, folder: Path) -> str:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
+from realtime.batch_counts import Counts
 from realtime.recording import PICTURE_SUFFIXES
 
 SUFFIX: Final = ".state"
-FORMAT: Final = "two-hands-state 1"
+FORMAT: Final = "two-hands-state 2"
 _MAX_BYTES: Final = 4 << 20
 
 
@@ -25,16 +27,18 @@ class Checkpoint:
 
     source: str
     """`fingerprint` of the recording."""
-    frames: int
-    """Records of the part that belong to it."""
-    next_index: int
+    made_with: str
+    """`Work.made_with` of the run: of other settings nothing may be taken over."""
+    counts: Counts = field(default_factory=Counts)
+    """Of the records of the part that belong to it."""
+    next_index: int = 0
     """Number of the first frame that is still to be done."""
     complete: bool = False
     """The recording was tracked to its end."""
     damaged: int = 0
     """Frames that could not be decoded; known when it is complete."""
     missing: int = 0
-    """Frames that the file announced and did not have; likewise."""
+    """About how many frames the file announced and did not have; likewise."""
     pipeline: Any = None
     """`HandPipeline.state()` behind the last of the frames."""
 
@@ -53,14 +57,23 @@ def load_checkpoint(path: Path) -> Checkpoint | None:
         data = json.loads(path.read_text(encoding="utf-8"))
         if data.pop("format") != FORMAT:
             return None
-        checkpoint = Checkpoint(**data)
+        checkpoint = Checkpoint(**data | {"counts": Counts(**data["counts"])})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    numbers = (checkpoint.frames, checkpoint.next_index, checkpoint.damaged, checkpoint.missing)
-    sound = (
-        all(type(number) is int and number >= 0 for number in numbers) and checkpoint.next_index >= checkpoint.frames
+    return checkpoint if _sound(checkpoint) else None
+
+
+def _sound(checkpoint: Checkpoint) -> bool:
+    counts = checkpoint.counts
+    numbers = (
+        *(counts.frames, counts.right, counts.left, counts.both, counts.filled),
+        *(checkpoint.next_index, checkpoint.damaged, checkpoint.missing),
     )
-    return checkpoint if sound else None
+    return (
+        all(type(number) is int and number >= 0 for number in numbers)
+        and all(type(time_s) is float and isfinite(time_s) for time_s in (counts.first_s, counts.last_s))
+        and checkpoint.next_index >= counts.frames
+    )
 
 
 def fingerprint(source: Path) -> str:

@@ -25,6 +25,7 @@ from typing_extensions import Self
 from engines.errors import UserError
 from realtime.messages import Frame
 from realtime.pictures import MAX_PIXELS, UnreadablePicture, check_size, picture_size, read_picture
+from realtime.recording_end import USUAL_FPS, EndOfVideo
 
 PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 NOT_VIDEO_FORMATS: Final = ("tty", "ass", "srt", "webvtt")
@@ -44,13 +45,18 @@ class _Recording:
     """(width, height) of every frame, as displayed."""
     fps: float | None
     frame_count: int | None
-    """As announced by the file; what is really there may differ."""
+    """As announced by the file, where it counts them; what is really there may differ."""
     dropped: int = 0
     """Frames that could not be decoded, so far."""
     missing: int = 0
-    """Frames that the file announced and that were not there at its end; known when the iteration has ended."""
+    """About how many frames the file announced and did not have at its end; known when the iteration has ended."""
     _begin: int = 0
     _whole_before: int = 0
+
+    @property
+    def expected_frames(self) -> int | None:
+        """About how many frames there will be, for a progress bar."""
+        return self.frame_count
 
     @property
     def damaged(self) -> int:
@@ -93,7 +99,8 @@ class VideoSource(_Recording):
         try:
             self._stream = _video_stream(self._container, self.name)
             self.fps = float(self._stream.average_rate) if self._stream.average_rate else None
-            self.frame_count = self._stream.frames or _expected_frames(self._container, self.fps)
+            self._end = EndOfVideo(self._container, self._stream)
+            self.frame_count = self._end.frames
             self._last_s = 0.0
             self._delivered = 0
             self._decoded = self._decode()
@@ -107,6 +114,11 @@ class VideoSource(_Recording):
         except BaseException:
             self.close()
             raise
+
+    @property
+    def expected_frames(self) -> int | None:
+        """About how many frames there will be, for a progress bar."""
+        return self._end.expected_frames
 
     def __iter__(self) -> Iterator[Frame]:
         """Decode frame by frame; a file that ends early ends here too, with a warning."""
@@ -139,7 +151,7 @@ class VideoSource(_Recording):
     def _stamp(self, decoded: VideoFrame, start: int) -> tuple[int, float]:
         """Number and time of the frame after those delivered so far."""
         index = self._delivered + self.dropped
-        step_s = 1 / (self.fps or 30.0)
+        step_s = 1 / (self.fps or USUAL_FPS)
         if decoded.pts is None or decoded.time_base is None:
             t_s = index * step_s
         else:
@@ -149,6 +161,7 @@ class VideoSource(_Recording):
             t_s = self._last_s + step_s
         self._last_s = t_s
         self._delivered += 1
+        self._end.frame(t_s)
         return index, t_s
 
     def _image(self, decoded: VideoFrame) -> NDArray[np.uint8]:
@@ -177,6 +190,7 @@ class VideoSource(_Recording):
             try:
                 for packet in self._container.demux(self._stream):
                     bad_reads = 0
+                    self._end.packet(packet)
                     yield packet
                 return
             except FFmpegError:
@@ -186,10 +200,9 @@ class VideoSource(_Recording):
         seen = self._delivered + self.dropped
         if self.dropped:
             _log.warning("%s: %d of %d frames are damaged and were skipped", self.name, self.dropped, seen)
-        missing = (self.frame_count or 0) - seen
-        if missing > max(2, 0.02 * seen):
-            self.missing = missing
-            _log.warning("%s: the video ends early, after %d of %d frames", self.name, seen, self.frame_count)
+        self.missing = self._end.missing(seen)
+        if self.missing:
+            _log.warning("%s: the video ends early, after %d of about %d frames", self.name, seen, seen + self.missing)
 
 
 class ImageFolderSource(_Recording):
@@ -269,12 +282,6 @@ def _video_stream(container: InputContainer, name: str) -> VideoStream:
     return stream
 
 
-def _expected_frames(container: InputContainer, fps: float | None) -> int | None:
-    if not fps or not container.duration:
-        return None
-    return round(container.duration / av.time_base * fps)
-
-
 def _quarter_turns(frame: VideoFrame) -> int:
     """Counter-clockwise quarter turns that make the frame upright."""
     return round(frame.rotation / 90) % 4
@@ -284,16 +291,3 @@ def _natural_order(path: Path) -> tuple[list[tuple[bool, int, str]], str]:
     """Sort key that reads runs of digits as numbers."""
     parts = re.split(r"(\d+)", path.name.lower())
     return [(not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts if p], path.name
-
-
-def announced_frames(source: Path) -> int | None:
-    """How many frames a video's header, or a folder of pictures, announces; None if that cannot be told."""
-    try:
-        if source.is_dir():
-            return sum(path.suffix.lower() in PICTURE_SUFFIXES for path in source.iterdir())
-        with _open(source) as container:
-            stream = _video_stream(container, str(source))
-            fps = float(stream.average_rate) if stream.average_rate else None
-            return stream.frames or _expected_frames(container, fps)
-    except (UserError, OSError, FFmpegError):
-        return None

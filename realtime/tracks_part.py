@@ -6,7 +6,6 @@ import fcntl
 import json
 import logging
 import os
-import time
 from pathlib import Path
 
 from engines.distortion import MOST
@@ -42,19 +41,6 @@ def lock(fd: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def wait_until_free(part: Path, seconds: float) -> None:
-    """Wait until no process holds the part, or so many seconds are over. Raises OSError if it cannot be looked at."""
-    end_s = time.monotonic() + seconds
-    while part.is_file():
-        fd = os.open(part, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            if lock(fd) or time.monotonic() > end_s:
-                return
-        finally:
-            os.close(fd)
-        time.sleep(0.05)
 
 
 def reopen_part(part: Path, header: bytes, frames: int) -> int | None:

@@ -12,6 +12,7 @@ from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from realtime.tracks import FORMAT, FRAME_FIELDS, RUN_FIELDS, Tracks
+from realtime.unfinished import unfinished
 
 
 def write(tracks: Tracks, path: Path) -> None:
@@ -20,20 +21,24 @@ def write(tracks: Tracks, path: Path) -> None:
     fields: dict[str, NDArray] = {name: np.array(text) for name, text in texts.items()}
     for name, (dtype, _) in (RUN_FIELDS | FRAME_FIELDS).items():
         fields[name] = np.ascontiguousarray(getattr(tracks, name), dtype)
-    write_arrays(path, fields)
+    _write(path, fields)
 
 
 def write_arrays(path: Path, fields: Mapping[str, NDArray]) -> None:
     """Write the arrays in one step: readers see the old file or the whole new one. Raises OSError."""
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = unfinished(path)
     try:
-        with temporary.open("wb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                for name, array in fields.items():
-                    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                        npy_format.write_array(member, array, (1, 0), allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
+        _write(temporary, fields)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _write(path: Path, fields: Mapping[str, NDArray]) -> None:
+    with path.open("wb") as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for name, array in fields.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    npy_format.write_array(member, array, (1, 0), allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())

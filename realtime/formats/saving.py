@@ -12,6 +12,7 @@ from typing import Final
 
 from engines.errors import UserError
 from realtime.tracks import Tracks
+from realtime.unfinished import unfinished
 
 NATIVE_SUFFIX: Final = ".npz"
 _MODULES: Final = {
@@ -54,7 +55,7 @@ def save_as(tracks: Tracks, path: Path) -> None:
     suffix = path.suffix.lower()
     require(suffix)
     module = importlib.import_module(f"realtime.formats.{_MODULES[suffix]}")
-    temporary = path.with_name(f".{path.stem}.tmp{suffix}")
+    temporary = unfinished(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         module.write(tracks, temporary)

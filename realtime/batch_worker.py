@@ -1,0 +1,64 @@
+"""The process that works on recordings, one after the other (its main thread; `realtime.batch_pool` starts it)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from multiprocessing.connection import Connection
+from typing import Final
+
+from engines.errors import UserError
+from realtime.batch_job import Job, Work
+
+_LOOK_S: Final = 0.2
+"""How soon the parent's death is noticed."""
+_ORPHAN_S: Final = 3.0
+"""How long what is in hand may then take; a resume waits a little longer (`realtime.batch_file`)."""
+
+
+def worker_main(pipe: Connection, parent: int, work: Work) -> None:
+    """Open the network once, then one job after the other, until the parent hangs up, dies, or says stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent tells when to stop
+    stop = _StopFlag()
+    threading.Thread(target=_end_with, args=(parent, stop), name="parent", daemon=True).start()
+    import cv2
+
+    from realtime.batch_file import process
+    from realtime.engine import backend_of
+
+    cv2.setNumThreads(1)
+    notes: list[str] = []
+    try:
+        backend = backend_of(work.settings, notes.append)
+    except UserError as error:
+        pipe.send(UserError(str(error)))
+        return
+    pipe.send(tuple(notes))
+    while not stop.requested:
+        try:
+            job: Job = pipe.recv()
+            pipe.send(process(job, work, backend, lambda: stop.requested))
+        except (EOFError, OSError):
+            return
+
+
+class _StopFlag:
+    """Becomes true with SIGTERM; while the process waits for a job, that ends it."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        signal.signal(signal.SIGTERM, self._set)
+
+    def _set(self, _number: int, _frame: object) -> None:
+        self.requested = True
+
+
+def _end_with(parent: int, stop: _StopFlag) -> None:
+    """Once the parent has died, ask for a stop; what is too busy to hear of it may end anywhere, as in a kill."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_S)
+    stop.requested = True
+    time.sleep(_ORPHAN_S)
+    os._exit(1)
