@@ -1,13 +1,13 @@
-"""What `benchmarks.engines` measures: one row for every engine and batch size that runs here."""
+"""What `benchmarks.engines` measures: every engine that there is at every batch size."""
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Final
 
@@ -15,107 +15,114 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.eager import EagerTorch
-from engines.backend import (
-    Backend,
-    BackendName,
-    BackendUnavailable,
-    EngineRequest,
-    Precision,
-    is_installed,
-    open_backend,
-)
+from benchmarks.engine_table import Failure, Row
+from engines.backend import Backend, BackendName, EngineRequest, Precision, is_installed, open_backend
+from engines.errors import UserError
 from engines.gpu import nvidia_gpu
 from engines.presets import weights_of
 from engines.verify import LIMITS_MM, latencies_ms, sample_crops, verify
 
-_CHOICES: Final[tuple[tuple[BackendName, tuple[Precision, ...]], ...]] = (
-    ("tensorrt", ("fp32", "fp16", "int8")),
-    ("tensorrt_rtx", ("fp32", "fp16", "int8")),
-    ("openvino", ("fp32", "bf16", "int8")),
-    ("torch", ("fp32", "bf16", "fp16")),
-)
+CHOICES: Final[dict[BackendName, tuple[Precision, ...]]] = {
+    "tensorrt": ("fp32", "fp16", "int8"),
+    "tensorrt_rtx": ("fp32", "fp16", "int8"),
+    "openvino": ("fp32", "bf16", "int8"),
+    "torch": ("fp32", "bf16", "fp16"),
+}
 
 
 @dataclass(frozen=True)
-class Row:
-    """One engine at one batch size; differences are means over the joints, against torch in fp32."""
+class Plan:
+    """What to measure, and for how long."""
 
-    preset: str
-    backend: str
-    precision: str
-    batch: int
-    p50_ms: float
-    p95_ms: float
-    crops_per_s: float
-    engine_mb: float | None
-    """Size of what is in the cache; None where nothing is compiled."""
-    joints_px: float
-    joint_depth_mm: float
-    joints_mm: float
-    """Pixels and depth together, as a distance in space."""
-
-    def markdown(self) -> str:
-        """One line of the table."""
-        size = "" if self.engine_mb is None else f"{self.engine_mb:.0f}"
-        cells = [self.preset, self.backend, self.precision, str(self.batch), f"{self.p50_ms:.1f}", f"{self.p95_ms:.1f}"]
-        exact = [f"{value:.3f}" for value in (self.joints_px, self.joint_depth_mm, self.joints_mm)]
-        return line([*cells, f"{self.crops_per_s:.0f}", size, *exact])
+    presets: Sequence[str] = ("lite", "paper")
+    paper: Path | None = None
+    """Weights of preset paper; None for untrained ones."""
+    backends: Sequence[BackendName] = tuple(CHOICES)
+    threads: int = 0
+    seconds: float = 5.0
+    """Longest time of one measurement."""
+    compiled: bool = False
+    """torch.compile on a CPU, too."""
 
 
-def measure(
-    presets: list[str], paper: Path | None, threads: int, seconds: float, folder: Path, compiled: bool = False
-) -> list[Row]:
-    """Rows of every combination that runs here; what does not is said on stderr."""
-    rows: list[Row] = []
-    LIMITS_MM["int8"] = math.inf
-    for preset in presets:
-        weights = weights_for_preset(preset, paper, folder)
-        reference = open_backend(EngineRequest(preset, weights, "torch", "fp32", threads))
+def measure(plan: Plan, folder: Path) -> list[Row | Failure]:
+    """Rows of every combination whose backend is installed; engines are built in `folder`."""
+    rows: list[Row | Failure] = []
+    for preset in plan.presets:
+        weights = weights_for_preset(preset, plan.paper, folder)
+        reference = open_backend(EngineRequest(preset, weights, "torch", "fp32", plan.threads))
         crops = sample_crops(reference.input_px, count=8)
-        for name, precision, opened in _engines(preset, weights, threads, folder, compiled):
-            try:
-                engine = opened()
-            except BackendUnavailable as error:
-                _tell(f"left out: {preset} {name} {precision}: {error}")
-                continue
-            rows += _rows(preset, name, engine, reference, crops, seconds, folder / f"{preset}-{name}-{precision}")
-            _tell(rows[-1].markdown())
-            del engine
+        for name, precision, opened in _engines(plan, preset, weights, folder):
+            for row in _tried(preset, name, precision, opened, reference, crops, plan.seconds):
+                _tell(row.markdown())
+                rows.append(row)
     return rows
 
 
-def _engines(
-    preset: str, weights: Path, threads: int, folder: Path, compiled: bool
-) -> Iterator[tuple[str, Precision, Callable[[], Backend]]]:
+def _tried(
+    preset: str,
+    name: str,
+    precision: str,
+    opened: Callable[[], Backend],
+    reference: Backend,
+    crops: NDArray[np.uint8],
+    seconds: float,
+) -> list[Row | Failure]:
+    """One engine's rows; whatever its runtime cannot do must not cost the others theirs."""
+    try:
+        with _int8_however_far():
+            engine = opened()
+        return [*_rows(preset, name, precision, engine, reference, crops, seconds)]
+    except (UserError, RuntimeError) as error:
+        return [Failure(preset, name, precision, " ".join(str(error).split())[:300])]
+
+
+@contextmanager
+def _int8_however_far() -> Iterator[None]:
+    """Within it a build keeps an INT8 graph that it would refuse: the table is to say how far it is off."""
+    limit = LIMITS_MM["int8"]
+    LIMITS_MM["int8"] = math.inf
+    try:
+        yield
+    finally:
+        LIMITS_MM["int8"] = limit
+
+
+def _engines(plan: Plan, preset: str, weights: Path, folder: Path) -> Iterator[tuple[str, str, Callable[[], Backend]]]:
     """Name, precision and opener of everything to measure."""
-    for backend, precision in _combinations():
+    installed = [backend for backend in plan.backends if is_installed(backend)]
+    for backend, precision in ((b, p) for b in installed for p in CHOICES[b]):
         cache = folder / f"{preset}-{backend}-{precision}"
-        request = EngineRequest(preset, weights, backend, precision, threads, cache)
+        request = EngineRequest(preset, weights, backend, precision, plan.threads, cache)
         yield backend, precision, partial(open_backend, request, _tell)
-        if backend == "torch" and (nvidia_gpu() or compiled):
+        if backend == "torch" and (nvidia_gpu() or plan.compiled):
             yield "torch, compiled", precision, partial(open_backend, replace(request, compiled=True), _tell)
-    if nvidia_gpu():
-        for precision in ("fp32", "fp16"):
-            yield EagerTorch.name, precision, partial(EagerTorch, preset, weights, precision)
+    if nvidia_gpu() and "torch" in plan.backends:
+        for eager in ("fp32", "tf32", "fp16"):
+            yield EagerTorch.name, eager, partial(EagerTorch, preset, weights, eager)
 
 
 def _rows(
-    preset: str, name: str, engine: Backend, reference: Backend, crops: NDArray[np.uint8], seconds: float, cache: Path
+    preset: str,
+    name: str,
+    precision: str,
+    engine: Backend,
+    reference: Backend,
+    crops: NDArray[np.uint8],
+    seconds: float,
 ) -> Iterator[Row]:
     report = verify(engine, reference, crops, timed_s=0.0)
-    size = sum(file.stat().st_size for file in cache.rglob("*") if file.is_file()) / 1e6 if cache.exists() else None
+    size = None if engine.folder is None else _megabytes(engine.folder)
     for batch in (1, 2):
         times = latencies_ms(engine, crops[:batch], seconds=seconds)
         p50, p95 = (float(np.percentile(times, share)) for share in (50, 95))
         speed = 1e3 * batch / p50
         difference = (report.joints_px_mean, report.joint_depth_mm_mean, report.joints_mm_mean)
-        yield Row(preset, name, engine.precision, batch, p50, p95, speed, size, *difference)
+        yield Row(preset, name, precision, batch, p50, p95, speed, size, *difference)
 
 
-def _combinations() -> Iterator[tuple[BackendName, Precision]]:
-    for backend, precisions in _CHOICES:
-        if is_installed(backend):
-            yield from product((backend,), precisions)
+def _megabytes(folder: Path) -> float:
+    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file()) / 1e6
 
 
 def weights_for_preset(preset: str, paper: Path | None, folder: Path) -> Path:
@@ -129,11 +136,6 @@ def weights_for_preset(preset: str, paper: Path | None, folder: Path) -> Path:
     if not path.exists():
         write_paper(smooth_paper(), path, {"weights": "untrained, with clear peaks"})
     return path
-
-
-def line(cells: list[str] | tuple[str, ...]) -> str:
-    """One line of a Markdown table."""
-    return "| " + " | ".join(cells) + " |"
 
 
 def _tell(line: str) -> None:

@@ -1,9 +1,10 @@
 """Every backend, precision and preset that runs here, on the same crops, in one run: `python -m benchmarks.engines`.
 
-Prints Markdown tables and writes them with a JSON beside them. Joints are compared with torch in fp32 on the sample
-clip's crops; INT8 is measured here also where a build would refuse it. A second table says how fast the networks could
-run at best (`benchmarks.floor`). The paper's networks have no weights that may be shipped: without `--paper` they run
-with untrained ones that give clear peaks (`benchmarks.smooth_weights`); speed does not depend on them.
+Prints Markdown tables and writes them with a JSON beside them; what cannot be measured has a row that says why. Joints
+are compared with torch in fp32 on the sample clip's crops; INT8 is measured here also where a build would refuse it. A
+second table says how fast the networks could run at best (`benchmarks.floor`). The paper's networks have no weights
+that may be shipped: without `--paper` they run with untrained ones that give clear peaks (`benchmarks.smooth_weights`);
+speed does not depend on them.
 """
 
 from __future__ import annotations
@@ -20,26 +21,14 @@ from typing import Final
 
 import torch
 
-from benchmarks.engine_rows import line, measure, weights_for_preset
+from benchmarks.engine_rows import CHOICES, Plan, measure, weights_for_preset
+from benchmarks.engine_table import COLUMNS, digits, line
 from benchmarks.floor import Floor, Machine, floor_of, measured_machine, work_of
 from engines.errors import UserError
 from engines.gpu import nvidia_gpu
 from engines.graph import deployed_module
 from engines.presets import spec_of
 
-_COLUMNS: Final = (
-    "preset",
-    "backend",
-    "precision",
-    "batch",
-    "p50 ms",
-    "p95 ms",
-    "crops/s",
-    "MB",
-    "joints px",
-    "depth mm",
-    "joints mm",
-)
 _FLOOR_COLUMNS: Final = ("preset", "precision", "batch", "operations ms", "weights ms", "features ms", "floor ms")
 
 
@@ -47,6 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engines", description=__doc__)
     parser.add_argument("--presets", nargs="+", default=["lite", "paper"], metavar="NAME")
+    parser.add_argument("--backends", nargs="+", default=list(CHOICES), choices=list(CHOICES), metavar="NAME")
     parser.add_argument("--paper", type=Path, metavar="FILE", help="weights of preset paper")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads of the network (0: as many as there are)")
     parser.add_argument("--seconds", type=float, default=5.0, help="longest time of one measurement")
@@ -55,12 +45,15 @@ def main(argv: list[str] | None = None) -> int:
     given = parser.parse_args(argv)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            rows = measure(given.presets, given.paper, given.threads, given.seconds, Path(folder), given.compiled)
+            plan = Plan(
+                given.presets, given.paper, given.backends, given.threads, given.seconds, compiled=given.compiled
+            )
+            rows = measure(plan, Path(folder))
             floors, machines = measured_floors(given.presets, given.paper, Path(folder))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    table = [line(_COLUMNS), line(["---"] * len(_COLUMNS)), *(row.markdown() for row in rows)]
+    table = [line(COLUMNS), line(["---"] * len(COLUMNS)), *(row.markdown() for row in rows)]
     text = "\n".join([machine(), "", *table, "", *_floor_lines(floors, machines)])
     print(text)
     given.output.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
 def measured_floors(presets: list[str], paper: Path | None, folder: Path) -> tuple[list[Floor], list[Machine]]:
     """Floors of all presets on the GPU, or on the CPU where there is none, and what was measured for them."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    precisions = ("fp32", "fp16") if device.type == "cuda" else ("fp32", "bf16")
+    precisions = ("fp32", "tf32", "fp16") if device.type == "cuda" else ("fp32", "bf16")
     machines = [measured_machine(device, precision) for precision in precisions]
     floors = []
     for preset in presets:
@@ -102,7 +95,7 @@ def _floor_lines(floors: list[Floor], machines: list[Machine]) -> list[str]:
     rows = []
     for floor in floors:
         times = (floor.operations_ms, floor.weights_ms, floor.features_ms, floor.floor_ms)
-        rows.append(line([floor.preset, floor.precision, str(floor.batch), *(f"{value:.2f}" for value in times)]))
+        rows.append(line([floor.preset, floor.precision, str(floor.batch), *map(digits, times)]))
     return [*rates, "", line(_FLOOR_COLUMNS), line(["---"] * len(_FLOOR_COLUMNS)), *rows]
 
 

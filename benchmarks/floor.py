@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from engines.decode import BytesInput
+from engines.tf32 import tf32
 
-_DTYPES: Final = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_DTYPES: Final = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _TRIALS: Final = 60
 
 
@@ -97,12 +98,13 @@ def measured_machine(device: torch.device, precision: str) -> Machine:
     """Measure a large product of matrices, a 3x3 convolution, and a large copy.
 
     The faster of the first two counts: on some processors torch's product in fp32 has half the rate of its convolution.
+    `tf32` is fp32 that a GPU may round on its way into a product.
     """
     side, batch, numbers = (8192, 64, 1 << 28) if device.type == "cuda" else (512, 1, 1 << 25)
     square = torch.randn((side, side), device=device).to(_DTYPES[precision])
     features = _channels_last(torch.randn((batch, 256, 28, 28), device=device).to(_DTYPES[precision]))
     kernels = _channels_last(torch.randn((256, 256, 3, 3), device=device).to(_DTYPES[precision]))
-    with torch.inference_mode():
+    with torch.inference_mode(), tf32(precision == "tf32"):
         product = 2.0 * side**3 / _shortest(lambda: square @ square, device)
         folding = _shortest(lambda: F.conv2d(features, kernels, padding=1), device)
     convolution = 2.0 * 256 * 256 * 9 * 28 * 28 * batch / folding

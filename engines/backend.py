@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, Literal, Protocol, get_args
+from typing import Any, Final, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.cache import default_cache
+from engines.crop import Crop
 from engines.errors import UserError
 from engines.gpu import nvidia_gpu
 from engines.presets import weights_of
@@ -25,6 +28,7 @@ BATCHES: Final = (1, 2)
 Say = Callable[[str], None]
 Flavour = Literal["tensorrt", "tensorrt_rtx"]
 _TENSORRT: Final[tuple[Flavour, ...]] = get_args(Flavour)
+_TORCH_ON_CPU: Final = "torch on the CPU"
 _EXTRAS: Final = {"tensorrt": "EXTRAS=tensorrt", "tensorrt_rtx": "EXTRAS=rtx"}
 
 
@@ -38,9 +42,19 @@ class Backend(Protocol):
     name: str
     precision: str
     input_px: int
+    folder: Path | None
+    """Where the compiled engine lies in the cache; None where nothing is compiled."""
 
     def __call__(self, crops_bgr: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
         """(B, S, S, 3) uint8 BGR crops, B of `BATCHES` -> the tensors of `spec.OUTPUT_NAMES`."""
+        ...
+
+    def cut(self, image_bgr: NDArray[np.uint8], crops: Sequence[Crop]) -> Any:
+        """(H, W, 3) uint8 BGR and crops of it -> what `__call__` takes, valid until the next cut.
+
+        As `crop.extract` cuts them; a backend on a GPU does it there, so that the picture goes up once and no crop
+        exists in the computer's memory.
+        """
         ...
 
 
@@ -77,13 +91,31 @@ def open_backend(request: EngineRequest, say: Say = lambda _: None) -> Backend:
     weights = weights_for(request, say)
     if request.backend != "auto":
         return _open(request.backend, request, weights, say)
-    choices = _choices(say)
-    for choice, following in pairwise(choices):
+    return first_that_opens({name: partial(_open, name, request, weights, say) for name in _choices(say)}, say)
+
+
+def first_that_opens(openers: Mapping[str, Callable[[], Backend]], say: Say) -> Backend:
+    """The first backend, in the order of `openers`, that can run here; says of each before it why it cannot.
+
+    Raises the last one's BackendUnavailable if none can.
+    """
+    for name, following in pairwise(openers):
         try:
-            return _open(choice, request, weights, say)
+            return openers[name]()
         except BackendUnavailable as error:
             say(f"{error} - trying {following}")
-    return _open(choices[-1], request, weights, say)
+    return openers[list(openers)[-1]]()
+
+
+@contextmanager
+def unavailable_if_it_fails(backend: str) -> Iterator[None]:
+    """Within it a RuntimeError, which is how a GPU's libraries say that they cannot, is a BackendUnavailable."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = " ".join(str(error).split("\n", 1)[0].split())[:200] or type(error).__name__
+        other = "openvino" if backend != "openvino" else "torch"
+        raise BackendUnavailable(f"backend {backend} cannot run here ({reason}); choose --engine {other}") from error
 
 
 def weights_for(request: EngineRequest, say: Say = lambda _: None) -> Path:
@@ -115,11 +147,11 @@ def _choices(say: Say) -> list[str]:
     """What to try, best first; says what could be had that is not used."""
     gpu = nvidia_gpu()
     tensorrts = [name for name in _TENSORRT if is_installed(name)]
-    on_cpu = ["openvino", "torch"] if is_installed("openvino") else ["torch"]
+    on_cpu = [*(["openvino"] if is_installed("openvino") else []), _TORCH_ON_CPU]
     if gpu is None:
         if tensorrts:
             say(f"no NVIDIA GPU answers, so {' and '.join(tensorrts)} cannot run: taking {on_cpu[0]}")
-        elif on_cpu == ["torch"]:
+        elif on_cpu == [_TORCH_ON_CPU]:
             say("openvino is not installed: running the network in torch, several times slower")
         return on_cpu
     if not tensorrts:
@@ -139,10 +171,10 @@ def _open(choice: str, request: EngineRequest, weights: Path, say: Say) -> Backe
         from engines.openvino_backend import OpenVinoBackend
 
         return OpenVinoBackend.open(request, weights, say)
-    if choice == "torch":
+    if choice in ("torch", _TORCH_ON_CPU):
         from engines.torch_backend import TorchBackend
 
-        return TorchBackend(request, weights)
+        return TorchBackend(request, weights, on_cpu=choice == _TORCH_ON_CPU)
     if choice in _TENSORRT:
         require_installed(choice)
         from engines.tensorrt_backend import TensorRtBackend

@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import get_args
 
-from engines.backend import BATCHES, BackendName, EngineRequest, Precision, open_backend, weights_for
-from engines.cache import SIDECAR, default_cache
+from engines.backend import BATCHES, Backend, BackendName, EngineRequest, Precision, open_backend, weights_for
+from engines.cache import SIDECAR, add_fact, default_cache
+from engines.engine_graph import engine_graph
 from engines.errors import UserError
 from engines.gpu import nvidia_gpu
 from engines.presets import SPECS
@@ -45,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         action=argparse.BooleanOptionalAction,
         help="compare the engine with torch in fp32 on fixed crops, and time it (done if it can run here)",
     )
-    parser.add_argument("--onnx", type=Path, metavar="FILE", help="write the graph as ONNX too")
+    parser.add_argument("--onnx", type=Path, metavar="FILE", help="write the graph that the engine is made of, too")
     given = parser.parse_args(argv)
     request = EngineRequest(
         given.preset,
@@ -73,40 +74,48 @@ def build(request: EngineRequest, check: bool | None, onnx_file: Path | None) ->
     """
     if request.calibration is not None and request.precision != "int8":
         raise UserError("--calibration goes with --precision int8")
-    if onnx_file is not None:
-        _write_onnx(request, onnx_file)
     if request.targets and request.backend != "tensorrt_rtx":
         raise UserError(f"--target is for backend tensorrt_rtx; {request.backend} builds for this machine")
     if request.backend == "tensorrt_rtx" and (request.targets or nvidia_gpu() is None):
-        _build_ahead(request)
+        _build_ahead(request, onnx_file)
         if check:
             raise UserError("--verify runs the engine, and this one is for another GPU; verify it there")
         return
     engine = open_backend(request, print)
     print(f"{request.preset} runs on {engine.name} in {engine.precision}, {engine.input_px} px crops")
+    if onnx_file is not None:
+        _write_onnx(request, engine.name, engine.precision, onnx_file)
     if check is not False:
-        reference = open_backend(replace(request, backend="torch", precision="fp32"))
-        report = verify(engine, reference, sample_crops(engine.input_px), request.batches)
-        print("\n".join(report.lines()))
-        report.require(engine.precision)
+        _verify(engine, request)
 
 
-def _build_ahead(request: EngineRequest) -> None:
+def _verify(engine: Backend, request: EngineRequest) -> None:
+    """Compare with torch, print the report and keep it in the side-car; raises UserError if the joints are too far."""
+    reference = open_backend(replace(request, backend="torch", precision="fp32"))
+    report = verify(engine, reference, sample_crops(engine.input_px), request.batches)
+    print("\n".join(report.lines()))
+    if engine.folder is not None:
+        add_fact(engine.folder, "verification", asdict(report))
+    report.require(engine.precision)
+
+
+def _build_ahead(request: EngineRequest, onnx_file: Path | None) -> None:
     """An engine for GPUs that need not be here, with what its side-car says."""
     from engines.tensorrt_engine import ensure_engine
 
     weights = weights_for(request, print)
-    folder, _ = ensure_engine("tensorrt_rtx", request, weights, print)
+    folder, key = ensure_engine("tensorrt_rtx", request, weights, print)
+    if onnx_file is not None:
+        _write_onnx(request, key.backend, key.precision, onnx_file)
     sidecar = json.loads((folder / SIDECAR).read_text())
     size_mb = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     print(f"{folder}: {sidecar['key']['device']}, {sidecar['key']['precision']}, {size_mb:.0f} MB")
     print(f"exported in {sidecar['export_s']} s, built in {sidecar['build_s']} s, never run here")
 
 
-def _write_onnx(request: EngineRequest, file: Path) -> None:
-    from engines.graph import onnx_graph
-
-    graph = onnx_graph(request.preset, weights_for(request, print), "fp16" if request.precision == "fp16" else "fp32")
+def _write_onnx(request: EngineRequest, backend: str, precision: str, file: Path) -> None:
+    """The graph that the engine is made of, in its types."""
+    graph = engine_graph(backend, precision, request, weights_for(request, print), print)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(graph)

@@ -12,6 +12,7 @@ import os
 import platform
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -23,9 +24,12 @@ from engines.errors import UserError
 SIDECAR = "engine.json"
 _ATTEMPTS = 3
 _GRAPH_SOURCES = (
-    *("decode.py", "decode_paper.py", "graph.py", "int8.py", "qdq.py"),
+    *("decode.py", "decode_paper.py", "engine_graph.py", "graph.py", "int8.py", "qdq.py", "tensorrt_build.py"),
+    *("calibration.py", "crop.py", "verify.py"),  # which crops INT8 is calibrated on
     *("pinhole.py", "skeleton.py", "spec.py", "networks/*.py"),
 )
+_ABANDONED_S = 24 * 3600
+"""A build that takes longer than this was killed."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,7 @@ def store_engine(cache: Path, key: EngineKey, files: Mapping[str, bytes], facts:
     sidecar = {"key": asdict(key), "files_sha256": hashes, **facts}
     try:
         cache.mkdir(parents=True, exist_ok=True)
+        _sweep(cache)
         partial = Path(tempfile.mkdtemp(prefix=".building-", dir=cache))
         try:
             for name, content in files.items():
@@ -168,6 +173,20 @@ def store_engine(cache: Path, key: EngineKey, files: Mapping[str, bytes], facts:
     except OSError as error:
         raise UserError(f"{cache}: the engine cache cannot be written ({error.strerror}); set engine.cache") from error
     return target
+
+
+def add_fact(folder: Path, name: str, value: Any) -> None:
+    """Put `value` (JSON) into the side-car of an engine that is there; one that may only be read stays as it is."""
+    sidecar = json.loads((folder / SIDECAR).read_text())
+    replace_file(folder / SIDECAR, (json.dumps(sidecar | {name: value}, indent=2) + "\n").encode())
+
+
+def _sweep(cache: Path) -> None:
+    """Remove what killed builds have left: it may be some hundred megabytes each."""
+    for left in cache.glob(".building-*"):
+        with suppress(OSError):  # another process sweeps, too
+            if time.time() - left.stat().st_mtime > _ABANDONED_S:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _put_in_place(partial: Path, cache: Path, key: EngineKey) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -61,7 +62,7 @@ def convert(internet_file: Path, rootnet_file: Path | None, output: Path, half: 
 def joined(internet_file: Path, rootnet_file: Path, cache: Path, say: Callable[[str], None]) -> Path:
     """One file with both networks, made in the cache at its first use; `internet_file` is any that preset paper takes.
 
-    Raises UserError if either file does not load.
+    A damaged one is made again. Raises UserError if either file does not load.
     """
     from engines.networks.paper import PaperNetworks, read_paper, write_paper
     from engines.networks.released import load_released
@@ -71,11 +72,23 @@ def joined(internet_file: Path, rootnet_file: Path, cache: Path, say: Callable[[
     origins = {"internet": _origin(internet_file), "rootnet": _origin(rootnet_file)}
     digest = hashlib.sha256("".join(origin["sha256"] for origin in origins.values()).encode()).hexdigest()
     path = cache / f"paper-{digest[:16]}.safetensors"
-    if not path.is_file():
-        say(f"putting {internet_file.name} and {rootnet_file.name} into one file (once) ...")
+    if not _is_whole(path):
+        why = f"{path.name} is damaged" if path.exists() else "once"
+        say(f"putting {internet_file.name} and {rootnet_file.name} into one file ({why}) ...")
         networks = PaperNetworks(read_paper(internet_file).internet, load_released("rootnet", rootnet_file))
         write_paper(networks, path, {"network": "InterNet and RootNet", **origins})
     return path
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the file is the one that its side-car was written for."""
+    from engines.networks.checkpoints import sidecar_path
+
+    try:
+        wanted = json.loads(sidecar_path(path).read_text())["sha256"]
+        return bool(file_sha256(path) == wanted)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _origin(path: Path) -> dict[str, str]:

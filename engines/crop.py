@@ -79,29 +79,46 @@ def crop_around(points_px: NDArray, angle_rad: float = 0.0, factor: float = BOX_
     return Crop((float(center[0]), float(center[1])), side, angle_rad)
 
 
-def extract(image_bgr: NDArray[np.uint8], crop: Crop, size_px: int, out: NDArray[np.uint8] | None = None) -> NDArray:
-    """Cut `crop` out of the picture as (size_px, size_px, 3) uint8; what lies outside the picture is black.
+@dataclass(frozen=True)
+class Basis:
+    """What a crop is cut from: the picture, or the part under a large crop with squares of pixels averaged to one.
 
-    A crop much larger than the network's input is averaged first, so that no texture turns into noise.
+    So no texture turns into noise where a crop is much larger than the network's input.
     """
-    shrink = int(crop.side_px / size_px / 1.5)
-    if shrink >= 2:
-        image_bgr, crop = _shrunk(image_bgr, crop, shrink)
-    matrix = crop.image_from_crop(size_px)[:2]
+
+    rows: slice
+    columns: slice
+    factor: int
+    """Side of the averaged squares; 1 is the picture as it is."""
+    width: int
+    height: int
+    """Pixels after averaging; a part that is narrower than one square still gives one."""
+    crop: Crop
+    """The crop in these pixels."""
+
+
+def basis_of(crop: Crop, size_px: int, width: int, height: int) -> Basis:
+    """The basis of a crop of `size_px` out of a picture of `width` x `height`."""
+    factor = int(crop.side_px / size_px / 1.5)
+    if factor < 2:
+        return Basis(slice(0, height), slice(0, width), 1, width, height, crop)
+    corners = crop.corners_px()
+    x0, y0 = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, [width - 1, height - 1]).tolist()
+    x1, y1 = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, [x0 + 1, y0 + 1], [width, height]).tolist()
+    out_w, out_h = max(1, (x1 - x0) // factor), max(1, (y1 - y0) // factor)
+    half = (factor - 1) / 2
+    x, y = crop.center_px
+    small = Crop(((x - x0 - half) / factor, (y - y0 - half) / factor), crop.side_px / factor, crop.angle_rad)
+    rows, columns = (slice(k, min(k + n * factor, end)) for k, n, end in ((y0, out_h, y1), (x0, out_w, x1)))
+    return Basis(rows, columns, factor, out_w, out_h, small)
+
+
+def extract(image_bgr: NDArray[np.uint8], crop: Crop, size_px: int, out: NDArray[np.uint8] | None = None) -> NDArray:
+    """Cut `crop` out of the picture as (size_px, size_px, 3) uint8; what lies outside the picture is black."""
+    basis = basis_of(crop, size_px, image_bgr.shape[1], image_bgr.shape[0])
+    if basis.factor > 1:
+        part = image_bgr[basis.rows, basis.columns]
+        image_bgr = cv2.resize(part, (basis.width, basis.height), interpolation=cv2.INTER_AREA)
+    matrix = basis.crop.image_from_crop(size_px)[:2]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(image_bgr, matrix, (size_px, size_px), dst=out, flags=flags, borderMode=cv2.BORDER_CONSTANT)
-
-
-def _shrunk(image_bgr: NDArray[np.uint8], crop: Crop, shrink: int) -> tuple[NDArray[np.uint8], Crop]:
-    """The part of the picture under the crop, reduced by an integer factor with area averaging."""
-    height, width = image_bgr.shape[:2]
-    corners = crop.corners_px()
-    x0, y0 = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, [width - 1, height - 1])
-    x1, y1 = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, [x0 + 1, y0 + 1], [width, height])
-    out_w, out_h = max(1, (x1 - x0) // shrink), max(1, (y1 - y0) // shrink)
-    part = image_bgr[y0 : y0 + max(out_h * shrink, 1), x0 : x0 + max(out_w * shrink, 1)]
-    small = cv2.resize(part, (out_w, out_h), interpolation=cv2.INTER_AREA)
-    half = (shrink - 1) / 2
-    x, y = crop.center_px
-    center = ((x - x0 - half) / shrink, (y - y0 - half) / shrink)
-    return small, Crop(center, crop.side_px / shrink, crop.angle_rad)

@@ -23,8 +23,9 @@ _REACH: Final = 2
 _FLOOR: Final = 1.0e-3
 """Share of the maximum below which a value counts as this much: the logarithm needs something positive."""
 
-_RIGID_STARTS: Final = (WRIST, WRIST, WRIST, WRIST, 7, 11, 15, 19)
-_RIGID_ENDS: Final = (7, 11, 15, 19, 6, 10, 14, 18)
+_BASES: Final = slice(7, 20, 4)
+_SECOND_JOINTS: Final = slice(6, 20, 4)
+"""Of the four fingers, index to little."""
 _RIGID_MM: Final = (85.9, 84.4, 80.4, 77.3, 41.2, 42.7, 39.0, 29.9)
 """Wrist to the bases of the four fingers, and their first phalanges: means of six annotated real hands."""
 _NEAR_CELLS: Final = 2.5
@@ -120,14 +121,21 @@ def gamma_from_bones(joints_px: Tensor, joint_depth_mm: Tensor, input_px: int) -
     """
     hands_px = joints_px.unflatten(1, (2, JOINTS_PER_HAND))
     depths = joint_depth_mm.unflatten(1, (2, JOINTS_PER_HAND))
-    ends = torch.tensor(_RIGID_ENDS, device=joints_px.device)
-    starts = torch.tensor(_RIGID_STARTS, device=joints_px.device)
-    across = (hands_px[:, :, ends] - hands_px[:, :, starts]).square().sum((2, 3))
-    along = (depths[:, :, ends] - depths[:, :, starts]).square().sum(2)
+    across = _rigid_bones(hands_px).square().sum((2, 3))
+    along = _rigid_bones(depths).square().sum(2)
     total = sum(length**2 for length in _RIGID_MM)
     # Fingers that point at the camera leave little to measure: no more than nine tenths are believed to be depth.
     side_mm = ((total - along).clamp_min(0.1 * total) / across.clamp_min(1.0)).sqrt() * input_px
     return (side_mm / ROOTNET_AREA_MM2**0.5).clamp(_GAMMA_LIMITS[0], _GAMMA_LIMITS[1])
+
+
+def _rigid_bones(joints: Tensor) -> Tensor:
+    """(B, 2, 21, ...) -> (B, 2, 8, ...) ends less starts, in the order of `_RIGID_MM`.
+
+    Slices, because a list of joints would travel to the GPU, which no CUDA graph may do while it is captured.
+    """
+    bases = joints[:, :, _BASES]
+    return torch.cat([bases - joints[:, :, WRIST : WRIST + 1], joints[:, :, _SECOND_JOINTS] - bases], 2)
 
 
 class DeployedPaper(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import warnings
 from itertools import pairwise
@@ -61,9 +62,13 @@ def fold_batch_norm(module: nn.Module) -> None:
 
 
 def halved(deployed: DeployedLite | DeployedPaper) -> DeployedLite | DeployedPaper:
-    """Weights in half precision, in place; fitted constants of the readout are kept in fp32."""
+    """Weights in half precision, in place; what turns features into depths, and fitted constants, stay in fp32."""
     kept = {name: value.clone() for name, value in deployed.named_buffers() if name.endswith("confidence_fit")}
+    heads = (deployed.network.root, deployed.network.gamma) if isinstance(deployed, DeployedLite) else ()
+    exact = [copy.deepcopy(head.state_dict()) for head in heads]
     deployed.half()
+    for head, state in zip(heads, exact, strict=True):
+        head.float().load_state_dict(state)
     for name, value in kept.items():
         owner, _, leaf = name.rpartition(".")
         setattr(deployed.get_submodule(owner), leaf, value)

@@ -1,7 +1,7 @@
 """INT8 by post-training quantisation: the fp32 graph with Q/DQ pairs around its convolutions. The only home of NNCF.
 
-One graph serves OpenVINO and TensorRT. It is made only if the joints stay where they were: it runs on crops that it
-was not calibrated on, and a graph that moves them too far is refused.
+OpenVINO and TensorRT get the same, but for what TensorRT lacks: unsigned activations. A graph is made only if the
+joints stay where they were: it runs on crops that it was not calibrated on, and one that moves them too far is refused.
 """
 
 from __future__ import annotations
@@ -33,11 +33,16 @@ _HOPELESS: Final = 5
 
 
 def quantised_graph(
-    graph: bytes, crops: NDArray[np.uint8], say: Say = lambda _: None, limit_mm: float | None = None
+    graph: bytes,
+    crops: NDArray[np.uint8],
+    say: Say = lambda _: None,
+    limit_mm: float | None = None,
+    signed_only: bool = False,
 ) -> bytes:
     """ONNX in fp32 -> the same with INT8 layers, calibrated on every second of `crops` (N, S, S, 3).
 
-    Raises UserError with the figure if joints move by more than `limit_mm` (0.5) on average over the other crops,
+    `signed_only` makes what TensorRT takes: activations in steps twice as large, which are then judged, too. Raises
+    UserError with the figure if joints move by more than `limit_mm` (0.5) on average over the other crops,
     BackendUnavailable if NNCF is not installed.
     """
     require_nncf()
@@ -48,6 +53,8 @@ def quantised_graph(
     moved = []
     for what, kept in (("all layers", set()), ("all but the finest layers", _finest(model))):
         quantised = _quantised(model, ranges, kept)
+        if signed_only:
+            quantised = _signed_graph(quantised)
         difference = differences(_answers(quantised, judged), reference, crops.shape[1])
         moved.append(difference.joints_mm_mean)
         say(f"  int8, {what}: joints move by {moved[-1]:.2f} mm on average")
@@ -61,11 +68,23 @@ def quantised_graph(
     )
 
 
-def for_tensorrt(graph: bytes) -> bytes:
-    """A quantised graph as TensorRT runs it: signed, and in half precision where it is not INT8."""
+def halved_graph(graph: bytes) -> bytes:
+    """A quantised graph in half precision where it is not INT8, for TensorRT.
+
+    It is judged before: ONNX Runtime's optimiser reads scales in half precision wrongly.
+    """
+    model = onnx.load_from_string(graph)
+    halved(model)
+    return _checked(model)
+
+
+def _signed_graph(graph: bytes) -> bytes:
     model = onnx.load_from_string(graph)
     signed(model)
-    halved(model)
+    return _checked(model)
+
+
+def _checked(model: onnx.ModelProto) -> bytes:
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
 
@@ -112,8 +131,7 @@ def _quantised(model: onnx.ModelProto, crops: NDArray[np.uint8], kept: set[str])
             subset_size=len(crops),
             ignored_scope=nncf.IgnoredScope(names=sorted(kept | others), validate=False),
         )
-    onnx.checker.check_model(quantised, full_check=True)
-    return bytes(quantised.SerializeToString())
+    return _checked(quantised)
 
 
 def _answers(graph: bytes, crops: NDArray[np.uint8]) -> Answers:

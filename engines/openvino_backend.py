@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ from numpy.typing import NDArray
 
 from engines.backend import BackendUnavailable, EngineRequest, Say
 from engines.cache import default_cache, engine_key, find_engine, store_engine, why_not_cached
-from engines.calibration import calibration_crops, calibration_sha256
+from engines.calibration import calibration_sha256
+from engines.crop import Crop
+from engines.cutting import CpuCutter
+from engines.engine_graph import engine_graph
 from engines.errors import UserError
 from engines.presets import spec_of
 from engines.spec import OUTPUT_NAMES
@@ -27,9 +31,11 @@ class OpenVinoBackend:
 
     name = "openvino"
 
-    def __init__(self, compiled: dict[int, ov.CompiledModel], input_px: int, precision: str) -> None:
+    def __init__(self, compiled: dict[int, ov.CompiledModel], input_px: int, precision: str, folder: Path) -> None:
         self.input_px = input_px
         self.precision = precision
+        self.folder: Path | None = folder
+        self._cutter = CpuCutter(input_px, max(compiled))
         self._requests = {batch: model.create_infer_request() for batch, model in compiled.items()}
         for batch in self._requests:  # the first call of each allocates
             self(np.zeros((batch, input_px, input_px, 3), np.uint8))
@@ -41,6 +47,10 @@ class OpenVinoBackend:
             raise UserError(f"a batch of {len(crops_bgr)} crops was not compiled; use {tuple(self._requests)}")
         request.infer([crops_bgr], share_inputs=True)
         return {name: request.get_output_tensor(k).data for k, name in enumerate(OUTPUT_NAMES)}
+
+    def cut(self, image_bgr: NDArray[np.uint8], crops: Sequence[Crop]) -> NDArray[np.uint8]:
+        """As `Backend.cut`, with OpenCV."""
+        return self._cutter(image_bgr, crops)
 
     @classmethod
     def open(cls, request: EngineRequest, weights: Path, say: Say) -> OpenVinoBackend:
@@ -62,7 +72,7 @@ class OpenVinoBackend:
         for batch in request.batches:
             model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
             compiled[batch] = core.compile_model(model, _DEVICE, config)
-        return cls(compiled, spec_of(request.preset).input_px, precision)
+        return cls(compiled, spec_of(request.preset).input_px, precision, folder)
 
 
 def _precision(core: ov.Core, request: EngineRequest) -> str:
@@ -86,16 +96,10 @@ def _build(
     core: ov.Core, request: EngineRequest, weights: Path, precision: str, say: Say
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
     """Files and facts of a new engine: OpenVINO's own form of the ONNX graph."""
-    from engines.graph import onnx_graph
-
     started = time.perf_counter()
     size = spec_of(request.preset).input_px
-    graph = onnx_graph(request.preset, weights)
-    if precision == "int8":
-        from engines.int8 import quantised_graph
-
-        graph = quantised_graph(graph, calibration_crops(request.calibration, size), say)
-    xml, data = _serialized(core.read_model(graph))
+    graph = engine_graph(OpenVinoBackend.name, precision, request, weights, say)
+    xml, data = serialised(core.read_model(graph))
     facts = {
         "input": {"crops_bgr": ["batch", size, size, 3], "dtype": "uint8"},
         "profiles": list(request.batches),
@@ -106,10 +110,22 @@ def _build(
     return {"engine.xml": xml, "engine.bin": data}, facts
 
 
-def _serialized(model: ov.Model) -> tuple[bytes, bytes]:
-    import tempfile
+def serialised(model: ov.Model) -> tuple[bytes, bytes]:
+    """Both files of the model's form on disk, which OpenVINO writes to a folder only; UserError if it cannot."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "engine.xml"
+            ov.save_model(model, path, compress_to_fp16=False)
+            return path.read_bytes(), path.with_suffix(".bin").read_bytes()
+    except (OSError, RuntimeError) as error:  # a full disk is a RuntimeError of "iostream error"
+        raise UserError(
+            f"{_temporary_folder()}: the engine cannot be written there ({error}); free some space, or set TMPDIR"
+        ) from error
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "engine.xml"
-        ov.save_model(model, path, compress_to_fp16=False)
-        return path.read_bytes(), path.with_suffix(".bin").read_bytes()
+
+def _temporary_folder() -> str:
+    """Where temporary files go; there may be no place for them at all."""
+    try:
+        return tempfile.gettempdir()
+    except OSError:
+        return "the temporary folder"

@@ -41,6 +41,10 @@ class TensorRt:
         reason = " ".join(errors[-1].split())[:300] if errors else "no reason given"
         return f"{self.flavour} {self.version} {what}: {reason}"
 
+    def unavailable(self, what: str) -> BackendUnavailable:
+        """The same as an exception, with the way out."""
+        return BackendUnavailable(f"{self.failure(what)}; choose --engine openvino")
+
 
 @cache
 def load_tensorrt(flavour: Flavour) -> TensorRt:
@@ -91,7 +95,7 @@ def build_plan(
 ) -> tuple[bytes, bytes]:
     """Build a plan with one static profile per batch size, in the order of `batches`; returns it and the timing cache.
 
-    `graph` is ONNX with a free batch size. Raises UserError with TensorRT's own words if it cannot be built.
+    `graph` is ONNX with a free batch size. Raises BackendUnavailable with TensorRT's own words if it cannot be built.
     """
     trt = tensorrt.package
     tensorrt.logger.lines.clear()
@@ -99,8 +103,9 @@ def build_plan(
     network = builder.create_network(_strongly_typed(trt))
     parser = trt.OnnxParser(network, tensorrt.logger)
     if not parser.parse(graph):
-        raise UserError(tensorrt.failure("cannot read the graph"))
+        raise tensorrt.unavailable("cannot read the graph")
     config = builder.create_builder_config()
+    _without_tf32(trt, config)
     if targets:
         config.num_compute_capabilities = len(targets)
         for k, target in enumerate(targets):
@@ -116,7 +121,7 @@ def build_plan(
         config.progress_monitor = monitor
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise UserError(tensorrt.failure("cannot build the engine"))
+        raise tensorrt.unavailable("cannot build the engine")
     return bytes(plan), b"" if timings is None else bytes(timings.serialize())
 
 
@@ -124,6 +129,12 @@ def _strongly_typed(trt: Any) -> int:
     """The flag that TensorRT 10 needs; later ones know nothing else."""
     flags = trt.NetworkDefinitionCreationFlag
     return 1 << int(flags.STRONGLY_TYPED) if hasattr(flags, "STRONGLY_TYPED") else 0
+
+
+def _without_tf32(trt: Any, config: Any) -> None:
+    """What the graph has in fp32 is computed in it: by default products may be rounded to TF32's 11 bits."""
+    if hasattr(trt.BuilderFlag, "TF32"):
+        config.clear_flag(trt.BuilderFlag.TF32)
 
 
 def _timings(config: Any, content: bytes) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,8 @@ from engines.cache import (
     store_engine,
     why_not_cached,
 )
-from engines.calibration import calibration_crops, calibration_sha256
+from engines.calibration import calibration_sha256
+from engines.engine_graph import engine_graph
 from engines.gpu import Gpu, nvidia_gpu
 from engines.presets import spec_of
 from engines.spec import OUTPUT_NAMES
@@ -88,10 +90,10 @@ def _build(tensorrt: TensorRt, request: EngineRequest, weights: Path, key: Engin
     from importlib.metadata import version
 
     started = time.perf_counter()
-    graph = _graph(request, weights, key.precision, say)
+    graph = engine_graph(tensorrt.flavour, key.precision, request, weights, say)
     exported = time.perf_counter()
     targets = () if tensorrt.flavour == "tensorrt" or key.device == _ALL_TARGETS else tuple(key.device.split(","))
-    timing_file = cache / f"timing-{tensorrt.version}.cache"
+    timing_file = _timing_file(cache, tensorrt, nvidia_gpu())
     known_timings = timing_file.read_bytes() if timing_file.is_file() else b""
     plan, timings = build_plan(tensorrt, graph, request.batches, targets, known_timings, say)
     size = spec_of(request.preset).input_px
@@ -109,13 +111,7 @@ def _build(tensorrt: TensorRt, request: EngineRequest, weights: Path, key: Engin
     return folder
 
 
-def _graph(request: EngineRequest, weights: Path, precision: str, say: Say) -> bytes:
-    """ONNX in the types that the engine computes in."""
-    from engines.graph import onnx_graph
-
-    if precision != "int8":
-        return onnx_graph(request.preset, weights, "fp32" if precision == "fp32" else "fp16")
-    from engines.int8 import for_tensorrt, quantised_graph
-
-    crops = calibration_crops(request.calibration, spec_of(request.preset).input_px)
-    return for_tensorrt(quantised_graph(onnx_graph(request.preset, weights), crops, say))
+def _timing_file(cache: Path, tensorrt: TensorRt, gpu: Gpu | None) -> Path:
+    """One file a version and model of GPU: a cache of another one is of no use, and must not be overwritten."""
+    name = re.sub(r"[^A-Za-z0-9]+", "-", gpu.name).strip("-") if gpu else "none"
+    return cache / f"timing-{tensorrt.version}-{name}.cache"

@@ -2,80 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.backend import BackendUnavailable, EngineRequest
+from engines.backend import BackendUnavailable, EngineRequest, unavailable_if_it_fails
+from engines.captured import Captured
+from engines.crop import Crop
+from engines.cutting import CpuCutter
 from engines.decode import BytesInput
+from engines.device_cutting import DeviceCutter
 from engines.errors import UserError
 from engines.graph import deployed_module
 from engines.overlap import SideBySide, can_overlap, compile_static
 from engines.presets import spec_of
 from engines.spec import OUTPUT_NAMES
+from engines.tf32 import tf32
 
 
 class TorchBackend:
     """Runs on the GPU if torch sees one, else on the CPU: there in fp32 unless bf16 is asked for, on a GPU in fp16.
 
-    On a GPU each batch size becomes a CUDA graph at its first use. Raises BackendUnavailable for other precisions.
+    On a GPU each batch size of the request is a CUDA graph, captured here; other sizes run on the CPU only. Raises
+    BackendUnavailable for other precisions, and for whatever the GPU cannot do.
     """
 
     name = "torch"
+    folder: Path | None = None
 
-    def __init__(self, request: EngineRequest, weights: Path) -> None:
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    def __init__(self, request: EngineRequest, weights: Path, on_cpu: bool = False) -> None:
+        """`on_cpu` leaves a GPU alone."""
+        self.device = torch.device("cuda" if torch.cuda.is_available() and not on_cpu else "cpu")
         self.precision = _precision(request, self.device)
         self.input_px = spec_of(request.preset).input_px
         if request.threads:
             torch.set_num_threads(request.threads)
         graph = deployed_module(request.preset, weights, "fp16" if self.precision == "fp16" else "fp32")
-        graph.to(self.device)
-        graph.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its types do not
-        self._module = _arranged(graph, self.device, request.compiled)
-        self._graphs: dict[int, Callable[[Tensor], tuple[Tensor, ...]]] = {}
+        self._graphs: dict[int, Captured] = {}
+        self._cutter: CpuCutter | DeviceCutter = CpuCutter(self.input_px, max(request.batches))
+        with unavailable_if_it_fails(self.name):
+            graph.to(self.device)
+            graph.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its types do not
+            self._module = _arranged(graph, self.device, request.compiled)
+            if self.device.type == "cuda":
+                self._take_gpu(request.batches)
 
-    @torch.inference_mode()
-    def __call__(self, crops_bgr: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
-        """As `Backend.__call__`."""
+    def __call__(self, crops_bgr: NDArray[np.uint8] | Tensor) -> Mapping[str, NDArray[np.float32]]:
+        """As `Backend.__call__`; on a GPU also tensors there, such as `cut` gives."""
         if crops_bgr.shape[1:] != (self.input_px, self.input_px, 3):
-            raise UserError(f"crops have shape {crops_bgr.shape}, the network takes {self.input_px} px squares")
-        run = self._forward if self.device.type == "cpu" else self._graph(len(crops_bgr))
-        outputs = run(torch.from_numpy(crops_bgr))
-        return {name: value.float().cpu().numpy() for name, value in zip(OUTPUT_NAMES, outputs, strict=True)}
+            raise UserError(f"crops have shape {tuple(crops_bgr.shape)}, the network takes {self.input_px} px squares")
+        if self.device.type == "cuda":
+            return self._graph(len(crops_bgr))(crops_bgr)
+        with torch.inference_mode():
+            outputs = self._forward(torch.as_tensor(crops_bgr))
+            return {name: value.float().numpy() for name, value in zip(OUTPUT_NAMES, outputs, strict=True)}
+
+    def cut(self, image_bgr: NDArray[np.uint8], crops: Sequence[Crop]) -> Any:
+        """As `Backend.cut`."""
+        return self._cutter(image_bgr, crops)
+
+    def _take_gpu(self, batches: Sequence[int]) -> None:
+        stream = torch.cuda.Stream(self.device)
+        self._cutter = DeviceCutter(self.device, self.input_px, max(batches))
+        with tf32(False):
+            for batch in batches:
+                self._graphs[batch] = Captured(self._forward, (batch, self.input_px, self.input_px, 3), stream)
 
     def _forward(self, crops: Tensor) -> tuple[Tensor, ...]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             return self._module(crops)
 
-    def _graph(self, batch: int) -> Callable[[Tensor], tuple[Tensor, ...]]:
+    def _graph(self, batch: int) -> Captured:
         if batch not in self._graphs:
-            self._graphs[batch] = self._captured(batch)
+            raise UserError(f"a batch of {batch} crops was not compiled; use {tuple(self._graphs)}")
         return self._graphs[batch]
-
-    def _captured(self, batch: int) -> Callable[[Tensor], tuple[Tensor, ...]]:
-        """The forward pass of one batch size as a CUDA graph over fixed buffers."""
-        held = torch.zeros((batch, self.input_px, self.input_px, 3), dtype=torch.uint8, device=self.device)
-        stream = torch.cuda.Stream(self.device)
-        stream.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(stream):
-            for _ in range(3):  # kernels are chosen and memory is taken before the capture
-                self._forward(held)
-        torch.cuda.current_stream(self.device).wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-            outputs = self._forward(held)
-
-        def replay(crops: Tensor) -> tuple[Tensor, ...]:
-            held.copy_(crops)
-            graph.replay()
-            return outputs
-
-        return replay
 
 
 def _arranged(graph: BytesInput, device: torch.device, compiled: bool) -> Callable[[Tensor], tuple[Tensor, ...]]:

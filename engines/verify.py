@@ -123,8 +123,12 @@ def verify(
     batches: Sequence[int] = BATCHES,
     timed_s: float = _TIMED_S,
 ) -> Verification:
-    """Compare `engine` with `reference` on `crops` (N, S, S, 3), and time the engine at its `batches`."""
+    """Compare `engine` with `reference` on `crops` (N, S, S, 3), and time the engine at its `batches`.
+
+    A batch of more crops than there are has some of them several times.
+    """
     smallest, largest = min(batches), max(batches)
+    crops = crops[np.arange(max(len(crops), largest)) % len(crops)]
     found = differences(_answers(engine, crops, smallest), _answers(reference, crops, smallest), engine.input_px)
     first, most = (latencies_ms(engine, crops[:batch], seconds=timed_s) for batch in (smallest, largest))
     return Verification(

@@ -62,7 +62,15 @@ class EngineSettings(_Section):
     backend: BackendName
     precision: Precision
     threads: Annotated[int, Field(ge=0, le=1024)]
+    second_look: bool
     cache: str | None
+    calibration: str | None
+
+    @model_validator(mode="after")
+    def _calibration_is_for_int8(self) -> EngineSettings:
+        if self.calibration and self.precision != "int8":
+            raise ValueError("calibration goes with precision int8 only")
+        return self
 
 
 class DetectorSettings(_Section):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engines.backend import Backend, EngineRequest, open_backend
+from engines.second_look import TWICE, SecondLook
 from realtime.config import Settings
 
 
@@ -18,7 +19,16 @@ def backend_of(settings: Settings, say: Callable[[str], None] = lambda _: None) 
     weights = Path(engine.weights) if engine.weights else None
     cache = Path(engine.cache) if engine.cache else None
     rootnet = Path(engine.rootnet) if engine.rootnet else None
+    calibration = Path(engine.calibration) if engine.calibration else None
     request = EngineRequest(
-        engine.preset, weights, engine.backend, engine.precision, engine.threads, cache, rootnet=rootnet
+        engine.preset,
+        weights,
+        engine.backend,
+        engine.precision,
+        engine.threads,
+        cache,
+        rootnet=rootnet,
+        calibration=calibration,
     )
-    return open_backend(request, say)
+    backend = open_backend(request, say)
+    return SecondLook(backend) if engine.second_look and engine.preset == TWICE else backend

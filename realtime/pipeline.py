@@ -9,10 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engines.backend import BATCHES, Backend
-from engines.crop import extract
+from engines.backend import Backend
 from engines.output import outputs_of_batch
 from engines.pinhole import Intrinsics
 from realtime.config import Settings
@@ -22,11 +20,11 @@ from realtime.messages import Frame, HandFrame
 from realtime.smoothing import HandSmoother
 from realtime.snapshot import freeze, thaw
 from realtime.timing import OnStage, StageTimer
-from realtime.tracker import CropPlan, HandTracker
+from realtime.tracker import HandTracker
 
 _SEARCH_S = 0.05
 """How often to search while no hand at all is followed: the most a hand's first appearance is late."""
-_NO_STATE = frozenset({"_settings", "_backend", "_intrinsics_of", "_detector", "_crops", "_on_stage"})
+_NO_STATE = frozenset({"_settings", "_backend", "_intrinsics_of", "_detector", "_on_stage"})
 """What a pipeline holds that says nothing about the frames it has seen (the detector looks at each one afresh)."""
 
 
@@ -53,7 +51,6 @@ class HandPipeline:
         depth = settings.fusion
         self._fusion = DepthFusion(depth.blend_s, depth.depth, depth.hand_length_mm)
         self._smoother = HandSmoother(settings.smoothing)
-        self._crops = np.zeros((max(BATCHES), backend.input_px, backend.input_px, 3), np.uint8)
         self._searched_s = -np.inf
         self._size_px = (0, 0)
         self._intrinsics: Intrinsics
@@ -69,7 +66,7 @@ class HandPipeline:
             self._search(frame)
         plans = self._tracker.plan(frame.t_capture_s)
         with timer.stage("crop"):
-            crops = self._cut(frame.image_bgr, plans)
+            crops = self._backend.cut(frame.image_bgr, [plan.crop for plan in plans])
         with timer.stage("network"):
             outputs = outputs_of_batch(self._backend(crops)) if plans else []
         with timer.stage("fuse"):
@@ -121,9 +118,3 @@ class HandPipeline:
         self._searched_s = frame.t_capture_s
         boxes = self._detector(frame.image_bgr)
         self._tracker.acquire(boxes[: self._settings.detector.max_hands])
-
-    def _cut(self, image_bgr: NDArray[np.uint8], plans: list[CropPlan]) -> NDArray[np.uint8]:
-        """The planned crops, in buffers that are kept."""
-        for plan, out in zip(plans, self._crops, strict=False):
-            extract(image_bgr, plan.crop, self._backend.input_px, out)
-        return self._crops[: len(plans)]

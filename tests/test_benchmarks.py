@@ -1,10 +1,15 @@
-"""The floor that engines are held against: work counted from the layers' definitions, and what follows from it."""
+"""The table of engines, and the floor they are held against: work counted from the layers' definitions."""
 
 from __future__ import annotations
+
+import math
+from pathlib import Path
 
 import pytest
 import torch
 
+from benchmarks.engine_rows import Plan, measure
+from benchmarks.engine_table import Failure, Row, digits
 from benchmarks.floor import Machine, Work, floor_of, measured_machine, work_of
 from benchmarks.smooth_weights import smooth_paper
 from engines.decode import BytesInput
@@ -13,6 +18,7 @@ from engines.graph import deployed_module
 from engines.networks.rootnet import RootNet
 from engines.presets import weights_of
 from engines.spec import PAPER
+from engines.verify import LIMITS_MM
 
 
 def test_work_of_the_published_networks() -> None:
@@ -56,3 +62,39 @@ def test_what_is_measured_of_this_machine_is_sane() -> None:
     machine = measured_machine(torch.device("cpu"), "fp32")
     assert 1e8 < machine.operations_per_s < 1e15
     assert 1e8 < machine.bytes_per_s < 1e14
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU computes fp16")
+def test_every_engine_has_a_row_or_says_why_not(tmp_path: Path) -> None:
+    limits = dict(LIMITS_MM)
+    rows = measure(Plan(presets=("lite",), backends=("torch",), threads=1, seconds=0.05), tmp_path)
+    assert limits == LIMITS_MM
+    assert [(row.precision, type(row)) for row in rows] == [
+        *[("fp32", Row)] * 2,
+        *[("bf16", Row)] * 2,
+        ("fp16", Failure),
+    ]
+    exact, rough = rows[0], rows[2]
+    assert isinstance(exact, Row)
+    assert isinstance(rough, Row)
+    assert exact.joints_mm == 0 < rough.joints_mm < 10
+    assert exact.crops_per_s == pytest.approx(1e3 / exact.p50_ms)
+    assert {row.markdown().count("|") for row in rows} == {12}
+    assert "choose --precision" in rows[-1].markdown()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.012345, "0.0123"),
+        (0.999, "0.999"),
+        (1.2345, "1.23"),
+        (9.7, "9.70"),
+        (311.5, "312"),
+        (1571.9, "1572"),
+        (0, "0"),
+    ],
+)
+def test_times_have_three_significant_digits(value: float, text: str) -> None:
+    assert digits(value) == text
+    assert math.isclose(float(digits(value)), value, rel_tol=0.005)

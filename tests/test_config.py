@@ -140,3 +140,9 @@ def test_any_value_is_taken_or_named(key: str, value: object) -> None:
         message = str(error)
     assert not message or key.partition(".")[0] in message
     assert "\n" not in message
+
+
+def test_crops_to_calibrate_on_are_for_int8() -> None:
+    assert load_settings(None, ["engine.precision=int8", "engine.calibration=crops"]).engine.calibration == "crops"
+    with pytest.raises(UserError, match="calibration goes with precision int8"):
+        load_settings(None, ["engine.calibration=crops"])

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import resource
 import struct
+import time
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from engines import graph as graph_module
 from engines import verify as verify_module
 from engines.backend import EngineRequest, open_backend
 from engines.build import main as build_main
@@ -22,6 +24,7 @@ from engines.cache import SIDECAR, engine_key, find_engine, store_engine, why_no
 from engines.errors import UserError
 from engines.networks.checkpoints import load_weights, save_weights
 from engines.networks.lite import Lite
+from engines.presets import weights_of
 from engines.spec import OUTPUT_NAMES
 from engines.verify import differences, sample_crops, verify
 
@@ -143,6 +146,46 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_engine(tmp_path: Path) -> No
     assert not list(cache.iterdir())
 
 
+def test_what_killed_builds_left_is_swept_after_a_day(tmp_path: Path) -> None:
+    old, new = tmp_path / ".building-old", tmp_path / ".building-new"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "engine.bin").write_bytes(bytes(1000))
+    two_days_ago = time.time() - 2 * 24 * 3600
+    os.utime(old, (two_days_ago, two_days_ago))
+    _store(tmp_path, 1)
+    assert not old.exists()
+    assert new.exists()
+
+
+def _serialise_on_a_full_disk(told: Path) -> None:
+    """As above, for OpenVINO, which writes by itself."""
+    import openvino as ov
+    from openvino import opset13
+
+    from engines.openvino_backend import serialised
+
+    crops = opset13.parameter([1, 100], np.float32)
+    weights = opset13.constant(np.ones((100, 1000), np.float32))
+    model = ov.Model([opset13.matmul(crops, weights, False, False)], [crops])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+    try:
+        serialised(model)
+    except UserError as error:
+        told.write_text(str(error))
+
+
+def test_openvino_on_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    worker = multiprocessing.get_context("fork").Process(target=_serialise_on_a_full_disk, args=(told,))
+    worker.start()
+    worker.join()
+    assert worker.exitcode == 0
+    assert "cannot be written there" in told.read_text()
+    assert "set TMPDIR" in told.read_text()
+    assert "\n" not in told.read_text()
+
+
 def test_sidecar_says_what_the_engine_is(cache: Path) -> None:
     open_backend(EngineRequest(backend="openvino", precision="fp32", cache=cache))
     (path,) = [path for path in cache.glob(f"*/{SIDECAR}") if '"fp32"' in path.read_text()]
@@ -217,10 +260,32 @@ def test_differences_are_distances_in_space() -> None:
     assert found.root_mm_largest == found.confidence_largest == 0
 
 
+def test_a_batch_may_be_larger_than_the_set_of_crops() -> None:
+    engine = open_backend(EngineRequest(backend="torch", precision="fp32", batches=(3,)))
+    report = verify(engine, engine, sample_crops(engine.input_px, count=2), (3,), timed_s=0.0)
+    assert report.crops == 3
+    assert report.joints_mm_mean == 0
+
+
+def test_onnx_is_the_graph_that_the_engine_is_made_of(cache: Path, tmp_path: Path) -> None:
+    """OpenVINO computes in bf16 by itself, on the graph of fp32."""
+    file = tmp_path / "graph.onnx"
+    arguments = ["--backend", "openvino", "--precision", "bf16", "--output", str(cache), "--no-verify"]
+    assert build_main([*arguments, "--onnx", str(file)]) == 0
+    (plan,) = [path.parent for path in cache.glob(f"*/{SIDECAR}") if '"bf16"' in path.read_text()]
+    assert file.stat().st_size == pytest.approx((plan / "engine.bin").stat().st_size, rel=0.2)
+    assert file.read_bytes() == graph_module.onnx_graph("lite", weights_of("lite", None))
+
+
 def test_build_command_verifies(cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
     arguments = ["--backend", "openvino", "--precision", "fp32", "--output", str(cache)]
     assert build_main(arguments) == 0
     assert "joints_px_largest" in capsys.readouterr().out
+    (path,) = [path for path in cache.glob(f"*/{SIDECAR}") if '"fp32"' in path.read_text()]
+    kept = json.loads(path.read_text())["verification"]
+    assert kept["crops"] == 32
+    assert kept["joints_mm_mean"] < 0.1
+    assert kept["latency_p50_ms"] > 0
     monkeypatch.setitem(verify_module.LIMITS_MM, "fp32", -1.0)
     assert build_main(arguments) == 2
     assert "fp32 may bring" in capsys.readouterr().err

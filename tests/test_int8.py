@@ -66,10 +66,14 @@ def test_most_layers_compute_in_int8_and_the_readout_does_not(graph: bytes, quan
             assert not any(name in makers and makers[name].op_type in PAIRS for name in node.input), node.name
 
 
-def test_tensorrt_gets_signed_pairs_in_half_precision_that_say_the_same(graph: bytes, quantised: bytes) -> None:
-    from engines.int8 import for_tensorrt
+@needs_int8
+def test_tensorrt_gets_signed_pairs_in_half_precision_that_were_judged(graph: bytes, quantised: bytes) -> None:
+    from engines.int8 import halved_graph, quantised_graph
 
-    prepared = for_tensorrt(quantised)
+    lines: list[str] = []
+    crops = sample_crops(INPUT_PX, count=16)
+    signed = quantised_graph(graph, crops, lines.append, limit_mm=20.0, signed_only=True)
+    prepared = halved_graph(signed)
     model = onnx.load_from_string(prepared)
     values = {value.name: value.data_type for value in model.graph.initializer}
     pairs = [node for node in model.graph.node if node.op_type in PAIRS]
@@ -77,11 +81,13 @@ def test_tensorrt_gets_signed_pairs_in_half_precision_that_say_the_same(graph: b
     assert {values[node.input[1]] for node in pairs} == {onnx.TensorProto.FLOAT16}
     outputs = {output.name: output.type.tensor_type.elem_type for output in model.graph.output}
     assert outputs == dict.fromkeys(OUTPUT_NAMES, onnx.TensorProto.FLOAT)
-    crops = sample_crops(INPUT_PX, count=8)
-    theirs = answers(graph, crops)
-    plain = differences(answers(quantised, crops), theirs, INPUT_PX)
-    ours = differences(answers(prepared, crops), theirs, INPUT_PX)
-    assert 0 < ours.joints_mm_mean < 1.5 * plain.joints_mm_mean + 0.5
+    judged = crops[1::2]
+    theirs = answers(graph, judged)
+    plain, ours, half = (differences(answers(g, judged), theirs, INPUT_PX) for g in (quantised, signed, prepared))
+    (figure,) = (float(re.findall(r"move by (\d+\.\d+) mm", line)[0]) for line in lines)
+    # Two runtimes differ by a few steps of rounding; the graph with unsigned activations has another figure.
+    assert abs(figure - ours.joints_mm_mean) < abs(figure - plain.joints_mm_mean) / 3
+    assert half.joints_mm_mean == pytest.approx(ours.joints_mm_mean, rel=0.3)
 
 
 def _folder_of_crops(parent: Path) -> Path:

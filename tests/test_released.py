@@ -263,6 +263,12 @@ def test_a_rootnet_beside_the_snapshot_gives_its_own_depth(snapshots: Path, tmp_
     assert len(lines) == 1
     open_backend(request, lines.append)
     assert len(lines) == 1
+    (file,) = tmp_path.glob("paper-*.safetensors")
+    file.write_bytes(file.read_bytes()[:-1000])
+    healed = open_backend(request, lines.append)(crops)
+    assert "is damaged" in lines[1]
+    assert len(lines) == 2
+    np.testing.assert_array_equal(healed["root_depth_factor"], both["root_depth_factor"])
     with pytest.raises(UserError, match="no such RootNet checkpoint"):
         open_backend(replace(request, rootnet=tmp_path / "no.pth.tar"))
     with pytest.raises(UserError, match="leave --rootnet out"):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -53,12 +54,16 @@ def test_rtx_engines_build_without_a_gpu(
     before = set(cache.iterdir())
     arguments = ["--backend", "tensorrt_rtx", "--preset", preset, "--weights", str(weights[preset])]
     arguments += ["--precision", precision, "--target", "sm80,sm89", "--output", str(cache)]
-    assert build_main(arguments) == 0
+    file = cache.parent / f"{preset}-{precision}.onnx"
+    assert build_main([*arguments, "--onnx", str(file)] if preset == "lite" else arguments) == 0
     (folder,) = set(cache.iterdir()) - before
+    if preset == "lite":
+        kinds = {value.data_type for value in onnx.load(file).graph.initializer if len(value.dims) == 4}
+        assert kinds == {onnx.TensorProto.FLOAT16 if precision == "fp16" else onnx.TensorProto.FLOAT}
     plan, sidecar = folder / PLAN_FILE, json.loads((folder / SIDECAR).read_text())
     halved = weights["lite"].stat().st_size if preset == "lite" else weights["paper"].stat().st_size / 2
-    # RootNet's upsampling, and nothing else, is left out of the graph: gamma needs none of it.
-    assert 0.6 * halved < plan.stat().st_size / (1 if precision == "fp16" else 2) < 2.0 * halved
+    # RootNet's upsampling, and nothing else, is left out of the graph; lite's depth heads are fp32 in both.
+    assert 0.6 * halved < plan.stat().st_size / (1 if precision == "fp16" else 2) < 2.3 * halved
     size = spec_of(preset).input_px
     assert sidecar["input"] == {"crops_bgr": ["batch", size, size, 3], "dtype": "uint8"}
     assert sidecar["outputs"] == list(OUTPUT_NAMES)
@@ -165,6 +170,17 @@ def test_what_rtx_cannot_do_here_is_one_line(weights: dict[str, Path], tmp_path:
         ensure_engine("tensorrt_rtx", replace(request, targets=("sm75",), precision="fp32"), weights["paper"], print)
     assert "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())
+
+
+@needs_rtx
+def test_rtx_has_what_is_asked_of_it_with_hasattr() -> None:
+    """A name that is spelt wrongly would be passed over in silence."""
+    trt = load_tensorrt("tensorrt_rtx").package
+    assert hasattr(trt.IRuntimeConfig, "dynamic_shapes_kernel_specialization_strategy")
+    assert hasattr(trt.DynamicShapesKernelSpecializationStrategy, "EAGER")
+    assert hasattr(trt.CudaGraphStrategy, "WHOLE_GRAPH_CAPTURE")
+    assert hasattr(trt, "IRuntimeCache")
+    assert hasattr(trt.BuilderFlag, "TF32")
 
 
 @needs_no_gpu

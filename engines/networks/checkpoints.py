@@ -1,6 +1,7 @@
 """Files of weights: safetensors in half precision with a JSON side-car that says what made them.
 
-Nothing here unpickles: a file is either safetensors or refused.
+Nothing here unpickles: a file is either safetensors or refused. Released checkpoints are `load_released`'s affair
+(`engines.networks.released`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from engines.errors import UserError
+from engines.networks.released import load_released
+
+__all__ = ["load_released", "load_weights", "save_weights", "sidecar_path"]
 
 _NAMED = 3
 """How many ill-fitting parameters an error names."""

@@ -93,8 +93,9 @@ class Lite(nn.Module):
         x = self.merge16(self.lateral[1](at16) + _double(x))
         x = self.merge8(self.lateral[0](at8) + _double(x))
         heat, depth = self.maps(x).float().split(JOINTS, dim=1)
-        hand, root, gamma = (head(pooled).float() for head in (self.hand, self.root, self.gamma))
-        return LiteMaps(heat, depth * 100.0, hand, root, F.softplus(gamma) + 0.2)
+        # depths are read off as numbers, not compared: in a half-precision engine both heads stay in fp32
+        root, gamma = (head(pooled.float()).float() for head in (self.root, self.gamma))
+        return LiteMaps(heat, depth * 100.0, self.hand(pooled).float(), root, F.softplus(gamma) + 0.2)
 
 
 def _double(x: Tensor) -> Tensor:

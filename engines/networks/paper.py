@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from engines.cache import file_sha256
 from engines.errors import UserError
 from engines.networks.checkpoints import sidecar_path
 from engines.networks.internet import InterNet
@@ -59,7 +60,7 @@ def read_paper(path: Path) -> PaperNetworks:
 
 
 def write_paper(networks: PaperNetworks, path: Path, made_by: dict[str, Any], half: bool = False) -> None:
-    """Write the networks as safetensors, in half precision if asked, and `made_by` beside it as JSON.
+    """Write the networks as safetensors, in half precision if asked, and `made_by` and their hash beside it as JSON.
 
     Raises UserError if the place cannot be written; then nothing half-written stays.
     """
@@ -76,10 +77,11 @@ def write_paper(networks: PaperNetworks, path: Path, made_by: dict[str, Any], ha
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             save_file(tensors, str(partial), remarks)
+            digest = file_sha256(partial)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
-        sidecar_path(path).write_text(json.dumps(made_by, indent=2) + "\n")
+        sidecar_path(path).write_text(json.dumps(made_by | {"sha256": digest}, indent=2) + "\n")
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
 

@@ -152,6 +152,9 @@ def depth_of(names: Iterable[str], prefix: str) -> int | None:
 
 
 def normalise(images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """(images - mean) / std per channel, (B, 3, H, W)."""
-    shape = (1, 3, 1, 1)
-    return (images - torch.tensor(mean).reshape(shape).to(images)) / torch.tensor(std).reshape(shape).to(images)
+    """(images - mean) / std per channel, (B, 3, H, W).
+
+    The numbers are arguments of the kernels: a tensor made of them would be copied to the GPU, which no CUDA graph may
+    do while it is captured.
+    """
+    return torch.cat([(images[:, k : k + 1] - mean[k]) / std[k] for k in range(len(mean))], 1)
