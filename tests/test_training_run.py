@@ -15,6 +15,7 @@ from engines.backend import EngineRequest, open_backend
 from engines.errors import UserError
 from engines.networks.lite import Lite
 from tests.small_bank import SIZE_PX, write_backgrounds, write_shard
+from training.averaged import averaged_network, mean_network
 from training.calibration import fit_confidence
 from training.export import main as export_main
 from training.losses import compute_losses
@@ -79,6 +80,24 @@ def test_a_run_leaves_log_curves_and_weights_that_run(config: Path, capsys: pyte
     engine = open_backend(EngineRequest(weights=weights, backend="torch"))
     confidence = engine(np.zeros((1, engine.input_px, engine.input_px, 3), np.uint8))["joint_confidence"]
     assert ((confidence >= 0) & (confidence <= 1)).all()
+
+
+def test_runs_with_other_seeds_give_the_mean_of_their_weights(config: Path, tmp_path: Path) -> None:
+    for seed in ("1", "2"):
+        arguments = ["--config", str(config), "--set", f"output={tmp_path / seed}", "--set", f"seed={seed}"]
+        assert train_main([*arguments, "--set", "schedule.samples=32"]) == 0
+    paths = [tmp_path / seed / "last.pt" for seed in ("1", "2")]
+    mean, samples = mean_network(paths)
+    assert samples == 64
+    parts = [averaged_network(path)[0].state_dict() for path in paths]
+    name = "lateral.0.0.weight"
+    assert not torch.equal(parts[0][name], parts[1][name])
+    torch.testing.assert_close(mean.state_dict()[name], (parts[0][name] + parts[1][name]) / 2)
+    written = tmp_path / "w.safetensors"
+    arguments = ["--config", str(config), "--set", f"output={tmp_path / '1'}", "--mean-with", str(paths[1])]
+    assert export_main([*arguments, "--output", str(written)]) == 0
+    assert json.loads(written.with_suffix(".json").read_text())["runs"] == 2
+    assert export_main([*arguments, str(tmp_path / "none.pt"), "--output", str(written)]) == 2
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from engines.backend import Backend, BackendName, EngineRequest, Precision, open
 from engines.crop import Crop
 from engines.errors import UserError
 from engines.presets import SPECS
+from engines.second_look import TWICE, SecondLook
 from training.datasets.interhand26m import SUBSETS
 from training.datasets.registry import DATA_SETS, data_set, load_split
 from training.datasets.sample import LabelledSample
@@ -150,7 +151,8 @@ def _backend(arguments: argparse.Namespace) -> Backend:
         backend=arguments.engine,
         precision=arguments.precision,
     )
-    return open_backend(request, print)
+    backend = open_backend(request, print)
+    return SecondLook(backend) if arguments.preset == TWICE and not arguments.one_look else backend
 
 
 def _chosen(arguments: argparse.Namespace, samples: Sequence[LabelledSample]) -> Sequence[LabelledSample]:
@@ -210,6 +212,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--preset", default="lite", choices=sorted(SPECS), help="which network")
     parser.add_argument("--engine", default="auto", choices=get_args(BackendName))
     parser.add_argument("--precision", default="auto", choices=get_args(Precision))
+    parser.add_argument(
+        "--one-look", action="store_true", help="lite: without the second, mirrored look that the tracker takes"
+    )
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write tables and pictures there")
     parser.add_argument("--sheet", type=Path, help="write a picture of found and labelled joints there")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +21,8 @@ import torch
 
 from engines.errors import UserError
 from engines.networks.checkpoints import save_weights, sidecar_path
-from engines.networks.lite import Lite
 from engines.presets import DEFAULT_WEIGHTS
+from training.averaged import mean_network
 from training.backgrounds import load_backgrounds
 from training.calibration import fit_confidence, spreads
 from training.datasets.banks import load_mix
@@ -40,9 +41,12 @@ _PLACES: Final[Any] = {
 """Folders of the machine that trained, which say nothing of the weights."""
 
 
-def export(settings: Settings, output: Path) -> dict[str, Any]:
-    """Write the weights; returns what the side-car says."""
-    network, samples = _averaged(checkpoint_path(settings))
+def export(settings: Settings, output: Path, others: Sequence[Path] = ()) -> dict[str, Any]:
+    """Write the weights; returns what the side-car says.
+
+    `others` are checkpoints of the same run with other seeds: the mean of all their weights is written.
+    """
+    network, samples = mean_network([checkpoint_path(settings), *others])
     data = settings.data
     held_out = load_mix(data.validation_sources(), data.picture_px, data.cache)
     backgrounds = load_backgrounds(data.backgrounds)
@@ -55,6 +59,7 @@ def export(settings: Settings, output: Path) -> dict[str, Any]:
     facts = {
         "network": "lite",
         "samples": samples + start.get("samples", 0),
+        "runs": 1 + len(others),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "commit": commit(),
         "data": "rendered hands (MakeHuman/MPFB2, CC0)",
@@ -82,15 +87,6 @@ def _filled(found: Reliability) -> dict[str, Any]:
     return {**lists, "expected_error": found.expected_error}
 
 
-def _averaged(path: Path) -> tuple[Lite, int]:
-    if not path.exists():
-        raise UserError(f"{path}: no checkpoint there; train first with python -m training.train")
-    content = torch.load(path, weights_only=True, map_location="cpu")
-    network = Lite()
-    network.load_state_dict(content["averaged"])
-    return network.eval(), int(content["samples"])
-
-
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -101,12 +97,22 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--rootnet", type=Path, metavar="C|FILE", help="InterNet: RootNet's settings, or its checkpoint"
     )
+    parser.add_argument(
+        "--mean-with",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="last.pt",
+        help="lite: checkpoints of the same run with other seeds; the mean of all weights is written",
+    )
     parser.add_argument("--output", type=Path, help="where the weights go (weights/lite.safetensors, weights/paper...)")
     arguments = parser.parse_args(argv)
     try:
         settings = load_any_settings(arguments.config, arguments.set)
         if isinstance(settings, Settings):
-            _report(export(settings, arguments.output or DEFAULT_WEIGHTS["lite"]), arguments.output)
+            _report(
+                export(settings, arguments.output or DEFAULT_WEIGHTS["lite"], arguments.mean_with), arguments.output
+            )
         else:
             output = arguments.output or DEFAULT_WEIGHTS["paper"]
             facts = export_paper(settings, arguments.rootnet, output)

@@ -1,0 +1,109 @@
+"""What each change to a training brings: `python -m training.ablation [--set NAME=VALUE]`.
+
+Trains one network for each settings file, from the same weights and equally long, and judges each on real webcam hands
+and, with `--synthetic DIR`, on rendered ones. It may be stopped; finished rows are kept in `--output`, where the table
+lies as `ablation.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from engines.backend import EngineRequest, open_backend
+from engines.errors import UserError
+from engines.networks.checkpoints import save_weights
+from training.averaged import averaged_network
+from training.datasets.registry import load_split
+from training.datasets.sample import LabelledSample
+from training.datasets.synthetic import balanced, on_photographs
+from training.evaluate import WEBCAM, judge_network
+from training.evaluation.root_depth import root_depths
+from training.loop import checkpoint_path
+from training.settings import Settings, load_settings
+from training.train import run
+
+FOLDER: Final = Path("training/configs/ablation")
+ROWS: Final = tuple(FOLDER / f"{name}.yaml" for name in ("bank_only", "rendered", "behind", "held", "motion"))
+_COLUMNS: Final = {
+    "webcam": ("error_2d_px", "root_relative_mm", "aligned_mm", "handedness"),
+    "synthetic": ("mpjpe_single_mm", "mpjpe_interacting_mm", "mrrpe_mm", "handedness"),
+}
+"""What the table shows of each test, in the turned crop."""
+
+
+def ablation(configs: Sequence[Path], changes: list[str], tests: dict[str, Sequence[LabelledSample]], out: Path) -> str:
+    """Train and judge what is not done yet; returns the table (Markdown)."""
+    rows = []
+    for config in configs:
+        settings = load_settings(config, [*changes, f"output={json.dumps(str(out / config.stem))}"])
+        kept = settings.output / "figures.json"
+        if not kept.exists():
+            kept.write_text(json.dumps(_figures(settings, tests), indent=1) + "\n")
+        rows.append((config.stem, json.loads(kept.read_text())))
+        (out / "ablation.md").write_text(_table(rows, list(tests)))
+    return _table(rows, list(tests))
+
+
+def _figures(settings: Settings, tests: dict[str, Sequence[LabelledSample]]) -> dict[str, dict[str, float]]:
+    """By test: the figures of the turned crop after this training, of one look at each picture."""
+    run(settings)
+    network, samples = averaged_network(checkpoint_path(settings))
+    weights = settings.output / "weights.safetensors"
+    save_weights(network, weights, {"network": "lite", "samples": samples})
+    backend = open_backend(EngineRequest(weights=weights), partial(print, file=sys.stderr))
+    found = {}
+    for name, hands in tests.items():
+        depths = root_depths("gt", Path(), "test", hands)
+        found[name] = asdict(judge_network(backend, hands, depths)[-1].figures)
+    return found
+
+
+def _table(rows: Sequence[tuple[str, dict[str, dict[str, float]]]], tests: Sequence[str]) -> str:
+    columns = [(test, name) for test in tests for name in _COLUMNS[test]]
+    head = ["settings", *(f"{test} {name}" for test, name in columns)]
+    body = [[row, *(f"{found[test][name]:.3f}" for test, name in columns)] for row, found in rows]
+    lines = [head, ["---"] * len(head), *body]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.ablation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--configs", type=Path, nargs="+", default=ROWS, metavar="FILE", help="settings, a row each")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting of all")
+    parser.add_argument("--webcam", type=Path, default=WEBCAM, metavar="DIR", help="the real hands to judge on")
+    parser.add_argument("--synthetic", type=Path, metavar="DIR", help="rendered hands to judge on")
+    parser.add_argument("--each", type=int, default=500, help="so many single hands and so many pairs of them")
+    parser.add_argument("--output", type=Path, default=Path("out/training/ablation"), metavar="DIR")
+    arguments = parser.parse_args(argv)
+    try:
+        print(ablation(arguments.configs, arguments.set, _tests(arguments), arguments.output), end="")
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; run the same command to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _tests(arguments: argparse.Namespace) -> dict[str, Sequence[LabelledSample]]:
+    tests = {"webcam": load_split("webcam", arguments.webcam, "test")}
+    if arguments.synthetic:
+        settings = load_settings(arguments.configs[0], arguments.set)
+        hands = balanced(load_split("synthetic", arguments.synthetic, "all"), arguments.each)
+        tests["synthetic"] = on_photographs(hands, settings.data.backgrounds)
+    return tests
+
+
+if __name__ == "__main__":
+    sys.exit(main())

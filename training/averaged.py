@@ -1,0 +1,39 @@
+"""The network that a run, or several of one kind, leaves: read from checkpoints of `lite`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from engines.errors import UserError
+from engines.networks.lite import Lite
+from engines.networks.reading import read_checkpoint
+
+
+def averaged_network(path: Path) -> tuple[Lite, int]:
+    """The averaged network of a checkpoint of `lite`, in eval mode, and its samples; raises UserError without one."""
+    if not path.exists():
+        raise UserError(f"{path}: no checkpoint there; train first with python -m training.train")
+    content, network = read_checkpoint(path), Lite()
+    try:
+        network.load_state_dict(content["averaged"])
+    except (KeyError, RuntimeError) as error:
+        raise UserError(f"{path}: not a checkpoint of lite; name the last.pt of one of its runs") from error
+    return network.eval(), int(content["samples"])
+
+
+def mean_network(paths: Sequence[Path]) -> tuple[Lite, int]:
+    """The mean of several checkpoints' averaged networks, and the samples that all of them saw; raises UserError.
+
+    "Model soup" (Wortsman et al., ICML 2022): better than each where all began with the same trained weights.
+    """
+    found = [averaged_network(path) for path in paths]
+    states = [network.state_dict() for network, _ in found]
+    mean = {
+        name: torch.stack([state[name] for state in states]).mean(0) if value.is_floating_point() else value
+        for name, value in states[0].items()
+    }
+    found[0][0].load_state_dict(mean)
+    return found[0][0], sum(samples for _, samples in found)
