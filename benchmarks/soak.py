@@ -114,7 +114,8 @@ class Soak:
             frames += done + self._live_turn()
         cpu_ms = 1e3 * (self._cpu_s() - begin_cpu_s) / frames
         memory = self._process.memory_info().rss / 1e6
-        count = threading.active_count(), self._process.num_fds()
+        # threads of the system, so that those of OpenVINO, FFmpeg and MediaPipe count, too
+        count = self._process.num_threads(), self._process.num_fds()
         return Minute(recorded / recorded_s, cpu_ms, memory, *count, open_windows())
 
     def close(self) -> None:

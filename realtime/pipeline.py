@@ -47,7 +47,7 @@ class HandPipeline:
         self._backend = backend
         self._intrinsics_of = intrinsics_of
         self._detector = HandDetector(settings.detector.min_score)
-        self._tracker = HandTracker(settings.tracker, backend.input_px)
+        self._tracker = HandTracker(settings.tracker, backend.input_px, settings.detector.max_hands)
         depth = settings.fusion
         self._fusion = DepthFusion(depth.blend_s, depth.depth, depth.hand_length_mm)
         self._smoother = HandSmoother(settings.smoothing)

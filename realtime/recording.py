@@ -15,10 +15,8 @@ from typing import Final
 
 import av
 import numpy as np
-from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 from typing_extensions import Self
 
@@ -26,10 +24,9 @@ from engines.errors import UserError
 from realtime.messages import Frame
 from realtime.pictures import MAX_PIXELS, UnreadablePicture, check_size, picture_size, read_picture
 from realtime.recording_end import USUAL_FPS, EndOfVideo
+from realtime.video_file import open_container, quarter_turns, video_stream
 
 PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
-NOT_VIDEO_FORMATS: Final = ("tty", "ass", "srt", "webvtt")
-"""What FFmpeg makes of plain text; nobody means that."""
 MAX_BAD_READS: Final = 3
 """So many failures to read on, one after the other, are the end of a damaged file."""
 
@@ -91,13 +88,13 @@ class VideoSource(_Recording):
     def __init__(self, path: Path) -> None:
         """Open the file and decode its first frame."""
         self.name = str(path)
-        self._container = _open(path)
+        self._container = open_container(path)
         self._decoded: Generator[VideoFrame] | None = None
         # FFmpeg crashes if a file is closed while another thread reads it.
         self._lock = threading.Lock()
         self._closed = False
         try:
-            self._stream = _video_stream(self._container, self.name)
+            self._stream = video_stream(self._container, self.name)
             self.fps = float(self._stream.average_rate) if self._stream.average_rate else None
             self._end = EndOfVideo(self._container, self._stream)
             self.frame_count = self._end.frames
@@ -110,7 +107,7 @@ class VideoSource(_Recording):
                 raise UserError(f"{path}: not one frame could be decoded; it is damaged, no video, or {limit}")
             self._raw_px = self._first.width, self._first.height
             check_size(self.name, self._raw_px)
-            self.size_px = self._raw_px if _quarter_turns(self._first) % 2 == 0 else self._raw_px[::-1]
+            self.size_px = self._raw_px if quarter_turns(self._first) % 2 == 0 else self._raw_px[::-1]
         except BaseException:
             self.close()
             raise
@@ -167,7 +164,7 @@ class VideoSource(_Recording):
     def _image(self, decoded: VideoFrame) -> NDArray[np.uint8]:
         width, height = self._raw_px
         image = decoded.to_ndarray(format="bgr24", width=width, height=height)
-        return np.ascontiguousarray(np.rot90(image, _quarter_turns(decoded)))
+        return np.ascontiguousarray(np.rot90(image, quarter_turns(decoded)))
 
     def _decode(self) -> Generator[VideoFrame]:
         """Yield the frames that are whole; count the others."""
@@ -252,39 +249,6 @@ class ImageFolderSource(_Recording):
             except UnreadablePicture:
                 continue
         raise UserError(f"{self.name}: holds no readable picture ({', '.join(PICTURE_SUFFIXES)})")
-
-
-def _open(path: Path) -> InputContainer:
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder; for a folder of pictures use --images")
-    if not path.is_file():
-        raise UserError(f"{path}: no such video")
-    try:
-        # "file:" and the white list: neither the name nor what the file says may open anything else. FFmpeg decodes a
-        # little to learn the format, so the limit on pixels must be known to it already here.
-        options = {"protocol_whitelist": "file,crypto,data", "max_pixels": str(MAX_PIXELS)}
-        return av.open(f"file:{path.absolute()}", metadata_errors="replace", options=options)
-    except (FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"{path}: is no video, or too damaged to be opened ({reason})") from error
-
-
-def _video_stream(container: InputContainer, name: str) -> VideoStream:
-    if not container.streams.video or container.format.name in NOT_VIDEO_FORMATS:
-        raise UserError(f"{name}: holds no video")
-    stream = container.streams.video[0]
-    if stream.codec_context is None:
-        raise UserError(f"{name}: its video is in a format that cannot be decoded")
-    if stream.codec_context.width or stream.codec_context.height:
-        check_size(name, (stream.codec_context.width, stream.codec_context.height))
-    # Still pictures tell their size only while they are decoded: there the decoder itself refuses.
-    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-    return stream
-
-
-def _quarter_turns(frame: VideoFrame) -> int:
-    """Counter-clockwise quarter turns that make the frame upright."""
-    return round(frame.rotation / 90) % 4
 
 
 def _natural_order(path: Path) -> tuple[list[tuple[bool, int, str]], str]:

@@ -75,11 +75,15 @@ class _Track:
 
 
 class HandTracker:
-    """Follows at most one right and one left hand; `plan`, run the network, `update`, for every frame."""
+    """Follows at most one right and one left hand; `plan`, run the network, `update`, for every frame.
 
-    def __init__(self, settings: TrackerSettings, input_px: int) -> None:
+    With `most_hands` 1 it follows whichever hand was found first, also where its crop shows both.
+    """
+
+    def __init__(self, settings: TrackerSettings, input_px: int, most_hands: int = len(SIDES)) -> None:
         self._settings = settings
         self._input_px = input_px
+        self._most_hands = most_hands
         self._tracks: dict[Side, _Track] = {}
         self._merged = False
         self._pair_crop: Crop | None = None
@@ -98,7 +102,9 @@ class HandTracker:
     def acquire(self, boxes: Sequence[HandBox]) -> None:
         """Start tracks for hands the detector found where none is followed yet."""
         for box in boxes:
-            if len(self._tracks) == len(SIDES) or any(_near(box.crop, track.crop) for track in self._tracks.values()):
+            if len(self._tracks) >= self._most_hands or any(
+                _near(box.crop, track.crop) for track in self._tracks.values()
+            ):
                 continue
             side = box.side if box.side not in self._tracks else _other(box.side)
             self._tracks[side] = _Track(box.crop)
@@ -185,7 +191,7 @@ class HandTracker:
 
     def _companion(self, plans: Sequence[CropPlan], outputs: Sequence[NetworkOutput]) -> list[Observation]:
         """The other hand, if only one is followed and its crop clearly shows both: no detector finds clasped hands."""
-        if len(self._tracks) != 1 or not plans:
+        if len(self._tracks) != 1 or self._most_hands == 1 or not plans:
             return []
         plan, output = plans[0], outputs[0]
         side = _other(plan.sides[0])

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "engines": {"engines"},
     "realtime": {"engines", "realtime"},
     "viz": {"engines.crop", "engines.errors", "engines.pinhole", "engines.skeleton", "realtime.messages"}
-    | {"realtime.tracks", "viz"},
+    | {"realtime.tracks", "realtime.video_file", "viz"},  # files of others are opened in one place
     "training": {"engines", "realtime", "training"},
 }
 HOMES = {

@@ -64,8 +64,8 @@ def answer(
 class Scene:
     """A tracker and a fusion that see hands at 30 frames a second."""
 
-    def __init__(self) -> None:
-        self.tracker = HandTracker(SETTINGS.tracker, INPUT_PX)
+    def __init__(self, most_hands: int = 2) -> None:
+        self.tracker = HandTracker(SETTINGS.tracker, INPUT_PX, most_hands)
         self.fusion = DepthFusion(SETTINGS.fusion.blend_s)
         self.t_s = 0.0
         self.plans: list[CropPlan] = []
@@ -193,6 +193,18 @@ def test_a_hand_that_leaves_is_lost_and_the_other_stays() -> None:
         scene.see(only)
     assert scene.tracker.sides == ("right",)
     assert_hands(scene.see(only), only)
+
+
+def test_who_asks_for_one_hand_gets_one_also_where_its_crop_shows_both() -> None:
+    hands = near(90.0)
+    for most, expected in ((2, 2), (1, 1)):
+        scene = Scene(most)
+        box = crop_around(np.concatenate([project(joints, CAMERA) for joints in hands.values()]))
+        scene.tracker.acquire([HandBox("right", box, 0.9)])
+        for _ in range(3):
+            poses = scene.see(hands)
+        assert len(poses) == expected
+        assert len(scene.tracker.sides) == expected
 
 
 def test_a_fast_hand_is_not_lost() -> None:

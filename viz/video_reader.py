@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from realtime.video_file import open_container, quarter_turns, video_stream
 
 _TOLERANCE_S: Final = 0.001
 _FAR_S: Final = 5.0
@@ -26,14 +27,15 @@ class VideoReader:
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        if not self._path.is_file():
-            raise UserError(f"{self._path}: no such video")
+        self._container = open_container(self._path)
         try:
-            self._container = av.open(str(self._path))
-            self._stream = self._container.streams.video[0]
+            self._stream = video_stream(self._container, str(self._path))
             self._frames = self._decode()
             self._now = next(self._frames)
-        except (OSError, av.FFmpegError, IndexError, StopIteration) as error:
+        except (UserError, av.FFmpegError, StopIteration) as error:
+            self._container.close()
+            if isinstance(error, UserError):
+                raise
             raise UserError(f"{self._path}: holds no video that can be read; give the clip that was tracked") from error
         self._first_s = self._now.time or 0.0
         self._next: av.VideoFrame | None = None
@@ -57,7 +59,7 @@ class VideoReader:
             self._rewind(t_s)
         while (upcoming := self._peek()) is not None and self._time(upcoming) <= t_s + _TOLERANCE_S:
             self._now, self._next = upcoming, None
-        upright = np.rot90(self._now.to_ndarray(format="bgr24"), round(self._now.rotation / 90) % 4)
+        upright = np.rot90(self._now.to_ndarray(format="bgr24"), quarter_turns(self._now))
         return np.ascontiguousarray(upright, np.uint8)
 
     def close(self) -> None:
