@@ -17,6 +17,7 @@ import numpy as np
 from engines.backend import Backend, EngineRequest, open_backend
 from engines.distortion import MOST
 from engines.errors import UserError
+from engines.second_look import SecondLook
 from engines.skeleton import HAND_SLICES
 from realtime.batch import batch_settings
 from realtime.bone_lengths import bone_lengths, hand_length
@@ -65,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--clip", type=Path, default=SAMPLE, help="a clip with labels, or a folder of them")
     arguments = parser.parse_args(argv)
     try:
-        backend = open_backend(EngineRequest(threads=1), lambda line: print(line, file=sys.stderr))
+        backend = SecondLook(open_backend(EngineRequest(threads=1), lambda line: print(line, file=sys.stderr)))
         print(table(mean_of([judge(clip, backend) for clip in clips_of(arguments.clip)])))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

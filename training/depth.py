@@ -16,6 +16,7 @@ from pathlib import Path
 
 from engines.backend import EngineRequest, open_backend
 from engines.errors import UserError
+from engines.second_look import SecondLook
 from training.datasets.registry import DATA_SETS, load_split
 from training.datasets.sample import LabelledSample
 from training.datasets.synthetic import on_photographs
@@ -40,7 +41,7 @@ def _line(name: str, row: DepthFigures) -> str:
 def run(arguments: argparse.Namespace) -> None:
     """Read, look, compare, print. Raises UserError."""
     samples = _samples(arguments)
-    backend = open_backend(EngineRequest(weights=arguments.weights), print)
+    backend = SecondLook(open_backend(EngineRequest(weights=arguments.weights), print))
     upright = look(backend, samples, [sample.crop() for sample in samples], "upright crop")
     crops = turned_crops(samples, upright)
     hands = seen_hands(samples, look(backend, samples, crops, "turned crop"), crops)

@@ -20,10 +20,11 @@ from typing import Final
 
 import numpy as np
 
-from engines.backend import Backend, EngineRequest, open_backend
+from engines.backend import Backend
 from engines.errors import UserError
 from engines.pinhole import Intrinsics
 from realtime.config import Settings, load_settings
+from realtime.engine import backend_of
 from realtime.live import run_recorded
 from realtime.messages import HandFrame
 from realtime.pipeline import HandPipeline
@@ -120,16 +121,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write the figures there")
     arguments = parser.parse_args(argv)
     try:
-        run(arguments.clip, EngineRequest(weights=arguments.weights), arguments.set, arguments.json)
+        run(arguments.clip, arguments.weights, arguments.set, arguments.json)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def run(path: Path, engine: EngineRequest, overrides: Sequence[str], json_file: Path | None) -> None:
+def run(path: Path, weights: Path | None, overrides: Sequence[str], json_file: Path | None) -> None:
     """Judge, print, write what was asked for; raises UserError."""
-    clips, backend = clips_of(path), open_backend(engine, print)
+    named = [] if weights is None else [f"engine.weights={json.dumps(str(weights))}"]
+    clips, backend = clips_of(path), backend_of(load_settings(None, [*overrides, *named]), print)
     found = {}
     for clip in clips:
         found[clip.stem] = judge_clip(clip, backend, overrides)
