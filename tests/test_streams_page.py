@@ -20,6 +20,8 @@ from tests.stream_clients import Server, server
 
 PROGRAM = find_chromium()
 RIGHT_RGB, LEFT_RGB = (213, 94, 0), (0, 114, 178)
+DRAWN_PX = 500
+"""A hand has more of exactly its colour; how many depends on how this Chromium smooths edges."""
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs Chromium (apt-get install chromium)")
 
@@ -86,7 +88,7 @@ def test_the_page_draws_both_hands_and_tells_rate_and_delay(page: Page) -> None:
         assert texts["right"] == "97 %, wrist at -110, 70, 520 mm"
         image = picture(page)
         right, left = painted(image, RIGHT_RGB), painted(image, LEFT_RGB)
-        assert min(len(right), len(left)) > 1000
+        assert min(len(right), len(left)) > DRAWN_PX
         # Seen from behind the camera, as people see their own hands: the right one, at smaller x, is at the left.
         assert right[:, 1].mean() < left[:, 1].mean()
 
@@ -124,7 +126,7 @@ def test_the_page_waits_for_a_stream_that_ended_and_comes_back(page: Page) -> No
     assert len(painted(picture(page), RIGHT_RGB)) == 0
     with server(port=port) as again, Pump(again, hand_frame("right")):
         wait_for_hands(page)
-        assert len(painted(picture(page), RIGHT_RGB)) > 1000
+        assert len(painted(picture(page), RIGHT_RGB)) > DRAWN_PX
     assert page.faults == []
 
 
