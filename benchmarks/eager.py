@@ -28,7 +28,8 @@ class EagerTorch:
 
     def __init__(self, preset: str, weights: Path, precision: str) -> None:
         self.precision = precision
-        self.input_px = spec_of(preset).input_px
+        spec = spec_of(preset)
+        self.input_px, self.depth_along_ray = spec.input_px, spec.depth_along_ray
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._graph = deployed_module(preset, weights, "fp16" if precision == "fp16" else "fp32").to(self._device)
         self._cutter = CpuCutter(self.input_px, 2)

@@ -42,6 +42,8 @@ class Backend(Protocol):
     name: str
     precision: str
     input_px: int
+    depth_along_ray: bool
+    """As in `spec.NetworkSpec`: what the joints' depths mean."""
     folder: Path | None
     """Where the compiled engine lies in the cache; None where nothing is compiled."""
 

@@ -21,7 +21,7 @@ from engines.cutting import CpuCutter
 from engines.engine_graph import engine_graph
 from engines.errors import UserError
 from engines.presets import spec_of
-from engines.spec import OUTPUT_NAMES
+from engines.spec import OUTPUT_NAMES, NetworkSpec
 
 _DEVICE = "CPU"
 
@@ -31,14 +31,15 @@ class OpenVinoBackend:
 
     name = "openvino"
 
-    def __init__(self, compiled: dict[int, ov.CompiledModel], input_px: int, precision: str, folder: Path) -> None:
-        self.input_px = input_px
+    def __init__(self, compiled: dict[int, ov.CompiledModel], spec: NetworkSpec, precision: str, folder: Path) -> None:
+        self.input_px = spec.input_px
+        self.depth_along_ray = spec.depth_along_ray
         self.precision = precision
         self.folder: Path | None = folder
-        self._cutter = CpuCutter(input_px, max(compiled))
+        self._cutter = CpuCutter(spec.input_px, max(compiled))
         self._requests = {batch: model.create_infer_request() for batch, model in compiled.items()}
         for batch in self._requests:  # the first call of each allocates
-            self(np.zeros((batch, input_px, input_px, 3), np.uint8))
+            self(np.zeros((batch, spec.input_px, spec.input_px, 3), np.uint8))
 
     def __call__(self, crops_bgr: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
         """As `Backend.__call__`."""
@@ -72,7 +73,7 @@ class OpenVinoBackend:
         for batch in request.batches:
             model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
             compiled[batch] = core.compile_model(model, _DEVICE, config)
-        return cls(compiled, spec_of(request.preset).input_px, precision, folder)
+        return cls(compiled, spec_of(request.preset), precision, folder)
 
 
 def _precision(core: ov.Core, request: EngineRequest) -> str:

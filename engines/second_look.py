@@ -33,6 +33,7 @@ class SecondLook:
         self.name: str = backend.name
         self.precision: str = backend.precision
         self.input_px: int = backend.input_px
+        self.depth_along_ray: bool = backend.depth_along_ray
         self.folder: Path | None = backend.folder
         self._backend = backend
         self._pair = np.zeros((2, backend.input_px, backend.input_px, 3), np.uint8)

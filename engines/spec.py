@@ -26,9 +26,12 @@ class NetworkSpec:
     """Root-relative depth of the joints and of the left wrist spans -range/2 .. range/2."""
     depth_bins: int = 64
     readout: Readout = "expectation"
+    depth_along_ray: bool = False
+    """Whether joints' depths are along the line of sight through the crop's centre (`engines.ray_depth`), not along the
+    camera's axis as published."""
 
 
-LITE: Final = NetworkSpec(preset="lite", input_px=192, heatmap_stride=8)
+LITE: Final = NetworkSpec(preset="lite", input_px=192, heatmap_stride=8, depth_along_ray=True)
 PAPER: Final = NetworkSpec(preset="paper", input_px=256, heatmap_stride=4, readout="refined")
 PAPER_ARGMAX: Final = NetworkSpec(preset="paper-argmax", input_px=256, heatmap_stride=4, readout="argmax")
 

@@ -31,7 +31,8 @@ class TensorRtBackend:
     def __init__(self, tensorrt: TensorRt, folder: Path, request: EngineRequest) -> None:
         self.name: str = tensorrt.flavour
         self.precision = graph_precision(tensorrt.flavour, request)
-        self.input_px = spec_of(request.preset).input_px
+        spec = spec_of(request.preset)
+        self.input_px, self.depth_along_ray = spec.input_px, spec.depth_along_ray
         self.folder: Path | None = folder
         self._device = torch.device("cuda", torch.cuda.current_device())
         self._stream = torch.cuda.Stream(self._device)

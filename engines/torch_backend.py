@@ -39,7 +39,8 @@ class TorchBackend:
         """`on_cpu` leaves a GPU alone."""
         self.device = torch.device("cuda" if torch.cuda.is_available() and not on_cpu else "cpu")
         self.precision = _precision(request, self.device)
-        self.input_px = spec_of(request.preset).input_px
+        spec = spec_of(request.preset)
+        self.input_px, self.depth_along_ray = spec.input_px, spec.depth_along_ray
         if request.threads:
             torch.set_num_threads(request.threads)
         graph = deployed_module(request.preset, weights, "fp16" if self.precision == "fp16" else "fp32")

@@ -5,14 +5,15 @@ Synchronous, without threads and drawing: what is tested on a clip is what runs 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from engines.backend import Backend
-from engines.output import outputs_of_batch
+from engines.output import NetworkOutput, outputs_of_batch
 from engines.pinhole import Intrinsics
+from engines.ray_depth import with_axis_depths
 from realtime.config import Settings
 from realtime.detector import HandDetector
 from realtime.fusion import DepthFusion
@@ -20,7 +21,7 @@ from realtime.messages import Frame, HandFrame
 from realtime.smoothing import HandSmoother
 from realtime.snapshot import freeze, thaw
 from realtime.timing import OnStage, StageTimer
-from realtime.tracker import HandTracker
+from realtime.tracker import CropPlan, HandTracker
 
 _SEARCH_S = 0.05
 """How often to search while no hand at all is followed: the most a hand's first appearance is late."""
@@ -68,7 +69,7 @@ class HandPipeline:
         with timer.stage("crop"):
             crops = self._backend.cut(frame.image_bgr, [plan.crop for plan in plans])
         with timer.stage("network"):
-            outputs = outputs_of_batch(self._backend(crops)) if plans else []
+            outputs = self._answers(crops, plans, intrinsics) if plans else []
         with timer.stage("fuse"):
             seen = self._tracker.update(plans, outputs, frame.t_capture_s)
             hands = self._fusion(seen, frame.t_capture_s, intrinsics)
@@ -82,6 +83,15 @@ class HandPipeline:
             crops=tuple(plan.crop for plan in plans),
             stage_ms=timer.take(),
         )
+
+    def _answers(self, crops: Any, plans: Sequence[CropPlan], intrinsics: Intrinsics) -> list[NetworkOutput]:
+        """What the network says of each crop, depths along the camera's axis."""
+        outputs = outputs_of_batch(self._backend(crops))
+        if not self._backend.depth_along_ray:
+            return outputs
+        input_px = self._backend.input_px
+        pairs = zip(outputs, plans, strict=True)
+        return [with_axis_depths(output, plan.crop, input_px, intrinsics) for output, plan in pairs]
 
     def state(self) -> Any:
         """All that the coming frames' results depend on, as JSON values; the same process goes on undisturbed."""

@@ -22,7 +22,7 @@ class Labels:
     joints_crop_px: Tensor
     """(B, 42, 2)."""
     joint_depth_mm: Tensor
-    """(B, 42) relative to the hand's wrist."""
+    """(B, 42) relative to the hand's wrist, along the line of sight through the crop's centre (`engines.ray_depth`)."""
     joint_weight: Tensor
     """(B, 42) 1 where the joint counts: its hand is there and it lies in the crop."""
     hand_present: Tensor
@@ -90,6 +90,7 @@ def random_crops(stored: Stored, size_px: int, noise: CropNoise, rng: torch.Gene
     projected = _project(joints, focal)
     flip = _uniform(batch, rng, device) < noise.flip
     projected, joints, present = _mirror(projected, joints, present, flip, picture_px)
+    focal = _mirrored_intrinsics(focal, flip, picture_px)
     center, side, angle = _place(projected, present, noise, rng)
 
     scale = side / size_px
@@ -102,7 +103,8 @@ def random_crops(stored: Stored, size_px: int, noise: CropNoise, rng: torch.Gene
     present = present * ~emptied[:, None]
     offsets = projected - center[:, None]
     in_crop = torch.linalg.solve(picture_from_crop[:, None], offsets[..., None])[..., 0] + (size_px - 1) / 2
-    return images, _labels(in_crop, joints, present, focal, side, size_px)
+    along = _along_ray(joints[..., 2], projected, center, focal)
+    return images, _labels(in_crop, joints, along, present, focal, side, size_px)
 
 
 def _uniform(count: int, rng: torch.Generator, device: torch.device) -> Tensor:
@@ -180,9 +182,25 @@ def _sample(pictures: Tensor, picture_from_crop: Tensor, center: Tensor, flip: T
     return torch.nn.functional.grid_sample(pictures.float() / 255, normal, align_corners=False)
 
 
-def _labels(in_crop: Tensor, joints: Tensor, present: Tensor, focal: Tensor, side: Tensor, size_px: int) -> Labels:
+def _mirrored_intrinsics(focal: Tensor, flip: Tensor, picture_px: int) -> Tensor:
+    """(B, 4) of the mirrored pictures: the principal point moves to the other side."""
+    other = torch.stack([focal[:, 0], focal[:, 1], picture_px - 1.0 - focal[:, 2], focal[:, 3]], -1)
+    return torch.where(flip[:, None], other, focal)
+
+
+def _along_ray(depth: Tensor, projected: Tensor, center: Tensor, focal: Tensor) -> Tensor:
+    """(B, 42) depths along the line of sight through the crop's centre from those along the axis."""
+    slopes = (projected - focal[:, None, 2:]) / focal[:, None, :2]
+    sight = (center - focal[:, 2:]) / focal[:, :2]
+    share = ((slopes * sight[:, None]).sum(-1) + 1) / (sight.square().sum(-1, keepdim=True) + 1).sqrt()
+    return depth * share
+
+
+def _labels(
+    in_crop: Tensor, joints: Tensor, along: Tensor, present: Tensor, focal: Tensor, side: Tensor, size_px: int
+) -> Labels:
     wrist_depth = joints[:, list(WRISTS), 2]
-    relative = joints[..., 2] - wrist_depth.repeat_interleave(21, 1)
+    relative = along - along[:, list(WRISTS)].repeat_interleave(21, 1)
     inside = ((in_crop > -0.5) & (in_crop < size_px - 0.5)).all(-1).float()
     share_inside = inside.unflatten(1, (2, 21)).mean(-1)
     visible = present * (share_inside > 0.5).float()

@@ -16,6 +16,7 @@ from engines.backend import Backend
 from engines.crop import Crop, crop_around, extract, transform, upright_angle_rad
 from engines.output import NetworkOutput, outputs_of_batch
 from engines.pinhole import rootnet_k
+from engines.ray_depth import with_axis_depths
 from engines.skeleton import HAND_SLICES, SIDES, Side
 from training.datasets.sample import LabelledSample, read_picture
 from training.evaluation.predictions import Predictions
@@ -51,6 +52,8 @@ def _look_at(backend: Backend, sample: LabelledSample, crop: Crop) -> tuple[NDAr
     joints = transform(crop.image_from_crop(backend.input_px), output.joints_crop_px.astype(np.float64))
     depth = np.full(2, np.nan)
     if sample.intrinsics is not None:
+        if backend.depth_along_ray:
+            output = with_axis_depths(output, crop, backend.input_px, sample.intrinsics)
         k = float(rootnet_k(crop.side_px, sample.intrinsics.fx, sample.intrinsics.fy))
         depth = output.root_depth_factor.astype(np.float64) * k
     return joints, output, depth
