@@ -20,7 +20,7 @@ import pytest
 
 import run_demo
 from realtime.intrinsics import save_intrinsics
-from realtime.tracks import Tracks, load_tracks
+from realtime.tracks import RECORD, Tracks, load_tracks
 from tests.video_files import write_video
 from training.sequences import compare, load_truth
 
@@ -195,7 +195,10 @@ def has_hands(tracks: Tracks) -> bool:
 def test_closing_either_window_ends_the_run(tmp_path: Path, title: str) -> None:
     run = f"{sys.executable} run_demo.py --demo --save-tracks {tmp_path / 't.npz'}"
     close = f"{sys.executable} {Path(__file__).with_name('close_window.py')} '{title}'"
-    script = f"{run} & {close} && wait $!"
+    # on a busy machine a window is there long before the first frame
+    part = f"{tmp_path / 't.npz.part'}"
+    tracked = f"until [ $(stat -c %s {part} 2> /dev/null || echo 0) -gt {10 * RECORD.itemsize} ]; do sleep 0.05; done"
+    script = f"{run} & {tracked}; {close} && wait $!"
     done = subprocess.run(
         ["xvfb-run", "-a", "-s", "-screen 0 1280x1024x24", "bash", "-c", script],
         cwd=ROOT,
