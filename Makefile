@@ -34,11 +34,13 @@ setup:
 demo: setup
 	@$(VENV_PYTHON) run_demo.py --demo
 
+# Ray's cluster in a process of its own: beside other tests the process that started one has died, for a reason not found.
 test: setup
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m mypy
-	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore tests/test_batch_ray.py
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest tests/test_batch_ray.py
 
 # With windows wherever a display is, or xvfb-run can make one.
 soak: setup
