@@ -49,13 +49,13 @@ def quantised_graph(
     limit_mm = LIMITS_MM["int8"] if limit_mm is None else limit_mm
     model = onnx.load_from_string(graph)
     ranges, judged = crops[::2], crops[1::2]
-    reference = _answers(graph, judged)
+    reference = onnx_answers(graph, judged)
     moved = []
     for what, kept in (("all layers", set()), ("all but the finest layers", _finest(model))):
         quantised = _quantised(model, ranges, kept)
         if signed_only:
             quantised = _signed_graph(quantised)
-        difference = differences(_answers(quantised, judged), reference, crops.shape[1])
+        difference = differences(onnx_answers(quantised, judged), reference, crops.shape[1])
         moved.append(difference.joints_mm_mean)
         say(f"  int8, {what}: joints move by {moved[-1]:.2f} mm on average")
         if moved[-1] <= limit_mm:
@@ -134,7 +134,7 @@ def _quantised(model: onnx.ModelProto, crops: NDArray[np.uint8], kept: set[str])
     return _checked(quantised)
 
 
-def _answers(graph: bytes, crops: NDArray[np.uint8]) -> Answers:
+def onnx_answers(graph: bytes, crops: NDArray[np.uint8]) -> Answers:
     """What a graph says to each crop, in ONNX Runtime."""
     import onnxruntime
 

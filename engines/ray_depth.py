@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 
 
 def shares_along(joints_px: NDArray, center_px: NDArray, intrinsics: Intrinsics) -> Floats:
-    """S of joints (..., 2) in pixels of the picture, for the line of sight through `center_px` (2,)."""
+    """The factors s of joints (..., 2) in pixels of the picture, for the line of sight through `center_px` (2,)."""
     sight = np.append(rays(np.asarray(center_px, np.float64), intrinsics), 1.0)
     slopes = rays(joints_px.astype(np.float64), intrinsics)
     along: Floats = (slopes @ sight[:2] + 1.0) / np.linalg.norm(sight)
@@ -43,14 +43,6 @@ def axis_from_ray(relative_mm: NDArray, shares: NDArray, wrist_mm: NDArray) -> F
     own = np.repeat(shares[list(WRISTS)], JOINTS_PER_HAND)
     depth: Floats = (own * wrists + relative_mm) / shares - wrists
     return depth
-
-
-def ray_from_axis(relative_mm: NDArray, shares: NDArray, wrist_mm: NDArray) -> Floats:
-    """The inverse of `axis_from_ray`."""
-    wrists = np.repeat(wrist_mm.astype(np.float64), JOINTS_PER_HAND)
-    own = np.repeat(shares[list(WRISTS)], JOINTS_PER_HAND)
-    along: Floats = shares * (wrists + relative_mm) - own * wrists
-    return along
 
 
 def with_axis_depths(output: NetworkOutput, crop: Crop, input_px: int, intrinsics: Intrinsics) -> NetworkOutput:

@@ -18,12 +18,15 @@ from engines.backend import Backend
 from engines.crop import Crop
 from engines.skeleton import SWAP_HANDS
 
-TWICE: Final = "lite"
-"""The preset that is looked through twice: the published networks are judged, and run, as published."""
 _SWAP: Final = np.array(SWAP_HANDS)
 _OF_JOINTS: Final = ("joints_crop_px", "joint_depth_mm", "joint_confidence")
 _LEAST_WEIGHT: Final = np.float32(0.02)
 """Of a look that knows nothing of a joint: two such looks count the same."""
+
+
+def looking_twice(backend: Backend, preset: str) -> Backend:
+    """The backend of `lite` with a second look; that of the published networks, which run as published, as it is."""
+    return SecondLook(backend) if preset == "lite" else backend
 
 
 class SecondLook:

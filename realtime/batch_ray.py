@@ -89,8 +89,7 @@ def _connected(address: str, say: Callable[[str], None]) -> Any:
             log_to_driver=False,
         )
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"--ray {address}: no cluster answers there ({reason}); ray status tells what runs") from error
+        raise _no_cluster(address, (str(error).splitlines() or [type(error).__name__])[0]) from error
     count = int(ray.cluster_resources().get("CPU", 1))
     say(f"Ray: {len(ray.nodes())} machine(s), {count} CPU cores, as many recordings side by side")
     return ray
@@ -104,8 +103,11 @@ def _check_answers(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), _ANSWER_S).close()
     except OSError as error:
-        reason = error.strerror or "no answer"
-        raise UserError(f"--ray {address}: no cluster answers there ({reason}); ray status tells what runs") from error
+        raise _no_cluster(address, error.strerror or "no answer") from error
+
+
+def _no_cluster(address: str, reason: str) -> UserError:
+    return UserError(f"--ray {address}: no cluster answers there ({reason}); ray status tells what runs")
 
 
 def _named(address: str) -> str:

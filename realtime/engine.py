@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engines.backend import Backend, EngineRequest, open_backend
-from engines.second_look import TWICE, SecondLook
+from engines.second_look import looking_twice
 from realtime.config import Settings
 
 
@@ -31,4 +31,4 @@ def backend_of(settings: Settings, say: Callable[[str], None] = lambda _: None) 
         calibration=calibration,
     )
     backend = open_backend(request, say)
-    return SecondLook(backend) if engine.second_look and engine.preset == TWICE else backend
+    return looking_twice(backend, engine.preset) if engine.second_look else backend

@@ -5,15 +5,14 @@ Synchronous, without threads and drawing: what is tested on a clip is what runs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from engines.answers import answers
 from engines.backend import Backend
-from engines.output import NetworkOutput, outputs_of_batch
 from engines.pinhole import Intrinsics
-from engines.ray_depth import with_axis_depths
 from realtime.config import Settings
 from realtime.detector import HandDetector
 from realtime.fusion import DepthFusion
@@ -21,7 +20,7 @@ from realtime.messages import Frame, HandFrame
 from realtime.smoothing import HandSmoother
 from realtime.snapshot import freeze, thaw
 from realtime.timing import OnStage, StageTimer
-from realtime.tracker import CropPlan, HandTracker
+from realtime.tracker import HandTracker
 
 _SEARCH_S = 0.05
 """How often to search while no hand at all is followed: the most a hand's first appearance is late."""
@@ -66,10 +65,11 @@ class HandPipeline:
         with timer.stage("detect"):
             self._search(frame)
         plans = self._tracker.plan(frame.t_capture_s)
+        crops = tuple(plan.crop for plan in plans)
         with timer.stage("crop"):
-            crops = self._backend.cut(frame.image_bgr, [plan.crop for plan in plans])
+            pictures = self._backend.cut(frame.image_bgr, crops)
         with timer.stage("network"):
-            outputs = self._answers(crops, plans, intrinsics) if plans else []
+            outputs = answers(self._backend, pictures, crops, intrinsics) if plans else []
         with timer.stage("fuse"):
             seen = self._tracker.update(plans, outputs, frame.t_capture_s)
             hands = self._fusion(seen, frame.t_capture_s, intrinsics)
@@ -80,18 +80,9 @@ class HandPipeline:
             hands=hands,
             intrinsics=intrinsics,
             size_px=(width, height),
-            crops=tuple(plan.crop for plan in plans),
+            crops=crops,
             stage_ms=timer.take(),
         )
-
-    def _answers(self, crops: Any, plans: Sequence[CropPlan], intrinsics: Intrinsics) -> list[NetworkOutput]:
-        """What the network says of each crop, depths along the camera's axis."""
-        outputs = outputs_of_batch(self._backend(crops))
-        if not self._backend.depth_along_ray:
-            return outputs
-        input_px = self._backend.input_px
-        pairs = zip(outputs, plans, strict=True)
-        return [with_axis_depths(output, plan.crop, input_px, intrinsics) for output, plan in pairs]
 
     def state(self) -> Any:
         """All that the coming frames' results depend on, as JSON values; the same process goes on undisturbed."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from engines.crop import Crop, transform
 from engines.output import NetworkOutput
 from engines.pinhole import Intrinsics, project, rootnet_k
-from engines.ray_depth import axis_from_ray, ray_from_axis, shares_along, with_axis_depths
+from engines.ray_depth import axis_from_ray, shares_along, with_axis_depths
 from engines.skeleton import WRISTS
 from engines.spec import LITE, PAPER, PAPER_ARGMAX
 from tests.small_bank import SIZE_PX, hand_mm, write_shard
@@ -37,6 +37,12 @@ def hands_mm(x_mm: float = 0.0, y_mm: float = 0.0) -> NDArray[np.float64]:
 def relative(depth: NDArray) -> NDArray[np.float64]:
     """(42,) to each hand's wrist."""
     return depth - np.repeat(depth[list(WRISTS)], 21)
+
+
+def ray_from_axis(relative_mm: NDArray, shares: NDArray, wrist_mm: NDArray) -> NDArray[np.float64]:
+    """The inverse of `axis_from_ray`."""
+    wrists, own = np.repeat(wrist_mm, 21), np.repeat(shares[list(WRISTS)], 21)
+    return shares * (wrists + relative_mm) - own * wrists
 
 
 @given(st.floats(-350, 350), st.floats(-250, 250))

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Final
 
 from engines.backend import EngineRequest, open_backend
-from engines.errors import UserError
 from engines.networks.checkpoints import save_weights
 from training.averaged import averaged_network
+from training.command import exit_code
 from training.datasets.registry import load_split
 from training.datasets.sample import LabelledSample
 from training.datasets.synthetic import balanced, on_photographs
 from training.evaluate import WEBCAM, judge_network
+from training.evaluation.report import markdown_table
 from training.evaluation.root_depth import root_depths
 from training.loop import checkpoint_path
 from training.settings import Settings, load_settings
@@ -47,7 +48,7 @@ def ablation(configs: Sequence[Path], changes: list[str], tests: dict[str, Seque
         if not kept.exists():
             kept.write_text(json.dumps(_figures(settings, tests), indent=1) + "\n")
         rows.append((config.stem, json.loads(kept.read_text())))
-        (out / "ablation.md").write_text(_table(rows, list(tests)))
+        (out / "ablation.md").write_text(_table(rows, list(tests)) + "\n")
     return _table(rows, list(tests))
 
 
@@ -69,8 +70,7 @@ def _table(rows: Sequence[tuple[str, dict[str, dict[str, float]]]], tests: Seque
     columns = [(test, name) for test in tests for name in _COLUMNS[test]]
     head = ["settings", *(f"{test} {name}" for test, name in columns)]
     body = [[row, *(f"{found[test][name]:.3f}" for test, name in columns)] for row, found in rows]
-    lines = [head, ["---"] * len(head), *body]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return markdown_table(head, body)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -84,16 +84,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--synthetic", type=Path, metavar="DIR", help="rendered hands to judge on")
     parser.add_argument("--each", type=int, default=500, help="so many single hands and so many pairs of them")
     parser.add_argument("--output", type=Path, default=Path("out/training/ablation"), metavar="DIR")
-    arguments = parser.parse_args(argv)
-    try:
-        print(ablation(arguments.configs, arguments.set, _tests(arguments), arguments.output), end="")
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; run the same command to go on", file=sys.stderr)
-        return 130
-    return 0
+    given = parser.parse_args(argv)
+    return exit_code(lambda: print(ablation(given.configs, given.set, _tests(given), given.output)))
 
 
 def _tests(arguments: argparse.Namespace) -> dict[str, Sequence[LabelledSample]]:

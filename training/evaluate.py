@@ -20,7 +20,7 @@ from engines.backend import Backend, BackendName, EngineRequest, Precision, open
 from engines.crop import Crop
 from engines.errors import UserError
 from engines.presets import SPECS
-from engines.second_look import TWICE, SecondLook
+from engines.second_look import looking_twice
 from training.datasets.interhand26m import SUBSETS
 from training.datasets.registry import DATA_SETS, data_set, load_split
 from training.datasets.sample import LabelledSample
@@ -152,7 +152,7 @@ def _backend(arguments: argparse.Namespace) -> Backend:
         precision=arguments.precision,
     )
     backend = open_backend(request, print)
-    return SecondLook(backend) if arguments.preset == TWICE and not arguments.one_look else backend
+    return backend if arguments.one_look else looking_twice(backend, arguments.preset)
 
 
 def _chosen(arguments: argparse.Namespace, samples: Sequence[LabelledSample]) -> Sequence[LabelledSample]:

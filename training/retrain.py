@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
+from training.command import exit_code
 from training.evaluate import WEBCAM
 from training.retraining.plan import CONFIGS, RetrainPlan, settings_of
 from training.retraining.stage import Record
@@ -33,22 +33,17 @@ _SHARD_SIZE: Final = {False: 2_000, True: 16}
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     arguments = _parser().parse_args(argv)
-    for stop in (signal.SIGINT, signal.SIGTERM):  # also where a shell started this with signals ignored
-        signal.signal(stop, signal.default_int_handler)
-    try:
-        with _output(arguments) as folder:
-            retraining = Retraining(_plan(arguments, folder))
-            weights = retraining.run()
-            content = [asdict(record) for record in retraining.records]
-            (folder / "summary.json").write_text(json.dumps(content, indent=2) + "\n")
-            print(f"\n{summary(retraining.records)}\n\nnew weights: {weights}")
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; run the same command to go on", file=sys.stderr)
-        return 130
-    return 0
+    return exit_code(lambda: run(arguments))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Go the whole way, print what was done. Raises UserError."""
+    with _output(arguments) as folder:
+        retraining = Retraining(_plan(arguments, folder))
+        weights = retraining.run()
+        content = [asdict(record) for record in retraining.records]
+        (folder / "summary.json").write_text(json.dumps(content, indent=2) + "\n")
+        print(f"\n{summary(retraining.records)}\n\nnew weights: {weights}")
 
 
 def summary(records: list[Record]) -> str:

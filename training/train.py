@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 from pathlib import Path
 
 import torch
 
-from engines.errors import UserError
 from training.batch_norm import synchronised
+from training.command import exit_code
 from training.lite_task import LiteTask, start_network
 from training.loop import checkpoint_path, train
 from training.paper.internet_task import InterNetTask, start_internet
@@ -40,18 +39,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--weights", type=Path, help="start from these weights instead of what the settings say")
     arguments = parser.parse_args(argv)
-    for stop in (signal.SIGINT, signal.SIGTERM):  # also where a shell started this with signals ignored
-        signal.signal(stop, signal.default_int_handler)
-    try:
-        start = [f"start={json.dumps(str(arguments.weights))}"] if arguments.weights else []
-        run(load_any_settings(arguments.config, [*arguments.set, *start]))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; run the same command to go on", file=sys.stderr)
-        return 130
-    return 0
+    start = [f"start={json.dumps(str(arguments.weights))}"] if arguments.weights else []
+    return exit_code(lambda: run(load_any_settings(arguments.config, [*arguments.set, *start])))
 
 
 def run(settings: AnySettings) -> None:

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from engines.answers import answers
 from engines.backend import Backend
 from engines.crop import Crop, crop_around, extract, transform, upright_angle_rad
-from engines.output import NetworkOutput, outputs_of_batch
+from engines.output import NetworkOutput
 from engines.pinhole import rootnet_k
-from engines.ray_depth import with_axis_depths
 from engines.skeleton import HAND_SLICES, SIDES, Side
 from training.datasets.sample import LabelledSample, read_picture
 from training.evaluation.predictions import Predictions
@@ -48,12 +48,10 @@ def turned_crops(samples: Sequence[LabelledSample], found: Predictions) -> list[
 def _look_at(backend: Backend, sample: LabelledSample, crop: Crop) -> tuple[NDArray, NetworkOutput, NDArray]:
     """Joints in pixels of the picture (42, 2), the answer, and the wrists' own depths (2,)."""
     picture = read_picture(sample.picture)
-    output = outputs_of_batch(backend(extract(picture, crop, backend.input_px)[None]))[0]
+    output = answers(backend, extract(picture, crop, backend.input_px)[None], [crop], sample.intrinsics)[0]
     joints = transform(crop.image_from_crop(backend.input_px), output.joints_crop_px.astype(np.float64))
     depth = np.full(2, np.nan)
     if sample.intrinsics is not None:
-        if backend.depth_along_ray:
-            output = with_axis_depths(output, crop, backend.input_px, sample.intrinsics)
         k = float(rootnet_k(crop.side_px, sample.intrinsics.fx, sample.intrinsics.fy))
         depth = output.root_depth_factor.astype(np.float64) * k
     return joints, output, depth

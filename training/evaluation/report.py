@@ -117,7 +117,7 @@ def _markdown(title: str, settings: dict[str, str], runs: Sequence[Run], picture
     parts = [f"# {title}", "\n".join(f"* {name}: {value}" for name, value in settings.items())]
     names = [run.name for run in runs]
     rows = [[name, *(_number(getattr(run.figures, name)) for run in runs)] for name in asdict(runs[0].figures)]
-    parts += ["## Figures", _markdown_table(["", *names], rows)]
+    parts += ["## Figures", markdown_table(["", *names], rows)]
     known = PUBLISHED.get(settings["data set"], ())
     if known:
         parts += ["Published, for comparison:", "\n".join(f"* {line}" for line in known)]
@@ -136,7 +136,7 @@ def _reliability_markdown(reliability: Reliability) -> str:
             zip(reliability.joints, reliability.confidence, reliability.right, strict=True)
         )
     ]
-    table_ = _markdown_table(["confidence", "joints", "mean confidence", "within 10 px"], rows)
+    table_ = markdown_table(["confidence", "joints", "mean confidence", "within 10 px"], rows)
     return f"{table_}\n\nExpected error {reliability.expected_error:.3f}."
 
 
@@ -146,10 +146,11 @@ def _joints_markdown(errors: Errors) -> str:
         [name, *(_number(float(value)) for value in (mm[j], mm[j + 21], px[j], px[j + 21]))]
         for j, name in enumerate(JOINT_NAMES)
     ]
-    return _markdown_table(["joint", "right mm", "left mm", "right px", "left px"], rows)
+    return markdown_table(["joint", "right mm", "left mm", "right px", "left px"], rows)
 
 
-def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows under their head; all columns but the first are numbers."""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

@@ -1,0 +1,26 @@
+"""What a network says of crops whose place in the picture is known (one thread at a time)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from engines.backend import Backend
+from engines.crop import Crop
+from engines.output import NetworkOutput, outputs_of_batch
+from engines.pinhole import Intrinsics
+from engines.ray_depth import with_axis_depths
+
+
+def answers(
+    backend: Backend, pictures: Any, crops: Sequence[Crop], intrinsics: Intrinsics | None
+) -> list[NetworkOutput]:
+    """One answer for each of `crops`, joints' depths along the camera's axis.
+
+    `pictures` are the crops as `Backend.cut` gives them. Without intrinsics depths stay as the network gives them.
+    """
+    outputs = outputs_of_batch(backend(pictures))
+    if intrinsics is None or not backend.depth_along_ray:
+        return outputs
+    pairs = zip(outputs, crops, strict=True)
+    return [with_axis_depths(output, crop, backend.input_px, intrinsics) for output, crop in pairs]

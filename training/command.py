@@ -1,0 +1,24 @@
+"""How a command that may be stopped and taken up again ends (main thread)."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+
+from engines.errors import UserError
+
+
+def exit_code(work: Callable[[], None]) -> int:
+    """Do the work: 0, 2 with one line for a UserError, 130 after Ctrl-C or SIGTERM."""
+    for stop in (signal.SIGINT, signal.SIGTERM):  # also where a shell started this with signals ignored
+        signal.signal(stop, signal.default_int_handler)
+    try:
+        work()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; run the same command to go on", file=sys.stderr)
+        return 130
+    return 0
