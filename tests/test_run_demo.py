@@ -22,6 +22,7 @@ import run_demo
 from realtime.intrinsics import save_intrinsics
 from realtime.tracks import RECORD, Tracks, load_tracks
 from tests.video_files import write_video
+from tests.virtual_display import xvfb_run
 from training.sequences import compare, load_truth
 
 ROOT = Path(__file__).parents[1]
@@ -200,7 +201,7 @@ def test_closing_either_window_ends_the_run(tmp_path: Path, title: str) -> None:
     tracked = f"until [ $(stat -c %s {part} 2> /dev/null || echo 0) -gt {10 * RECORD.itemsize} ]; do sleep 0.05; done"
     script = f"{run} & {tracked}; {close} && wait $!"
     done = subprocess.run(
-        ["xvfb-run", "-a", "-s", "-screen 0 1280x1024x24", "bash", "-c", script],
+        [*xvfb_run(), "bash", "-c", script],
         cwd=ROOT,
         env=dict(os.environ),
         capture_output=True,

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.virtual_display import xvfb_run
+
 ROOT = Path(__file__).parents[1]
 
 RENDER = """
@@ -66,7 +68,7 @@ def run(script: str, *arguments: str | Path, xvfb: bool = False, **variables: st
     """Run a script without a display, or under a virtual one."""
     environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
     command = [sys.executable, "-c", script, *map(str, arguments)]
-    prefix = ["xvfb-run", "-a", "-s", "-screen 0 1280x1024x24"] if xvfb else []
+    prefix = xvfb_run() if xvfb else []
     return subprocess.run(
         [*prefix, *command],
         cwd=ROOT,

@@ -17,6 +17,7 @@ from realtime.tracks import load_tracks
 from realtime.tracks_writer import TrackWriter
 from tests.hand_frames import INTRINSICS, SIZE, hand_frame
 from tests.video_files import frame_of, rotate_clockwise, write_video
+from tests.virtual_display import xvfb_run
 from viz.playback import Pictures, main
 from viz.render import render_recording
 from viz.video_reader import VideoReader
@@ -175,7 +176,7 @@ viewer.close()
 def test_the_bar_follows_and_leads(tmp_path: Path, with_video: bool) -> None:
     tracks, video = make_recording(tmp_path)
     code = SCRUB.format(root=str(ROOT), tracks=str(tracks), video=str(video) if with_video else "")
-    command = ["xvfb-run", "-a", "-s", "-screen 0 1600x900x24", sys.executable, "-c", code]
+    command = [*xvfb_run("1600x900x24"), sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-3:] == ["11 11", "4 4 True", "False"]
