@@ -21,7 +21,7 @@ from engines.gpu import nvidia_gpu
 from engines.networks.internet import InterNet
 from engines.networks.paper import write_paper
 from engines.presets import spec_of, weights_of
-from engines.spec import OUTPUT_NAMES
+from engines.spec import LITE, OUTPUT_NAMES
 from engines.tensorrt_build import load_tensorrt
 from engines.tensorrt_engine import PLAN_FILE, ensure_engine
 from engines.verify import LIMITS_MM, sample_crops
@@ -94,7 +94,7 @@ def test_rtx_builds_the_released_snapshot_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.skipif(not is_installed("nncf"), reason="nncf is not installed (make setup EXTRAS=int8)")
 def test_rtx_builds_int8_without_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(LIMITS_MM, "int8", 20.0)
-    for k, crop in enumerate(sample_crops(192, count=8)):
+    for k, crop in enumerate(sample_crops(LITE.input_px, count=8)):
         cv2.imwrite(str(tmp_path / f"{k}.png"), crop)
     request = EngineRequest(
         "lite", None, "tensorrt_rtx", "int8", cache=tmp_path / "cache", targets=("sm89",), calibration=tmp_path

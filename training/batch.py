@@ -30,7 +30,7 @@ class Labels:
     hand_weight: Tensor
     """(B, 2) 0 where a hand is cut by the crop, so that neither answer is wrong."""
     left_minus_right_root_mm: Tensor
-    """(B,)."""
+    """(B,) along the same line of sight."""
     pair_weight: Tensor
     """(B,) 1 where both hands are there."""
     gamma: Tensor
@@ -199,8 +199,8 @@ def _along_ray(depth: Tensor, projected: Tensor, center: Tensor, focal: Tensor) 
 def _labels(
     in_crop: Tensor, joints: Tensor, along: Tensor, present: Tensor, focal: Tensor, side: Tensor, size_px: int
 ) -> Labels:
-    wrist_depth = joints[:, list(WRISTS), 2]
-    relative = along - along[:, list(WRISTS)].repeat_interleave(21, 1)
+    wrist_depth, wrist_along = joints[:, list(WRISTS), 2], along[:, list(WRISTS)]
+    relative = along - wrist_along.repeat_interleave(21, 1)
     inside = ((in_crop > -0.5) & (in_crop < size_px - 0.5)).all(-1).float()
     share_inside = inside.unflatten(1, (2, 21)).mean(-1)
     visible = present * (share_inside > 0.5).float()
@@ -212,7 +212,7 @@ def _labels(
         joint_weight=inside * visible.repeat_interleave(21, 1) * (relative.abs() < DEPTH_LIMIT_MM),
         hand_present=visible,
         hand_weight=certain,
-        left_minus_right_root_mm=(wrist_depth[:, 1] - wrist_depth[:, 0]).clamp(-DEPTH_LIMIT_MM, DEPTH_LIMIT_MM),
+        left_minus_right_root_mm=(wrist_along[:, 1] - wrist_along[:, 0]).clamp(-DEPTH_LIMIT_MM, DEPTH_LIMIT_MM),
         pair_weight=visible.prod(1),
         gamma=wrist_depth / k[:, None],
     )
