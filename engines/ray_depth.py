@@ -3,10 +3,9 @@
 A crop does not show where in the picture it was cut, so a network cannot know how far its line of sight is turned from
 the camera's axis: off to the side of a picture a hand looks as the same hand in the middle does, turned. What the crop
 can tell is how much farther than the wrist a joint is along the crop's own line of sight, and the left wrist than the
-right one. With r the unit vector of
-that line, p = ((x - cx) / fx, (y - cy) / fy, 1) the joint's own, and s = r . p, a joint at depth z on the camera's axis
-lies at s z along the line of sight. At 30 degrees, the edge of a usual webcam, the two differ by up to half of the
-hand's extent across.
+right one. With r the unit vector of that line, p = ((x - cx) / fx, (y - cy) / fy, 1) the joint's own, and s = r . p, a
+joint at depth z on the camera's axis lies at s z along the line of sight. At 30 degrees, the edge of a usual webcam,
+the two differ by up to half of the hand's extent across.
 """
 
 from __future__ import annotations
