@@ -22,7 +22,8 @@ from engines.ray_depth import axis_from_ray, shares_along, with_axis_depths
 from engines.skeleton import WRIST, WRISTS
 from engines.spec import LITE, PAPER, PAPER_ARGMAX
 from tests.small_bank import SIZE_PX, hand_mm, write_shard
-from training.batch import NO_NOISE, CropNoise, Stored, random_crops
+from training.batch import Stored, random_crops
+from training.crop_places import NO_NOISE, CropNoise
 from training.datasets.bank import HandBank, load_bank
 
 CAMERA = Intrinsics(600.0, 610.0, 319.5, 239.5)
@@ -82,7 +83,7 @@ def _turn_onto_axis(point: NDArray) -> NDArray[np.float64]:
 def test_what_training_teaches_is_what_the_program_undoes(bank: HandBank, noise: CropNoise) -> None:
     size = 96
     stored = Stored(
-        torch.from_numpy(bank.pictures),
+        torch.from_numpy(bank.pictures.copy()),
         torch.from_numpy(bank.joints_cam_mm),
         torch.from_numpy(bank.hand_present).float(),
         torch.from_numpy(bank.intrinsics_px),

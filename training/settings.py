@@ -9,7 +9,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from engines.errors import UserError
-from training.batch import CropNoise
+from training.crop_places import CropNoise
 from training.datasets.banks import BankSource
 from training.losses import LossWeights
 from training.paper.settings import InterNetSettings, RootNetSettings
