@@ -18,10 +18,11 @@ from typing import Final
 from engines.backend import Backend
 from realtime.batch_job import Job, Work
 from realtime.checkpoint import Checkpoint, load_checkpoint
+from realtime.image_folder import ImageFolderSource
 from realtime.intrinsics import resolve_intrinsics
 from realtime.live import run_recorded
 from realtime.pipeline import HandPipeline
-from realtime.recording import ImageFolderSource, VideoSource
+from realtime.recording import VideoSource
 from realtime.tracks_writer import CannotGoOn, TrackWriter, recover_part
 from realtime.versions import versions
 

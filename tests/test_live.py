@@ -18,10 +18,11 @@ from engines.errors import UserError
 from engines.pinhole import Intrinsics
 from realtime.camera import CameraSource
 from realtime.config import CameraSettings
+from realtime.image_folder import ImageFolderSource
 from realtime.live import Result, run_live, run_recorded
 from realtime.live_source import ReplaySource
 from realtime.messages import Frame, HandFrame
-from realtime.recording import ImageFolderSource, VideoSource
+from realtime.recording import VideoSource
 from tests.network_camera import NetworkCamera
 from tests.video_files import frame_of, picture, steady, write_video
 

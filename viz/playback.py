@@ -17,7 +17,8 @@ from realtime.messages import HandFrame
 from realtime.tracks import Tracks, load_tracks
 from viz.camera_window import CameraWindow
 from viz.keys import HELP, PLAYBACK_HELP
-from viz.open3d_viewer import Open3DRenderer, Open3DViewer
+from viz.open3d_renderer import Open3DRenderer
+from viz.open3d_viewer import Open3DViewer
 from viz.overlay import draw_overlay
 from viz.playhead import Playhead
 from viz.recorder import beside
