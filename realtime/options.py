@@ -32,6 +32,9 @@ EXAMPLES: Final = """examples:
 """
 
 
+_PICTURES_A_SECOND: Final = 30.0
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {message}; see python run_demo.py --help\n")
@@ -63,6 +66,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     check_stream_options(parser, options)
     if options.realtime and options.video is None and not options.demo:
         parser.error("--realtime goes with --video only; a camera always runs in real time")
+    if options.fps is not None and options.images is None:
+        parser.error("--fps goes with --images only; a recording has times of its own, a camera has camera.fps")
+    options.fps = options.fps or _PICTURES_A_SECOND
     if options.fov is not None and options.intrinsics is not None:
         parser.error("--fov and --intrinsics both tell the camera's geometry; give one of them")
     return options
@@ -103,7 +109,7 @@ def _add_networks(parser: argparse.ArgumentParser) -> None:
     add("--fov", type=float, metavar="DEG", help="field of view of the camera, across the longer side (60)")
     add("--intrinsics", type=Path, metavar="FILE", help="calibration of the camera, YAML or JSON, instead of --fov")
     add("--realtime", action="store_true", help="play --video like a camera: in its own time, dropping late frames")
-    add("--fps", type=_above_zero, default=30.0, metavar="N", help="pictures a second in --images (30)")
+    add("--fps", type=_above_zero, metavar="N", help="pictures a second in --images (30)")
     add("--engine", choices=get_args(BackendName), help="what runs the network (auto: the fastest here)")
     add("--preset", choices=sorted(SPECS), help="the network: lite (ships), or paper with the released checkpoint")
     add("--weights", type=Path, metavar="FILE", help="other weights (.safetensors, or a released snapshot_*.pth.tar)")

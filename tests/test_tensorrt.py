@@ -62,7 +62,7 @@ def test_rtx_engines_build_without_a_gpu(
         assert kinds == {onnx.TensorProto.FLOAT16 if precision == "fp16" else onnx.TensorProto.FLOAT}
     plan, sidecar = folder / PLAN_FILE, json.loads((folder / SIDECAR).read_text())
     halved = weights["lite"].stat().st_size if preset == "lite" else weights["paper"].stat().st_size / 2
-    # RootNet's upsampling, and nothing else, is left out; lite's depth heads and its joints' attention are fp32 in both.
+    # RootNet's upsampling, and nothing else, is left out; lite's depth heads and attention are fp32 in both.
     assert 0.6 * halved < plan.stat().st_size / (1 if precision == "fp16" else 2) < 2.7 * halved
     size = spec_of(preset).input_px
     assert sidecar["input"] == {"crops_bgr": ["batch", size, size, 3], "dtype": "uint8"}
