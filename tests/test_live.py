@@ -72,6 +72,21 @@ def test_frame_result_and_time_belong_together(tmp_path: Path) -> None:
         assert result.hands.stage_ms == {"network": 1.0}
 
 
+@pytest.mark.parametrize("speed", [1.0, 2.0])
+def test_replayed_frames_bear_the_time_at_which_they_were_due(tmp_path: Path, speed: float) -> None:
+    path = write_video(tmp_path / "a.mp4", [0, 40, 50, 130, 200, 280])
+    with VideoSource(path) as source:
+        video_s = [frame.t_capture_s for frame in source]
+    before_s = time.monotonic()
+    starts_s = []
+    with ReplaySource(path, speed) as source:
+        for frame in source:
+            assert before_s <= frame.t_capture_s <= time.monotonic()
+            starts_s.append(frame.t_capture_s - video_s[frame.index] / speed)
+    assert len(starts_s) > 1
+    assert starts_s == pytest.approx([starts_s[0]] * len(starts_s), abs=1e-6)
+
+
 def test_callbacks_run_in_the_callers_thread(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", steady(5))
     names: set[str] = set()
