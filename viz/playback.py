@@ -114,7 +114,7 @@ def _start_s(tracks: Tracks, path: Path) -> float:
     own_s = 0.0
     if first > 0:
         with VideoSource(path) as video:
-            # A video with fewer frames is one of the run's results, such as its overlay: it starts with the first of them.
+            # A video with fewer frames is a result of the run, such as its overlay: it starts with the first of them.
             whole = video.frame_count is None or video.frame_count > last
             video.begin_at(first, first)
             own_s = next((frame.t_capture_s for frame in video), 0.0) if whole else 0.0
