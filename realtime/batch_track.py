@@ -79,7 +79,9 @@ def _earlier(job: Job, begin: Checkpoint) -> Checkpoint | None:
     before = load_checkpoint(job.state) if job.resume else None
     if before is None or (before.source, before.made_with) == (begin.source, begin.made_with):
         return before
-    changed = "the recording has" if before.source != begin.source else "settings or versions have"
+    changed = (
+        "the recording has" if before.source != begin.source else "settings, a file that they name, or versions have"
+    )
     _log.warning("%s changed since it was stopped; it begins anew", changed)
     return None
 
