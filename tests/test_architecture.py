@@ -17,7 +17,8 @@ MAY_IMPORT = {
     "engines": {"engines"},
     "realtime": {"engines", "realtime"},
     "viz": {"engines.crop", "engines.errors", "engines.pinhole", "engines.skeleton", "realtime.messages"}
-    | {"realtime.tracks", "realtime.video_file", "viz"},  # files of others are opened in one place
+    | {"realtime.tracks", "realtime.video_file", "realtime.recording", "realtime.recording_end"}  # one opener of files
+    | {"viz"},
     "training": {"engines", "realtime", "training"},
 }
 HOMES = {

@@ -12,7 +12,7 @@ from engines.crop import Crop, extract
 from engines.cutting import CpuCutter
 from engines.device_cutting import DeviceCutter
 from engines.presets import weights_of
-from engines.spec import OUTPUT_NAMES
+from engines.spec import LITE, OUTPUT_NAMES
 from engines.torch_backend import TorchBackend
 from engines.verify import SAMPLE_CLIP, read_frames
 
@@ -63,10 +63,10 @@ def test_on_the_cpu_opencv_cuts(picture: np.ndarray) -> None:
     engine = TorchBackend(EngineRequest(), weights_of("lite", None), on_cpu=True)
     crops = [Crop((300.0, 200.0), 250.0, 0.2), Crop((400.0, 300.0), 150.0, -0.2)]
     cut = engine.cut(picture, crops)
-    np.testing.assert_array_equal(cut, np.stack([extract(picture, crop, 192) for crop in crops]))
+    np.testing.assert_array_equal(cut, np.stack([extract(picture, crop, LITE.input_px) for crop in crops]))
     assert engine(cut)["joints_crop_px"].shape == (2, 42, 2)
     with pytest.raises(ValueError, match="2 crops, buffers for 1"):
-        CpuCutter(192, 1)(picture, crops)
+        CpuCutter(LITE.input_px, 1)(picture, crops)
 
 
 def test_outputs_in_one_buffer_keep_their_names_and_shapes() -> None:
