@@ -81,17 +81,21 @@ def check(options: argparse.Namespace, settings: Settings) -> None:
         *(("--save-tracks", SUFFIXES), ("--save-video", (".mp4",))),
         *(("--profile-json", json_only), ("--trace", json_only)),
     )
+    if options.profile_file is not None and (options.hand_length_mm or options.calibrate_hand):
+        check_output("--profile-file", options.profile_file, (".yaml", ".yml"), inputs)
     for option, suffixes in outputs:
         path = getattr(options, option.removeprefix("--").replace("-", "_"))
         if path is not None:
             check_output(option, path, suffixes, inputs)
-
+            inputs.append(path)
     if options.save_tracks is not None:
         require(options.save_tracks.suffix)
 
 
 def run_many(options: argparse.Namespace) -> int:
     """Track many recordings into a folder."""
+    if options.hand_length_mm is not None:
+        _tell_profile(keep_length(options, HandProfile(options.hand_length_mm)))
     jobs = plan(expand(options.video or options.images), options.out, options.resume)
     suffixes = tuple(f".{name}" for name in dict.fromkeys(options.format) if name != "npz")
     drawing = {"three_d": not options.no_3d, "mirror": options.mirror}

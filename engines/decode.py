@@ -35,10 +35,16 @@ def expectation(logits: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack([x, y], -1), variance.clamp_min(1.0e-4)
 
 
+def joint_cells(maps: LiteMaps) -> tuple[Tensor, Tensor]:
+    """(B, 42, 2) where the joints are, in cells, and (B, 42) the variance of their heat maps."""
+    cells, variance = expectation(maps.heat_logits)
+    return cells + maps.moved_cells, variance
+
+
 def joint_depth_mm(maps: LiteMaps) -> Tensor:
-    """(B, 42) root-relative depth: the depth maps averaged where the heat maps say the joint is."""
+    """(B, 42) root-relative depth: the depth maps averaged where the heat maps say the joint is, and corrected."""
     probability = maps.heat_logits.flatten(2).softmax(-1)
-    return (probability * maps.depth_mm.flatten(2)).sum(-1)
+    return (probability * maps.depth_mm.flatten(2)).sum(-1) + maps.moved_mm
 
 
 def left_minus_right_root_mm(root_logits: Tensor, spec: NetworkSpec) -> Tensor:
@@ -66,7 +72,7 @@ class DeployedLite(nn.Module):
         """Return the outputs in the order of `OUTPUT_NAMES`."""
         maps = self.network(image)
         spec = self.network.spec
-        cells, variance = expectation(maps.heat_logits)
+        cells, variance = joint_cells(maps)
         return (
             crop_from_heat(cells, spec.heatmap_stride),
             joint_depth_mm(maps),

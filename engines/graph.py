@@ -64,7 +64,8 @@ def fold_batch_norm(module: nn.Module) -> None:
 def halved(deployed: DeployedLite | DeployedPaper) -> DeployedLite | DeployedPaper:
     """Weights in half precision, in place; what turns features into depths, and fitted constants, stay in fp32."""
     kept = {name: value.clone() for name, value in deployed.named_buffers() if name.endswith("confidence_fit")}
-    heads = (deployed.network.root, deployed.network.gamma) if isinstance(deployed, DeployedLite) else ()
+    network = deployed.network
+    heads = (network.root, network.gamma, network.tokens) if isinstance(network, Lite) else ()
     exact = [copy.deepcopy(head.state_dict()) for head in heads]
     deployed.half()
     for head, state in zip(heads, exact, strict=True):

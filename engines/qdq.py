@@ -15,7 +15,10 @@ PAIRS: Final = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
 
 def network_part(model: onnx.ModelProto) -> set[str]:
-    """Nodes from the first layers to the last: neither the picture's normalisation nor what reads joints out."""
+    """Nodes from the first layers to the last: neither the picture's normalisation nor what reads joints out.
+
+    What a softmax goes into is reading out, also where layers follow, as those of the joints' attention.
+    """
     to_layer: set[str] = set()
     ahead: set[str] = set()
     for node in reversed(model.graph.node):
@@ -23,9 +26,12 @@ def network_part(model: onnx.ModelProto) -> set[str]:
             to_layer.update(node.input)
             ahead.add(node.name)
     from_layer: set[str] = set()
+    read_out: set[str] = set()
     part: set[str] = set()
     for node in model.graph.node:
-        if node.op_type in LAYERS or from_layer.intersection(node.input):
+        if node.op_type == "Softmax" or read_out.intersection(node.input):
+            read_out.update(node.output)
+        elif node.op_type in LAYERS or from_layer.intersection(node.input):
             from_layer.update(node.output)
             part.add(node.name)
     return part & ahead

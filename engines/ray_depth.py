@@ -2,10 +2,10 @@
 
 A crop does not show where in the picture it was cut, so a network cannot know how far its line of sight is turned from
 the camera's axis: off to the side of a picture a hand looks as the same hand in the middle does, turned. What the crop
-can tell is how much farther than the wrist a joint is along the crop's own line of sight. With r the unit vector of
-that line, p = ((x - cx) / fx, (y - cy) / fy, 1) the joint's own, and s = r . p, a joint at depth z on the camera's axis
-lies at s z along the line of sight. At 30 degrees, the edge of a usual webcam, the two differ by up to half of the
-hand's extent across.
+can tell is how much farther than the wrist a joint is along the crop's own line of sight, and the left wrist than the
+right one. With r the unit vector of that line, p = ((x - cx) / fx, (y - cy) / fy, 1) the joint's own, and s = r . p, a
+joint at depth z on the camera's axis lies at s z along the line of sight. At 30 degrees, the edge of a usual webcam,
+the two differ by up to half of the hand's extent across.
 """
 
 from __future__ import annotations
@@ -52,4 +52,11 @@ def with_axis_depths(output: NetworkOutput, crop: Crop, input_px: int, intrinsic
     wrist_mm = output.root_depth_factor * float(rootnet_k(side_px, intrinsics.fx, intrinsics.fy))
     shares = shares_along(joints_px, np.array(crop.center_px), intrinsics)
     depth = axis_from_ray(output.joint_depth_mm, shares, wrist_mm)
-    return replace(output, joint_depth_mm=depth.astype(np.float32))
+    root = _root_on_axis(float(output.left_minus_right_root_mm), shares[list(WRISTS)], wrist_mm)
+    return replace(output, joint_depth_mm=depth.astype(np.float32), left_minus_right_root_mm=root)
+
+
+def _root_on_axis(relative_mm: float, shares: NDArray, wrist_mm: NDArray) -> float:
+    """The left wrist's depth minus the right one's along the axis, from that along the line of sight."""
+    right, left = shares
+    return float((right * wrist_mm[0] + relative_mm) / left - wrist_mm[0])

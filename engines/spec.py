@@ -31,7 +31,7 @@ class NetworkSpec:
     camera's axis as published."""
 
 
-LITE: Final = NetworkSpec(preset="lite", input_px=192, heatmap_stride=8, depth_along_ray=True)
+LITE: Final = NetworkSpec(preset="lite", input_px=224, heatmap_stride=8, depth_along_ray=True)
 PAPER: Final = NetworkSpec(preset="paper", input_px=256, heatmap_stride=4, readout="refined")
 PAPER_ARGMAX: Final = NetworkSpec(preset="paper-argmax", input_px=256, heatmap_stride=4, readout="argmax")
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
+from realtime.batch_contents import contents_of
 from realtime.batch_job import Job, Outcome, Work
 from realtime.batch_manifest import Kept, Manifest
 from realtime.batch_plan import check_outputs
@@ -43,7 +45,7 @@ def run_batch(
     """
     for suffix in work.suffixes:
         require(suffix)
-    work = replace(work, settings=batch_settings(work.settings, work.smooth))
+    work = replace(work, settings=batch_settings(work.settings, work.smooth), contents=contents_of(work.settings))
     check_outputs(jobs, work)
     folder = _common_folder(jobs)
     kept = Kept(Manifest(folder, work), say)
@@ -103,9 +105,10 @@ def _on(cluster: str, should_stop: Callable[[], bool], say: Callable[[str], None
 
 
 def _common_folder(jobs: Sequence[Job]) -> Path:
+    """DIR of `--out`: `plan` keeps no folder that all recordings have in common."""
     if not jobs:
         raise UserError("no recordings to work on")
-    return min((job.output.parent for job in jobs), key=lambda path: len(path.parts))
+    return Path(os.path.commonpath([job.output.parent for job in jobs]))
 
 
 def _print(text: str) -> None:

@@ -67,11 +67,14 @@ class Work:
     """Also write a video with it."""
     drawn_with: str = ""
     """What the video depends on besides the tracks."""
+    contents: str = ""
+    """`contents_of` the settings: what the files that they name held when the run began."""
 
     @property
     def made_with(self) -> str:
         """A text that changes with what the tracks depend on, besides the recording itself."""
-        facts = self.settings.model_dump_json(), json.dumps(versions()), self.smooth, self.images_fps
+        settings = self.settings.model_dump_json(), self.contents
+        facts = *settings, json.dumps(versions()), self.smooth, self.images_fps
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def video(self, job: Job) -> Path:

@@ -27,16 +27,16 @@ def expand(words: Sequence[str]) -> list[Path]:
         if not found:
             raise UserError(f"{word}: no file has such a name; is the pattern right?")
         paths += map(Path, found)
-    return list(dict.fromkeys(path.absolute() for path in paths))
+    return list(dict.fromkeys(map(_plain, paths)))
 
 
 def plan(sources: Sequence[Path], folder: Path, resume: bool) -> list[Job]:
     """A job for each recording; its tracks are called as it is, with as much of its name and place as it takes.
 
     `a.mp4` becomes `a.npz`; next to an `a.mkv` it becomes `a.mp4.npz`; recordings of one name in several folders keep
-    their folders below the one they have in common.
+    their folders below the one they have in common. Raises UserError if one would not lie below `folder`.
     """
-    folder = folder.absolute()
+    folder = Path(os.path.realpath(folder))
     common = Path(os.path.commonpath([source.parent for source in sources])) if sources else Path()
     stems = Counter(source.stem.lower() for source in sources)
     names = Counter(source.name.lower() for source in sources)
@@ -48,8 +48,20 @@ def plan(sources: Sequence[Path], folder: Path, resume: bool) -> list[Job]:
             name = Path(source.name)
         else:
             name = source.relative_to(common)
+        if ".." in name.parts:
+            raise UserError(f"--out: the tracks of {source} would not lie below {folder}; give its path without '..'")
         jobs.append(Job(source, folder / name.parent / f"{name.name}.npz", resume))
     return jobs
+
+
+def _plain(path: Path) -> Path:
+    """The absolute path without `..` and links among its folders: one text for one file, and parts that only descend.
+
+    A recording that is a link itself keeps its name. `realpath` rather than `resolve`, which raises for circular links.
+    """
+    if path.name == "..":
+        return Path(os.path.realpath(path))
+    return Path(os.path.realpath(path.parent)) / path.name
 
 
 def check_outputs(jobs: Sequence[Job], work: Work) -> None:

@@ -13,6 +13,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -25,7 +26,7 @@ from realtime.batch_worker import worker_main
 TICK_S: Final = 0.2
 """How often the caller gets to update what it shows."""
 ATTEMPTS: Final = 3
-"""So often a recording may take its process with it before it is given up."""
+"""So often a recording may take its process with it before it is given up, and starts may fail one after the other."""
 _STOP_S: Final = 10.0
 """How long the processes may take to save what they have."""
 
@@ -44,6 +45,8 @@ class _Worker:
 class _Queue:
     waiting: deque[Job]
     deaths: dict[Job, int] = field(default_factory=dict)
+    failed_starts: int = 0
+    """Processes that ended before they were ready, since the last one that was."""
 
     def take_back(self, job: Job) -> Outcome | None:
         """Queue the job of a process that died once more, or give it up."""
@@ -62,7 +65,8 @@ def pool_outcomes(
 ) -> Iterator[Outcome | None]:
     """Do the jobs in `workers` processes; outcomes as they come, and None at least every 0.2 s.
 
-    After a stop, the outcomes of what was begun, and then the end. Raises UserError if the network cannot be run.
+    After a stop, the outcomes of what was begun, and then the end. Raises UserError if the network cannot be run,
+    or no process can be started.
     """
     queue = _Queue(deque(jobs))
     team: list[_Worker] = []
@@ -82,14 +86,19 @@ def pool_outcomes(
 
 
 def _staff(team: list[_Worker], queue: _Queue, workers: int, work: Work) -> None:
-    """Give jobs to the idle; hire more once the first one has shown that the network runs (and has compiled it)."""
+    """Give jobs to the idle; hire more once the first one has shown that the network runs (and has compiled it).
+
+    Where several in a row could not start, perhaps for want of memory, those that run go on alone.
+    """
     idle = [worker for worker in team if worker.ready and worker.job is None]
     for worker in idle[: len(queue.waiting)]:
         worker.job = queue.waiting.popleft()
-        worker.pipe.send(worker.job)
+        with suppress(OSError):  # it died just now; the end of its pipe is heard in the next round
+            worker.pipe.send(worker.job)
     starting = sum(not worker.ready for worker in team)
     proven = any(worker.ready for worker in team)
-    while len(team) < (workers if proven else 1) and starting < len(queue.waiting):
+    most = workers if proven and queue.failed_starts < ATTEMPTS else 1
+    while len(team) < most and starting < len(queue.waiting):
         team.append(_hire(work))
         starting += 1
 
@@ -122,6 +131,7 @@ def _hear(worker: _Worker, team: list[_Worker], queue: _Queue, say: Callable[[st
         return message
     first = not any(other.ready for other in team)
     worker.ready = True
+    queue.failed_starts = 0
     if first:  # the others say the same
         for line in message:
             say(line)
@@ -135,7 +145,11 @@ def _died(worker: _Worker, team: list[_Worker], queue: _Queue) -> Outcome | None
     if worker.job is not None:
         return queue.take_back(worker.job)
     if not worker.ready:
-        raise UserError(f"a process for the recordings ended while it started (exit code {worker.process.exitcode})")
+        queue.failed_starts += 1
+        message = f"a process for the recordings ended while it started (exit code {worker.process.exitcode})"
+        if queue.failed_starts >= ATTEMPTS and not team:
+            raise UserError(f"{message}, {queue.failed_starts} times; is there enough memory?")
+        _log.warning("%s", message)
     return None
 
 

@@ -17,7 +17,7 @@ from typing_extensions import Self
 
 from realtime.batch_job import Job, Outcome, Work
 from realtime.batch_lock import number_in
-from realtime.recording import PICTURE_SUFFIXES
+from realtime.image_folder import PICTURE_SUFFIXES
 from realtime.tracks import RECORD
 
 _HEAD_BYTES: Final = 4096

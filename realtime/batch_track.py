@@ -18,10 +18,11 @@ from typing import Final
 from engines.backend import Backend
 from realtime.batch_job import Job, Work
 from realtime.checkpoint import Checkpoint, load_checkpoint
+from realtime.image_folder import ImageFolderSource
 from realtime.intrinsics import resolve_intrinsics
 from realtime.live import run_recorded
 from realtime.pipeline import HandPipeline
-from realtime.recording import ImageFolderSource, VideoSource
+from realtime.recording import VideoSource
 from realtime.tracks_writer import CannotGoOn, TrackWriter, recover_part
 from realtime.versions import versions
 
@@ -78,7 +79,9 @@ def _earlier(job: Job, begin: Checkpoint) -> Checkpoint | None:
     before = load_checkpoint(job.state) if job.resume else None
     if before is None or (before.source, before.made_with) == (begin.source, begin.made_with):
         return before
-    changed = "the recording has" if before.source != begin.source else "settings or versions have"
+    changed = (
+        "the recording has" if before.source != begin.source else "settings, a file that they name, or versions have"
+    )
     _log.warning("%s changed since it was stopped; it begins anew", changed)
     return None
 

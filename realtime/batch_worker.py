@@ -7,10 +7,13 @@ import signal
 import threading
 import time
 from multiprocessing.connection import Connection
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from engines.errors import UserError
 from realtime.batch_job import Job, Work
+
+if TYPE_CHECKING:
+    from engines.backend import Backend
 
 _LOOK_S: Final = 0.2
 """How soon the parent's death is noticed."""
@@ -26,22 +29,27 @@ def worker_main(pipe: Connection, parent: int, work: Work) -> None:
     import cv2
 
     from realtime.batch_file import process
-    from realtime.engine import backend_of
 
     cv2.setNumThreads(1)
-    notes: list[str] = []
+    backend, first_words = _opened(work)
     try:
-        backend = backend_of(work.settings, notes.append)
-    except UserError as error:
-        pipe.send(UserError(str(error)))
-        return
-    pipe.send(tuple(notes))
-    while not stop.requested:
-        try:
+        pipe.send(first_words)
+        while backend is not None and not stop.requested:
             job: Job = pipe.recv()
             pipe.send(process(job, work, backend, lambda: stop.requested))
-        except (EOFError, OSError):
-            return
+    except (EOFError, OSError):  # the parent hung up, perhaps while the network was loading
+        return
+
+
+def _opened(work: Work) -> tuple[Backend | None, tuple[str, ...] | UserError]:
+    """The network and what a user should read; or no network, and why."""
+    from realtime.engine import backend_of
+
+    notes: list[str] = []
+    try:
+        return backend_of(work.settings, notes.append), tuple(notes)
+    except UserError as error:
+        return None, UserError(str(error))
 
 
 class _StopFlag:

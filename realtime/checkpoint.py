@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from realtime.batch_counts import Counts
-from realtime.recording import PICTURE_SUFFIXES
+from realtime.image_folder import PICTURE_SUFFIXES
 
 SUFFIX: Final = ".state"
 FORMAT: Final = "two-hands-state 2"

@@ -17,7 +17,7 @@ from engines.pinhole import Intrinsics, backproject
 from engines.skeleton import HAND_SLICES, SIDES, Side
 from realtime.closed_form import NEAREST_MM, DepthEstimate
 from realtime.messages import HandPose
-from realtime.tracker import Observation
+from realtime.observation import Observation
 from realtime.wrist_depth import RELATIVE_SIGMA_MM, DepthMethod, measured_depth, size_factor
 
 _FORGET_S = 0.5

@@ -119,10 +119,19 @@ class ReplaySource(LiveSource):
         start_s = time.monotonic()
         for frame in self._video:
             due_s = start_s + frame.t_capture_s / self._speed
-            if self._stopping.wait(max(0.0, due_s - time.monotonic())):
+            if self._stopped_before(due_s):
                 return
             self._broken = self._video.dropped
-            self._put(frame.image_bgr, time.monotonic(), frame.index)
+            # Not the time at which it got here: that jitters, the filters would see it, and playback would find older
+            # pictures. It is never in the future, so ages count from it; they hold what decoding comes too late by.
+            self._put(frame.image_bgr, due_s, frame.index)
+
+    def _stopped_before(self, due_s: float) -> bool:
+        """Wait until `due_s`; whether the source was closed meanwhile. A clock may end one wait a little early."""
+        while (wait_s := due_s - time.monotonic()) > 0:
+            if self._stopping.wait(wait_s):
+                return True
+        return self._stopping.is_set()
 
     def _release(self) -> None:
         self._video.close()

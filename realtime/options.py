@@ -32,6 +32,9 @@ EXAMPLES: Final = """examples:
 """
 
 
+_PICTURES_A_SECOND: Final = 30.0
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {message}; see python run_demo.py --help\n")
@@ -50,11 +53,36 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--version", action="version", version=", ".join(f"{name} {number}" for name, number in versions().items()))
     add("--debug", action="store_true", help="show the traceback of an error, and notes on the way")
+    _add_sources(parser)
+    _add_views(parser)
+    add_batch_options(parser)
+    add_stream_options(parser)
+    _add_networks(parser)
+    add_scale_options(parser)
+    _add_run(parser)
+    options = parser.parse_args(argv)
+    check_batch_options(parser, options)
+    check_scale_options(parser, options)
+    check_stream_options(parser, options)
+    if options.realtime and options.video is None and not options.demo:
+        parser.error("--realtime goes with --video only; a camera always runs in real time")
+    if options.fps is not None and options.images is None:
+        parser.error("--fps goes with --images only; a recording has times of its own, a camera has camera.fps")
+    options.fps = options.fps or _PICTURES_A_SECOND
+    if options.fov is not None and options.intrinsics is not None:
+        parser.error("--fov and --intrinsics both tell the camera's geometry; give one of them")
+    return options
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("what to look at, one of").add_mutually_exclusive_group(required=True).add_argument
     add("--camera", metavar="ID", help="camera by number (0), device (/dev/video2) or address (rtsp://...)")
     add("--video", nargs="+", metavar="FILE", help="a recording, every frame of it; with --out also several")
     add("--images", nargs="+", metavar="DIR", help="a folder of pictures, in the order of their names; likewise")
     add("--demo", action="store_true", help="the sample clip; without a display into files in out/demo")
+
+
+def _add_views(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("what to show and save").add_argument
     add("--headless", action="store_true", help="open no window")
     add("--no-3d", action="store_true", help="no 3D view, neither as a window nor in the saved video")
@@ -74,18 +102,21 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         metavar="OUT.mp4",
         help="the picture with the hands drawn in, and the 3D view beside it; with --out without a name",
     )
-    add_batch_options(parser)
-    add_stream_options(parser)
+
+
+def _add_networks(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("camera and network").add_argument
     add("--fov", type=float, metavar="DEG", help="field of view of the camera, across the longer side (60)")
     add("--intrinsics", type=Path, metavar="FILE", help="calibration of the camera, YAML or JSON, instead of --fov")
     add("--realtime", action="store_true", help="play --video like a camera: in its own time, dropping late frames")
-    add("--fps", type=_above_zero, default=30.0, metavar="N", help="pictures a second in --images (30)")
+    add("--fps", type=_above_zero, metavar="N", help="pictures a second in --images (30)")
     add("--engine", choices=get_args(BackendName), help="what runs the network (auto: the fastest here)")
     add("--preset", choices=sorted(SPECS), help="the network: lite (ships), or paper with the released checkpoint")
     add("--weights", type=Path, metavar="FILE", help="other weights (.safetensors, or a released snapshot_*.pth.tar)")
     add("--rootnet", type=Path, metavar="FILE", help="preset paper: a RootNet checkpoint for hands, for absolute depth")
-    add_scale_options(parser)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("the run").add_argument
     add("--seconds", type=_above_zero, metavar="N", help="stop after so long")
     add("--config", type=Path, metavar="FILE", help="a settings file; realtime/default.yaml explains all settings")
@@ -93,15 +124,6 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--profile", action="store_true", help="print how long each stage takes, what was dropped, processor, memory")
     add("--profile-json", type=Path, metavar="OUT.json", help="write that and the summary as JSON")
     add("--trace", type=Path, metavar="OUT.json", help="write what each thread did when, for https://ui.perfetto.dev")
-    options = parser.parse_args(argv)
-    check_batch_options(parser, options)
-    check_scale_options(parser, options)
-    check_stream_options(parser, options)
-    if options.realtime and options.video is None and not options.demo:
-        parser.error("--realtime goes with --video only; a camera always runs in real time")
-    if options.fov is not None and options.intrinsics is not None:
-        parser.error("--fov and --intrinsics both tell the camera's geometry; give one of them")
-    return options
 
 
 def _above_zero(text: str) -> float:

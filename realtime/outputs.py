@@ -20,7 +20,7 @@ def check_output(option: str, path: Path, suffixes: tuple[str, ...], inputs: Ite
     if path.suffix.lower() not in suffixes:
         raise UserError(f"{option} {path}: give a file name that ends in {' or '.join(suffixes)}")
     if any(_same(path, other) for other in inputs):
-        raise UserError(f"{option} {path}: is a file that this run reads; choose another name")
+        raise UserError(f"{option} {path}: is a file that this run reads, or writes already; choose another name")
     if path.exists() and not path.is_file():
         raise UserError(f"{option} {path}: is no ordinary file; choose another name")
     existing = path if path.exists() else next(folder for folder in path.absolute().parents if folder.exists())

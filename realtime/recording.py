@@ -1,4 +1,4 @@
-"""Recordings: every frame, in order, with its true time stamp (one thread iterates, any may close).
+"""Videos: every frame, in order, with its true time stamp (one thread iterates, any may close).
 
 A frame that cannot be decoded is skipped and counted; `Frame.index` then has a gap. A recording is read once.
 """
@@ -6,11 +6,9 @@ A frame that cannot be decoded is skipped and counted; `Frame.index` then has a 
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 import av
@@ -18,67 +16,21 @@ import numpy as np
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
-from typing_extensions import Self
 
 from engines.errors import UserError
 from realtime.messages import Frame
-from realtime.pictures import MAX_PIXELS, UnreadablePicture, check_size, picture_size, read_picture
+from realtime.pictures import MAX_PIXELS, check_size
+from realtime.recorded import Recorded
 from realtime.recording_end import USUAL_FPS, EndOfVideo
 from realtime.video_file import open_container, quarter_turns, video_stream
 
-PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 MAX_BAD_READS: Final = 3
 """So many failures to read on, one after the other, are the end of a damaged file."""
 
 _log = logging.getLogger(__name__)
 
 
-class _Recording:
-    """What recordings have in common."""
-
-    is_live: Final = False
-    name: str
-    size_px: tuple[int, int]
-    """(width, height) of every frame, as displayed."""
-    fps: float | None
-    frame_count: int | None
-    """As announced by the file, where it counts them; what is really there may differ."""
-    dropped: int = 0
-    """Frames that could not be decoded, so far."""
-    missing: int = 0
-    """About how many frames the file announced and did not have at its end; known when the iteration has ended."""
-    _begin: int = 0
-    _whole_before: int = 0
-
-    @property
-    def expected_frames(self) -> int | None:
-        """About how many frames there will be, for a progress bar."""
-        return self.frame_count
-
-    @property
-    def damaged(self) -> int:
-        """The same as `dropped`: nothing else is lost of a recording."""
-        return self.dropped
-
-    def begin_at(self, index: int, whole: int) -> None:
-        """Start the iteration at frame `index`, before which lie `whole` undamaged ones; all else stays the same."""
-        self._begin, self._whole_before = index, whole
-
-    def close(self) -> None:
-        """Release the file."""
-
-    def __enter__(self) -> Self:
-        """Return the source itself; it is open already."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Release the file."""
-        self.close()
-
-
-class VideoSource(_Recording):
+class VideoSource(Recorded):
     """A video file (or GIF, or a single picture), turned upright as its metadata say, as BGR uint8.
 
     Raises UserError if there is no such file, it is no video, too large, or not one of its frames can be decoded.
@@ -126,7 +78,7 @@ class VideoSource(_Recording):
         upcoming: VideoFrame | None = first
         while upcoming is not None:
             index, t_s = self._stamp(upcoming, start)
-            if index >= self._begin:
+            if index >= self.first_index:
                 yield Frame(index, t_s, self._image(upcoming))
             upcoming = self._next()
         if not self._closed:
@@ -200,58 +152,3 @@ class VideoSource(_Recording):
         self.missing = self._end.missing(seen)
         if self.missing:
             _log.warning("%s: the video ends early, after %d of about %d frames", self.name, seen, seen + self.missing)
-
-
-class ImageFolderSource(_Recording):
-    """The pictures of a folder, "2.png" before "10.png", at `fps` pictures a second.
-
-    All must have the size of the first one, because they belong to one camera: another size is a UserError, and so
-    is a folder without a readable picture. Damaged pictures are skipped and counted, and keep their time.
-    """
-
-    def __init__(self, folder: Path, fps: float = 30.0) -> None:
-        """List the folder and look at the first picture that is readable."""
-        if not folder.is_dir():
-            raise UserError(f"{folder}: no such folder of pictures")
-        if not fps > 0:
-            raise UserError(f"{fps:g} pictures a second is no rate; it must be above 0")
-        self.name = str(folder)
-        self.fps: float | None = fps
-        self._step_s = 1 / fps
-        names = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")]
-        self._paths = sorted(names, key=_natural_order)
-        self.frame_count = len(self._paths)
-        self.size_px = self._first_size()
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Read picture by picture."""
-        paths, self._paths = self._paths, []
-        self.dropped = self._begin - self._whole_before
-        for index, path in enumerate(paths[self._begin :], self._begin):
-            try:
-                image = read_picture(path)
-            except UnreadablePicture as error:
-                _log.warning("%s; it is skipped", error)
-                self.dropped += 1
-                continue
-            size_px = image.shape[1], image.shape[0]
-            if size_px != self.size_px:
-                raise UserError(
-                    f"{path}: is {size_px[0]}x{size_px[1]}, the first picture {self.size_px[0]}x{self.size_px[1]}; "
-                    "keep pictures of one camera and one size in a folder"
-                )
-            yield Frame(index, index * self._step_s, image)
-
-    def _first_size(self) -> tuple[int, int]:
-        for path in self._paths:
-            try:
-                return picture_size(path)
-            except UnreadablePicture:
-                continue
-        raise UserError(f"{self.name}: holds no readable picture ({', '.join(PICTURE_SUFFIXES)})")
-
-
-def _natural_order(path: Path) -> tuple[list[tuple[bool, int, str]], str]:
-    """Sort key that reads runs of digits as numbers."""
-    parts = re.split(r"(\d+)", path.name.lower())
-    return [(not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts if p], path.name

@@ -10,6 +10,8 @@ from typing import Final
 from realtime.hand_size import LONGEST_MM, SHORTEST_MM, HandProfile, default_profile, load_profile, save_profile
 
 CALIBRATION_S: Final = 10.0
+_NOT_MEASURING: Final = ("save_tracks", "save_video", "profile", "profile_json", "trace", "osc", "websocket")
+"""What a run does that `--calibrate-hand` does not: it measures the hand, and no more."""
 
 
 def add_scale_options(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +31,9 @@ def check_scale_options(parser: argparse.ArgumentParser, options: argparse.Names
         parser.error("--hand-length-mm and --calibrate-hand both tell the hand's length; give one of them")
     if options.out is not None or (options.camera is None and options.profile_file is None):
         parser.error("--calibrate-hand goes with --camera, or with one recording and --profile-file")
+    idle = [f"--{name.replace('_', '-')}" for name in _NOT_MEASURING if getattr(options, name)]
+    if idle:
+        parser.error(f"--calibrate-hand only measures the hand, without {', '.join(idle)}; do that in a second run")
 
 
 def scale_overrides(options: argparse.Namespace) -> list[str]:
@@ -43,9 +48,14 @@ def scale_overrides(options: argparse.Namespace) -> list[str]:
 
 
 def keep_length(options: argparse.Namespace, profile: HandProfile) -> Path | None:
-    """Write the profile, where the options want one; its path. Raises UserError if it cannot be written."""
+    """Write the profile, where the options want one; its path.
+
+    Raises UserError if it cannot be written, or would replace a file that is no profile.
+    """
     path = profile_of(options)
     if path is not None:
+        if path.exists():
+            load_profile(path)
         save_profile(path, profile)
     return path
 

@@ -11,9 +11,10 @@ from typing_extensions import Self
 
 from realtime.camera import CameraSource
 from realtime.config import CameraSettings
+from realtime.image_folder import ImageFolderSource
 from realtime.live_source import ReplaySource
 from realtime.messages import Frame
-from realtime.recording import ImageFolderSource, VideoSource
+from realtime.recording import VideoSource
 
 
 class Source(Protocol):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engines.pinhole import Intrinsics, rays, rootnet_k, undistorted_side_px
 from engines.skeleton import HAND_SLICES, SIDES, WRIST
 from realtime.closed_form import NEAREST_MM, TYPICAL_HAND_MM, DepthEstimate, Sight, bones_of, closed_form_depth
-from realtime.tracker import Observation
+from realtime.observation import Observation
 
 DepthMethod = Literal["root", "closed", "fused"]
 UNKNOWN_SIZE: Final = 0.13

@@ -22,7 +22,7 @@ MAY_IMPORT = {
 }
 HOMES = {
     "mediapipe": {"realtime/detector.py"},
-    "open3d": {"viz/open3d_viewer.py"},
+    "open3d": {"viz/open3d_scene.py"},
     "pyarrow": {"realtime/formats/parquet.py"},
     "pygltflib": {"realtime/formats/gltf.py"},
     "rerun": {"realtime/formats/rerun_log.py"},

@@ -16,6 +16,7 @@ import pytest
 import run_demo
 from engines.backend import Backend
 from realtime.batch import batch_settings
+from realtime.batch_contents import contents_of
 from realtime.batch_counts import counts_of
 from realtime.batch_file import process
 from realtime.batch_job import Job, Outcome, Work
@@ -36,7 +37,8 @@ CSV = (".csv",)
 
 @pytest.fixture(scope="module")
 def work() -> Work:
-    return Work(batch_settings(load_settings(), smooth=False))
+    settings = batch_settings(load_settings(), smooth=False)
+    return Work(settings, contents=contents_of(settings))
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -10,14 +16,22 @@ import psutil
 import pytest
 
 from engines.errors import UserError
-from realtime.batch_job import Work
+from engines.presets import DEFAULT_WEIGHTS
+from realtime import batch_pool
+from realtime.batch import run_batch
+from realtime.batch_job import Job, Outcome, Work
 from realtime.batch_limits import WORKER_BYTES, sensible_workers
 from realtime.batch_lock import hold, number_in
-from realtime.batch_plan import check_outputs, plan
+from realtime.batch_plan import check_outputs, expand, plan
+from realtime.batch_pool import ATTEMPTS, pool_outcomes
 from realtime.batch_progress import ExpectedFrames
+from realtime.batch_worker import worker_main
+from realtime.checkpoint import fingerprint
 from realtime.config import load_settings
 from realtime.machine import usable_cores
 from realtime.unfinished import remove_unfinished, unfinished
+from tests.long_runs import never
+from tests.recordings import ROOT
 
 
 def hold_until_told(path: Path, pipe: Connection) -> None:
@@ -126,3 +140,165 @@ def test_raw_tracks_are_written_over_no_others(tmp_path: Path) -> None:
     check_outputs(jobs, Work(load_settings()))
     with pytest.raises(UserError, match=r"a\.raw\.npz"):
         check_outputs(jobs, Work(load_settings(), smooth=True))
+
+
+@pytest.fixture
+def worked_on(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """No network: what `run_batch` hands on is done at once, and its names are noted here."""
+    sources: list[Path] = []
+
+    def run(jobs: Sequence[Job], _work: Work, **_: object) -> Iterator[Outcome]:
+        for job in jobs:
+            sources.append(job.source)
+            job.output.parent.mkdir(parents=True, exist_ok=True)
+            job.output.touch()
+            yield Outcome(job, "done", identity=fingerprint(job.source))
+
+    monkeypatch.setattr("realtime.batch.pool_outcomes", run)
+    return sources
+
+
+def recordings(folder: Path, *names: str) -> list[Path]:
+    paths = [folder / name for name in names]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return paths
+
+
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stand-in for the weights that ship."""
+    path = tmp_path / "shipped.safetensors"
+    path.write_text("first")
+    monkeypatch.setitem(DEFAULT_WEIGHTS, "lite", path)
+    return path
+
+
+def test_recordings_that_keep_their_folders_have_one_manifest(
+    tmp_path: Path, worked_on: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shipped(tmp_path, monkeypatch)
+    sources = recordings(tmp_path, "x/a.mp4", "y/a.mp4")
+    out = tmp_path / "out"
+    assert run_batch(plan(sources, out, False), Work(load_settings()), 1, never, print) == 0
+    assert worked_on == sources
+    assert set(json.loads((out / "batch.json").read_text())["recordings"]) == {"x/a.mp4.npz", "y/a.mp4.npz"}
+    assert f"written to {out}\n" in capsys.readouterr().out
+    assert run_batch(plan(sources, out, True), Work(load_settings()), 1, never, print) == 0
+    assert worked_on == sources
+
+
+def test_dots_in_a_path_lead_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    above, here = recordings(tmp_path, "a.mp4", "sub/a.mp4")
+    monkeypatch.chdir(tmp_path / "sub")
+    found = expand(["../a.mp4", "a.mp4", "../sub/a.mp4", "../*.mp4"])
+    assert found == [above, here]
+    jobs = plan(found, Path("../sub/tracks"), False)
+    out = tmp_path / "sub" / "tracks"
+    assert [job.output for job in jobs] == [out / "a.mp4.npz", out / "sub" / "a.mp4.npz"]
+    assert expand(["..", ".", str(tmp_path)]) == [tmp_path, tmp_path / "sub"]
+    with pytest.raises(UserError, match="would not lie below"):
+        plan([tmp_path / "sub" / ".." / "a.mp4", here], out, False)
+
+
+def test_links_among_the_folders_make_no_second_recording(tmp_path: Path) -> None:
+    (real,) = recordings(tmp_path, "real/a.mp4")
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "real" / "b.mp4").symlink_to("a.mp4")
+    (tmp_path / "round").symlink_to("round")
+    names = ("real/a.mp4", "link/a.mp4", "link/b.mp4", "round/c.mp4")
+    found = expand([str(tmp_path / name) for name in names])
+    assert found == [real, real.with_name("b.mp4"), tmp_path / "round" / "c.mp4"]
+
+
+@pytest.mark.parametrize("changed", ["intrinsics", "weights", "rootnet", "shipped", "calibration", "nothing"])
+def test_a_resume_notices_another_content_of_what_the_settings_name(
+    tmp_path: Path, worked_on: list[Path], monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    files = {name: tmp_path / name for name in ("intrinsics", "weights", "rootnet", "calibration/1.png", "nothing")}
+    for file in recordings(tmp_path, *files):
+        file.write_text("first")
+    files |= {"shipped": shipped(tmp_path, monkeypatch), "calibration": files["calibration/1.png"]}
+    words = {
+        "intrinsics": ["intrinsics.source=file", f"intrinsics.file={files['intrinsics']}"],
+        "weights": [f"engine.weights={files['weights']}"],
+        "rootnet": ["engine.preset=paper", f"engine.weights={files['weights']}", f"engine.rootnet={files['rootnet']}"],
+        "calibration": ["engine.precision=int8", f"engine.calibration={tmp_path / 'calibration'}"],
+    }
+    work = Work(load_settings(None, words.get(changed, [])))
+    sources = recordings(tmp_path, "a.mp4")
+    for content in ("first", "other"):
+        files[changed].write_text(content)
+        assert run_batch(plan(sources, tmp_path / "out", True), work, 1, never, print) == 0
+    assert worked_on == sources * (1 if changed == "nothing" else 2)
+
+
+def test_a_file_that_the_settings_name_is_looked_for_before_anything_is_done(
+    tmp_path: Path, worked_on: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped(tmp_path, monkeypatch)
+    settings = load_settings(None, ["intrinsics.source=file", f"intrinsics.file={tmp_path / 'none.json'}"])
+    with pytest.raises(UserError, match=r"none\.json: cannot be read"):
+        run_batch(plan(recordings(tmp_path, "a.mp4"), tmp_path / "out", False), Work(settings), 1, never, print)
+    assert worked_on == []
+
+
+def fragile_worker(pipe: Connection, _parent: int, work: Work) -> None:
+    """Dies while it starts, unless its number is in `drawn_with`; one that is alone lets others try first."""
+    folder, lives = json.loads(work.drawn_with)
+    number = 0
+    while True:
+        try:
+            (Path(folder) / str(number)).touch(exist_ok=False)
+            break
+        except FileExistsError:
+            number += 1
+    if number not in lives:
+        os.kill(os.getpid(), signal.SIGKILL)
+    pipe.send(())
+    while True:
+        try:
+            job = pipe.recv()
+            while lives == [0] and not (Path(folder) / str(ATTEMPTS)).exists():
+                time.sleep(0.01)
+            pipe.send(Outcome(job, "done"))
+        except (EOFError, OSError):
+            return
+
+
+@pytest.mark.parametrize("lives", [[0], [ATTEMPTS - 1, ATTEMPTS], []], ids=["only the first", "late ones", "none"])
+def test_processes_that_die_while_they_start_cost_only_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lives: list[int]
+) -> None:
+    monkeypatch.setattr(batch_pool, "worker_main", fragile_worker)
+    jobs = [Job(tmp_path / str(i), tmp_path / f"{i}.npz") for i in range(6)]
+    starts = tmp_path / "starts"
+    starts.mkdir()
+    work = replace(Work(load_settings()), drawn_with=json.dumps([str(starts), lives]))
+    outcomes = pool_outcomes(jobs, work, 2, never, print)
+    if lives:
+        assert sorted(one.job.output for one in outcomes if one) == [job.output for job in jobs]
+    else:
+        with pytest.raises(UserError, match=f"ended while it started .exit code -9., {ATTEMPTS} times"):
+            list(outcomes)
+    # After the first come three others, and no more; a late one may have done all before the next has started.
+    started = len(list(starts.iterdir()))
+    assert started in {0: [ATTEMPTS], 1: [1 + ATTEMPTS], 2: [ATTEMPTS, ATTEMPTS + 1]}[len(lives)]
+
+
+@pytest.mark.parametrize("weights", [None, "none.safetensors"], ids=["it runs", "it cannot run"])
+def test_a_run_that_ends_while_the_network_loads_leaves_no_traceback(
+    weights: str | None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if weights is None and not (ROOT / "weights" / "lite.safetensors").exists():
+        pytest.skip("needs the shipped weights")
+    settings = load_settings(None, ["engine.threads=1", *([f"engine.weights={weights}"] if weights else [])])
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=worker_main, args=(theirs, os.getpid(), Work(settings)))
+    process.start()
+    theirs.close()
+    ours.close()
+    process.join(120)
+    assert process.exitcode == 0
+    assert "Traceback" not in capfd.readouterr().err

@@ -17,7 +17,7 @@ from engines.decode_paper import DeployedPaper
 from engines.graph import deployed_module
 from engines.networks.rootnet import RootNet
 from engines.presets import weights_of
-from engines.spec import PAPER
+from engines.spec import LITE, PAPER
 from engines.verify import LIMITS_MM
 
 
@@ -44,7 +44,7 @@ def test_work_of_the_published_networks() -> None:
 
 
 def test_work_grows_with_the_batch_and_weights_do_not() -> None:
-    one, two = (work_of(deployed_module("lite", weights_of("lite", None)), 192, batch) for batch in (1, 2))
+    one, two = (work_of(deployed_module("lite", weights_of("lite", None)), LITE.input_px, batch) for batch in (1, 2))
     assert two.operations == pytest.approx(2 * one.operations)
     assert two.features == 2 * one.features
     assert two.weights == one.weights > 3_000_000

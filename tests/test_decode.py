@@ -7,7 +7,15 @@ import openvino as ov
 import pytest
 import torch
 
-from engines.decode import DeployedLite, confidence, crop_from_heat, expectation, heat_from_crop, joint_depth_mm
+from engines.decode import (
+    DeployedLite,
+    confidence,
+    crop_from_heat,
+    expectation,
+    heat_from_crop,
+    joint_cells,
+    joint_depth_mm,
+)
 from engines.decode import left_minus_right_root_mm as root_mm
 from engines.networks.lite import Lite, LiteMaps
 from engines.networks.mobile_trunk import MobileTrunk
@@ -35,8 +43,12 @@ def test_depth_is_read_where_the_joint_is() -> None:
     heat[..., 4, 9] = 50.0
     depth = torch.zeros((1, 42, 20, 20))
     depth[..., 4, 9] = torch.arange(42.0)
-    maps = LiteMaps(heat, depth, torch.zeros(1, 2), torch.zeros(1, 64), torch.ones(1, 2))
+    still, moved = torch.zeros(1, 42, 2), torch.zeros(1, 42)
+    maps = LiteMaps(heat, depth, torch.zeros(1, 2), torch.zeros(1, 64), torch.ones(1, 2), still, moved)
     torch.testing.assert_close(joint_depth_mm(maps)[0], torch.arange(42.0))
+    torch.testing.assert_close(joint_depth_mm(maps._replace(moved_mm=moved - 3.0))[0], torch.arange(42.0) - 3.0)
+    cells, _ = joint_cells(maps._replace(moved_cells=still + torch.tensor([0.5, -0.25])))
+    torch.testing.assert_close(cells, torch.tensor([9.5, 3.75]).expand(1, 42, 2))
 
 
 def test_root_bins_span_the_depth_range() -> None:

@@ -25,7 +25,7 @@ from engines.errors import UserError
 from engines.networks.checkpoints import load_weights, save_weights
 from engines.networks.lite import Lite
 from engines.presets import weights_of
-from engines.spec import OUTPUT_NAMES
+from engines.spec import LITE, OUTPUT_NAMES
 from engines.verify import differences, sample_crops, verify
 
 
@@ -190,7 +190,7 @@ def test_sidecar_says_what_the_engine_is(cache: Path) -> None:
     open_backend(EngineRequest(backend="openvino", precision="fp32", cache=cache))
     (path,) = [path for path in cache.glob(f"*/{SIDECAR}") if '"fp32"' in path.read_text()]
     facts = json.loads(path.read_text())
-    assert facts["input"]["crops_bgr"] == ["batch", 192, 192, 3]
+    assert facts["input"]["crops_bgr"] == ["batch", LITE.input_px, LITE.input_px, 3]
     assert facts["outputs"] == list(OUTPUT_NAMES)
     assert facts["versions"]["openvino"] == version("openvino")
     assert facts["build_s"] > 0

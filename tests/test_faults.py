@@ -66,6 +66,8 @@ def refused(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
         (["--demo", "--seconds", "soon"], "--seconds: soon is no"),
         (["--images", ".", "--fps", "inf"], "--fps: inf is no"),
         (["--images", ".", "--realtime"], "--realtime goes with --video"),
+        (["--demo", "--fps", "60"], "--fps goes with --images"),
+        (["--camera", "0", "--calibrate-hand", "500", "--trace", "a.json"], "only measures the hand, without --trace"),
         (["--demo", "--fov", "60", "--intrinsics", "a.json"], "give one of them"),
         (["--demo", "--engine", "magic"], "magic"),
     ],
@@ -335,3 +337,18 @@ def refused_with_output(capfd: pytest.CaptureFixture[str], *arguments: object) -
     assert run_demo.main([str(argument) for argument in arguments]) == 2
     captured = capfd.readouterr()
     return captured.err.splitlines()[-1], captured.out
+
+
+def test_no_output_replaces_a_recording_or_another_output(
+    capfd: pytest.CaptureFixture[str], clip: Path, tmp_path: Path
+) -> None:
+    run = ("--video", clip, "--headless")
+    before = clip.read_bytes()
+    line = refused(capfd, *run, "--hand-length-mm", "182", "--profile-file", clip)
+    assert "--profile-file" in line
+    both = tmp_path / "both.json"
+    line = refused(capfd, *run, "--profile-json", both, "--trace", both)
+    assert "--trace" in line
+    assert "writes already" in line
+    assert clip.read_bytes() == before
+    assert not both.exists()

@@ -16,6 +16,7 @@ from engines.device_cutting import DeviceCutter
 from engines.errors import UserError
 from engines.networks.paper import write_paper
 from engines.presets import spec_of, weights_of
+from engines.spec import LITE, PAPER
 from engines.torch_backend import TorchBackend
 from engines.verify import SAMPLE_CLIP, read_frames, sample_crops, verify
 
@@ -61,7 +62,7 @@ def test_half_precision_is_near(preset: str, weights: dict[str, Path]) -> None:
     assert report.joint_depth_mm_mean < 1.0
 
 
-@pytest.mark.parametrize("size_px", [192, 256])
+@pytest.mark.parametrize("size_px", [LITE.input_px, PAPER.input_px])
 def test_crops_are_cut_on_the_gpu_as_on_the_cpu(size_px: int) -> None:
     cut = DeviceCutter(torch.device("cuda"), size_px, 2)
     for picture in read_frames(SAMPLE_CLIP, {100, 150}).values():

@@ -18,10 +18,10 @@ from engines.calibration import calibration_crops, calibration_sha256
 from engines.errors import UserError
 from engines.presets import weights_of
 from engines.qdq import PAIRS, network_part
-from engines.spec import OUTPUT_NAMES
+from engines.spec import LITE, OUTPUT_NAMES
 from engines.verify import SAMPLE_CLIP, differences, sample_crops
 
-INPUT_PX = 192
+INPUT_PX = LITE.input_px
 needs_int8 = pytest.mark.skipif(
     not (is_installed("nncf") and is_installed("onnxruntime")), reason="nncf is not installed (make setup EXTRAS=int8)"
 )

@@ -18,10 +18,11 @@ from engines.errors import UserError
 from engines.pinhole import Intrinsics
 from realtime.camera import CameraSource
 from realtime.config import CameraSettings
+from realtime.image_folder import ImageFolderSource
 from realtime.live import Result, run_live, run_recorded
 from realtime.live_source import ReplaySource
 from realtime.messages import Frame, HandFrame
-from realtime.recording import ImageFolderSource, VideoSource
+from realtime.recording import VideoSource
 from tests.network_camera import NetworkCamera
 from tests.video_files import frame_of, picture, steady, write_video
 
@@ -69,6 +70,21 @@ def test_frame_result_and_time_belong_together(tmp_path: Path) -> None:
         assert result.hands.t_capture_s == result.frame.t_capture_s <= result.t_done_s
         assert result.latency_ms == pytest.approx((result.t_done_s - result.frame.t_capture_s) * 1e3)
         assert result.hands.stage_ms == {"network": 1.0}
+
+
+@pytest.mark.parametrize("speed", [1.0, 2.0])
+def test_replayed_frames_bear_the_time_at_which_they_were_due(tmp_path: Path, speed: float) -> None:
+    path = write_video(tmp_path / "a.mp4", [0, 40, 50, 130, 200, 280])
+    with VideoSource(path) as source:
+        video_s = [frame.t_capture_s for frame in source]
+    before_s = time.monotonic()
+    starts_s = []
+    with ReplaySource(path, speed) as source:
+        for frame in source:
+            assert before_s <= frame.t_capture_s <= time.monotonic()
+            starts_s.append(frame.t_capture_s - video_s[frame.index] / speed)
+    assert len(starts_s) > 1
+    assert starts_s == pytest.approx([starts_s[0]] * len(starts_s), abs=1e-6)
 
 
 def test_callbacks_run_in_the_callers_thread(tmp_path: Path) -> None:

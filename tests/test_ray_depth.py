@@ -19,10 +19,11 @@ from engines.crop import Crop, transform
 from engines.output import NetworkOutput
 from engines.pinhole import Intrinsics, project, rootnet_k
 from engines.ray_depth import axis_from_ray, shares_along, with_axis_depths
-from engines.skeleton import WRISTS
+from engines.skeleton import WRIST, WRISTS
 from engines.spec import LITE, PAPER, PAPER_ARGMAX
 from tests.small_bank import SIZE_PX, hand_mm, write_shard
-from training.batch import NO_NOISE, CropNoise, Stored, random_crops
+from training.batch import Stored, random_crops
+from training.crop_places import NO_NOISE, CropNoise
 from training.datasets.bank import HandBank, load_bank
 
 CAMERA = Intrinsics(600.0, 610.0, 319.5, 239.5)
@@ -82,7 +83,7 @@ def _turn_onto_axis(point: NDArray) -> NDArray[np.float64]:
 def test_what_training_teaches_is_what_the_program_undoes(bank: HandBank, noise: CropNoise) -> None:
     size = 96
     stored = Stored(
-        torch.from_numpy(bank.pictures),
+        torch.from_numpy(bank.pictures.copy()),
         torch.from_numpy(bank.joints_cam_mm),
         torch.from_numpy(bank.hand_present).float(),
         torch.from_numpy(bank.intrinsics_px),
@@ -105,11 +106,12 @@ def test_what_training_teaches_is_what_the_program_undoes(bank: HandBank, noise:
             joint_depth_mm=labels.joint_depth_mm[k].numpy(),
             joint_confidence=np.ones(42, np.float32),
             hand_probability=np.ones(2, np.float32),
-            left_minus_right_root_mm=0.0,
+            left_minus_right_root_mm=float(labels.left_minus_right_root_mm[k]),
             root_depth_factor=(truth[list(WRISTS), 2] / k_mm).astype(np.float32),
         )
         found = with_axis_depths(output, crop, size, camera)
         np.testing.assert_allclose(found.joint_depth_mm, relative(truth[:, 2]), atol=0.05)
+        assert found.left_minus_right_root_mm == pytest.approx(truth[21 + WRIST, 2] - truth[WRIST, 2], abs=0.05)
 
 
 def _crop_of(in_crop: NDArray, pixels: NDArray, size: int) -> Crop:

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from engines.errors import UserError
+from realtime.image_folder import ImageFolderSource
 from realtime.messages import Frame
-from realtime.recording import ImageFolderSource, VideoSource
+from realtime.recording import VideoSource
 from tests.video_files import frame_of, picture, rotate_clockwise, steady, write_video
 
 

@@ -14,7 +14,8 @@ from engines.pinhole import rootnet_k
 from tests.small_bank import FOCAL_PX, SIZE_PX, write_backgrounds, write_shard
 from training.augment import Augmenter
 from training.backgrounds import load_backgrounds
-from training.batch import NO_NOISE, CropNoise, Stored, random_crops
+from training.batch import Stored, random_crops
+from training.crop_places import NO_NOISE, CropNoise
 from training.datasets.bank import HandBank, load_bank
 from training.jpeg import jpeg_artefacts
 
@@ -28,7 +29,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> HandBank:
 
 def stored(bank: HandBank) -> Stored:
     return Stored(
-        torch.from_numpy(bank.pictures),
+        torch.from_numpy(bank.pictures.copy()),
         torch.from_numpy(bank.joints_cam_mm),
         torch.from_numpy(bank.hand_present).float(),
         torch.from_numpy(bank.intrinsics_px),

@@ -154,7 +154,8 @@ def test_perfect_maps_lose_next_to_nothing() -> None:
     heat = (heat - (axis[None, None, :, None] - cells[..., 1, None, None]) ** 2) / 2
     root = torch.full((4, 64), -1.0e4)
     root[:, 32] = 1.0e4
-    maps = LiteMaps(heat, depth[..., None, None].expand(-1, -1, 20, 20), torch.full((4, 2), 20.0), root, ones)
+    still = torch.zeros(4, 42, 2), torch.zeros(4, 42)
+    maps = LiteMaps(heat, depth[..., None, None].expand(-1, -1, 20, 20), torch.full((4, 2), 20.0), root, ones, *still)
     good = compute_losses(maps, labels, Lite().spec)
     assert float(good.joints_px) < 0.5
     assert float(good.joint_depth_mm) < 0.01

@@ -24,7 +24,7 @@ import sys
 import numpy as np
 from engines.errors import UserError
 from tests.hand_frames import hand_frame
-from viz.open3d_viewer import Open3DRenderer
+from viz.open3d_renderer import Open3DRenderer
 from viz.viewer import Display
 display = Display()
 try:

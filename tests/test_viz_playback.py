@@ -85,6 +85,20 @@ def test_each_frame_gets_its_own_picture(tmp_path: Path, first_s: float, every: 
     assert shown == pytest.approx([level(every * i) for i in order], abs=2)
 
 
+@pytest.mark.parametrize("first_s", [0.2, 5000.0])
+def test_a_live_run_without_its_first_frames_gets_the_right_pictures(tmp_path: Path, first_s: float) -> None:
+    video = make_recording(tmp_path)[1]
+    tracks = tmp_path / "live.npz"
+    indices = [3, 4, 7, 11]
+    with TrackWriter(tracks, INTRINSICS, SIZE, "{}", "{}") as writer:
+        for i in indices:
+            writer.append(hand_frame(index=i, t_s=first_s + i / FPS))
+    pictures = Pictures(load_tracks(tracks), video)
+    shown = [pictures.of(i).mean() for i in range(len(indices))]
+    pictures.close()
+    assert shown == pytest.approx([level(i) for i in indices], abs=2)
+
+
 def test_without_a_recording_the_pictures_are_black(tmp_path: Path) -> None:
     pictures = Pictures(load_tracks(make_recording(tmp_path)[0]), None)
     assert not pictures.given

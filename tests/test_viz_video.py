@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from realtime.recording import VideoSource
 from tests.hand_frames import hand_frame
 from viz.recorder import Recorder, beside
 from viz.status import StatusMeter
@@ -45,6 +47,14 @@ def test_count_size_order_and_times_come_back(tmp_path: Path) -> None:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+
+
+def test_a_colon_in_a_relative_name_is_no_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with VideoWriter("10:30.mp4") as video:
+        video.write(grey(90), 0.0)
+    with VideoReader("10:30.mp4") as reader:
+        assert reader.at(0.0).mean() == pytest.approx(90, abs=3)
 
 
 def test_odd_sizes_grow_by_a_repeated_column_and_row(tmp_path: Path) -> None:
@@ -154,6 +164,36 @@ def test_pictures_are_found_by_time_forwards_and_backwards(tmp_path: Path) -> No
         assert reader.at(-1.0).mean() == pytest.approx(levels[0], abs=1.5)
         assert reader.at(1000.0).mean() == pytest.approx(levels[-1], abs=1.5)
         assert reader.duration_s == pytest.approx(100 / 30, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.ts", "libx264"), ("a.mpg", "mpeg2video"), ("a.h264", "libx264"), ("a.mkv", "libx264")]
+)
+def test_pictures_are_found_in_formats_that_seek_badly_or_not_at_all(tmp_path: Path, name: str, codec: str) -> None:
+    path = write_steady(tmp_path / name, codec, 240)
+    with VideoSource(path) as source:
+        frames = list(source)
+    assert len(frames) == 240
+    with VideoReader(path) as reader:
+        for i in (0, 200, 199, 198, 100, 45, 46, 31, 30, 29, 239, 238, 5, 185, 0):
+            np.testing.assert_array_equal(reader.at(frames[i].t_capture_s), frames[i].image_bgr, f"frame {i}")
+        np.testing.assert_array_equal(reader.at(1000.0), frames[-1].image_bgr)
+
+
+def write_steady(path: Path, codec: str, count: int) -> Path:
+    """Each frame has its own grey level; a key picture every 30."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=30, options={"g": "30", "bf": "2"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for i in range(count):
+            luma = np.full((72, 64), 128, np.uint8)
+            # Neighbours differ much, so that no encoder takes them for the same.
+            luma[:48] = 16 + i * 67 % 220
+            frame = av.VideoFrame.from_ndarray(luma, "yuv420p")
+            frame.pts, frame.time_base = i, Fraction(1, 30)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
 
 
 def test_what_is_no_video_is_named(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from realtime.fusion import DepthFusion
 from realtime.hand_size import HandProfile, load_profile, measure_hand, save_profile
 from realtime.messages import HandFrame
 from realtime.options import parse, settings_of
+from realtime.scale_options import keep_length
 from realtime.tracker import Observation
 from realtime.wrist_depth import UNKNOWN_SIZE, DepthMethod, fused, measured_depth
 from tests.hand_frames import joints_mm
@@ -231,6 +232,15 @@ def test_a_bad_profile_is_one_line(tmp_path: Path, text: str, problem: str) -> N
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="cannot be read"):
         load_profile(tmp_path / "none.yaml")
+
+
+def test_what_is_no_profile_is_not_replaced(tmp_path: Path) -> None:
+    settings = tmp_path / "my.yaml"
+    settings.write_text("fusion: {depth: fused}\n")
+    options = parse(["--video", "a.mp4", "--hand-length-mm", "180", "--profile-file", str(settings)])
+    with pytest.raises(UserError, match=r"my\.yaml"):
+        keep_length(options, HandProfile(180.0))
+    assert settings.read_text() == "fusion: {depth: fused}\n"
 
 
 @pytest.mark.parametrize(

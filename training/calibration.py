@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
-from engines.decode import crop_from_heat, expectation
+from engines.decode import crop_from_heat, joint_cells
 from engines.networks.lite import Lite
 from training.datasets.banks import BankMix
 from training.reliability import RIGHT_PX
@@ -24,7 +24,7 @@ def spreads(network: Lite, bank: BankMix, backgrounds: Tensor, settings: Setting
     logs, right = [], []
     to_256 = 256 / network.spec.input_px
     for images, labels in held_out_batches(bank, backgrounds, settings, network.spec.input_px, _SAMPLES):
-        cells, variance = expectation(network(images).heat_logits)
+        cells, variance = joint_cells(network(images))
         error = (crop_from_heat(cells, network.spec.heatmap_stride) - labels.joints_crop_px).norm(dim=-1) * to_256
         counted = labels.joint_weight > 0
         logs.append(variance.log()[counted].cpu().numpy())

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engines.decode import crop_from_heat, expectation, heat_from_crop, joint_depth_mm, left_minus_right_root_mm
+from engines.decode import crop_from_heat, heat_from_crop, joint_cells, joint_depth_mm, left_minus_right_root_mm
 from engines.networks.lite import LiteMaps
 from engines.spec import NetworkSpec
 from training.batch import Labels
@@ -57,7 +57,7 @@ class Losses:
 def compute_losses(maps: LiteMaps, labels: Labels, spec: NetworkSpec) -> Losses:
     """All terms of one batch; what is absent or outside the crop counts nothing."""
     stride = spec.heatmap_stride
-    cells, _ = expectation(maps.heat_logits)
+    cells, _ = joint_cells(maps)
     joints_px = crop_from_heat(cells, stride)
     root = left_minus_right_root_mm(maps.root_logits, spec)
     distance = (joints_px - labels.joints_crop_px).abs().mean(-1)

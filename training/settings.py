@@ -9,7 +9,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from engines.errors import UserError
-from training.batch import CropNoise
+from training.crop_places import CropNoise
 from training.datasets.banks import BankSource
 from training.losses import LossWeights
 from training.paper.settings import InterNetSettings, RootNetSettings
@@ -46,7 +46,7 @@ class DataSettings(Section):
     """Folder of photographs without hands."""
     cache: Path = Path("out/bank")
     """Folder of the decoded pictures."""
-    picture_px: int = Field(192, ge=64, le=512)
+    picture_px: int = Field(224, ge=64, le=512)
     """Side of the pictures kept in memory."""
     crop_px: int | None = Field(None, ge=64, le=512, multiple_of=32)
     """Side of the training crops; null is the network's input. Fewer pixels first: most is learned in less time."""

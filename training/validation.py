@@ -11,7 +11,8 @@ from torch import Tensor
 from engines.decode import DeployedLite
 from engines.networks.lite import Lite
 from training.augment import Augmenter
-from training.batch import CropNoise, Labels, random_crops, stored_batch
+from training.batch import Labels, random_crops, stored_batch
+from training.crop_places import CropNoise
 from training.datasets.banks import BankMix
 from training.settings import Settings
 

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from engines.errors import UserError
 from realtime.messages import HandFrame
+from realtime.recording import VideoSource
 from realtime.tracks import Tracks, load_tracks
 from viz.camera_window import CameraWindow
 from viz.keys import HELP, PLAYBACK_HELP
-from viz.open3d_viewer import Open3DRenderer, Open3DViewer
+from viz.open3d_renderer import Open3DRenderer
+from viz.open3d_viewer import Open3DViewer
 from viz.overlay import draw_overlay
 from viz.playhead import Playhead
 from viz.recorder import beside
@@ -86,9 +88,7 @@ class Pictures:
         self._black = np.zeros((height, width, 3), np.uint8)
         self._video = VideoReader(path) if path is not None else None
         self._t_s = tracks.t_s
-        # A camera's clock starts anywhere; a recording's time stamps start at its beginning.
-        from_camera = self._video is not None and tracks.t_s[0] > self._video.duration_s
-        self._start_s = float(tracks.t_s[0]) if from_camera else 0.0
+        self._start_s = _start_s(tracks, path) if path is not None else 0.0
 
     @property
     def given(self) -> bool:
@@ -103,6 +103,22 @@ class Pictures:
         """Close the recording."""
         if self._video is not None:
             self._video.close()
+
+
+def _start_s(tracks: Tracks, path: Path) -> float:
+    """When the recording starts on the track's clock; a live run's starts anywhere, and its first frames may lack.
+
+    So the first frame that was tracked is looked for by its number, counted as in tracking.
+    """
+    first, last = int(tracks.frame_index[0]), int(tracks.frame_index[-1])
+    own_s = 0.0
+    if first > 0:
+        with VideoSource(path) as video:
+            # A video with fewer frames is a result of the run, such as its overlay: it starts with the first of them.
+            whole = video.frame_count is None or video.frame_count > last
+            video.begin_at(first, first)
+            own_s = next((frame.t_capture_s for frame in video), 0.0) if whole else 0.0
+    return float(tracks.t_s[0]) - own_s
 
 
 def render_video(tracks: Tracks, pictures: Pictures, output: Path, speed: float, display: Display) -> None:

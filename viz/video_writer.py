@@ -43,7 +43,8 @@ class VideoWriter:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             options = {"movflags": _MOVFLAGS, "flush_packets": "1"}
-            self._container = av.open(str(self._path), "w", format="mp4", options=options)
+            # "file:": else FFmpeg takes what stands before a colon ("10:30.mp4") for a protocol.
+            self._container = av.open(f"file:{self._path}", "w", format="mp4", options=options)
             # FFmpeg opens the file only with the first packet; a run should not learn of a bad path that late.
             self._path.open("wb").close()
         except (OSError, av.FFmpegError) as error:

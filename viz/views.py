@@ -55,7 +55,7 @@ def _open_windows(request: ViewRequest, display: Display, views: list[Viewer]) -
 def open_renderer(display: Display, say: Callable[[str], None]) -> Renderer | None:
     """The 3D view for a video; without OpenGL the video goes on without it, and `say` gets the reason."""
     try:
-        from viz.open3d_viewer import Open3DRenderer
+        from viz.open3d_renderer import Open3DRenderer
 
         return Open3DRenderer(display=display)
     except UserError as error:

@@ -2,7 +2,8 @@
 
 A pyramid of the trunk's features at strides 32, 16 and 8 gives 42 heat maps and 42 depth maps at stride 8; the pooled
 features give handedness, the relative root depth in bins, and RootNet's gamma for both hands (all as in Moon et al.,
-ECCV 2020 and ICCV 2019, but with one trunk and coordinates read below one heat-map cell).
+ECCV 2020 and ICCV 2019, but with one trunk and coordinates read below one heat-map cell). Attention between the joints
+then corrects all of it (`engines.networks.joint_tokens`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engines.networks.joint_tokens import Corrections, JointTokens
 from engines.networks.mobile_trunk import POOLED_CHANNELS, TAP_CHANNELS, MobileTrunk
 from engines.spec import LITE, NetworkSpec
 
@@ -20,7 +22,7 @@ JOINTS = 42
 
 
 class LiteMaps(NamedTuple):
-    """What the network computes before anything is read out of it."""
+    """What the network computes before joints are read out of it."""
 
     heat_logits: Tensor
     """(B, 42, h, w); their softmax over the map is where the joint is."""
@@ -32,6 +34,10 @@ class LiteMaps(NamedTuple):
     """(B, 64) bins of the left wrist's depth relative to the right one."""
     gamma: Tensor
     """(B, 2) RootNet's factor, right and left."""
+    moved_cells: Tensor
+    """(B, 42, 2) what the joints' attention adds to the places of the heat maps, in cells."""
+    moved_mm: Tensor
+    """(B, 42) what it adds to the depths."""
 
 
 def _conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
@@ -62,7 +68,7 @@ def _head(outputs: int, hidden: int) -> nn.Sequential:
 
 
 class Lite(nn.Module):
-    """RGB / 255 (B, 3, 192, 192) -> LiteMaps. Any multiple of 32 works as input side."""
+    """RGB / 255 (B, 3, 224, 224) -> LiteMaps. Any multiple of 32 works as input side."""
 
     confidence_fit: Tensor
     """(2,) slope and offset of the confidence against the logarithm of a heat map's spread; fitted after training."""
@@ -80,6 +86,7 @@ class Lite(nn.Module):
         self.hand = _head(2, hidden)
         self.root = _head(spec.depth_bins, hidden)
         self.gamma = _head(2, hidden)
+        self.tokens = JointTokens(width, POOLED_CHANNELS, JOINTS, spec.depth_bins)
         nn.init.normal_(self.maps.weight, std=0.001)
         nn.init.zeros_(self.context.weight)
         nn.init.zeros_(self.context.bias)
@@ -93,9 +100,19 @@ class Lite(nn.Module):
         x = self.merge16(self.lateral[1](at16) + _double(x))
         x = self.merge8(self.lateral[0](at8) + _double(x))
         heat, depth = self.maps(x).float().split(JOINTS, dim=1)
-        # depths are read off as numbers, not compared: in a half-precision engine both heads stay in fp32
+        depth_mm = depth * 100.0
+        # depths are read off as numbers, not compared: in a half-precision engine all of this stays in fp32
         root, gamma = (head(pooled.float()).float() for head in (self.root, self.gamma))
-        return LiteMaps(heat, depth * 100.0, self.hand(pooled).float(), root, F.softplus(gamma) + 0.2)
+        more: Corrections = self.tokens(x.float(), heat, depth_mm, pooled.float())
+        return LiteMaps(
+            heat,
+            depth_mm,
+            self.hand(pooled).float() + more.hand_logits,
+            root + more.root_logits,
+            F.softplus(gamma + more.gamma) + 0.2,
+            more.cells,
+            more.depth_mm,
+        )
 
 
 def _double(x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from engines.pinhole import Intrinsics, rootnet_k
 from engines.skeleton import BONES, HAND_SLICES, JOINTS_PER_HAND, SIDES, WRIST, Side
 from realtime.bone_lengths import bone_lengths
 from realtime.closed_form import TYPICAL_HAND_MM, DepthEstimate
-from realtime.tracker import Observation
+from realtime.observation import Observation
 from realtime.wrist_depth import DepthMethod, measured_depth
 from training.datasets.sample import LabelledSample
 from training.evaluation.predictions import Predictions
