@@ -60,6 +60,20 @@ def test_each_settings_file_has_its_row_and_is_trained_once(
     assert (tmp_path / "plain" / "last.pt").stat().st_mtime_ns == written
 
 
+def test_a_test_that_was_not_asked_for_before_is_judged_without_training(
+    configs: list[Path], webcam: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["--configs", str(configs[0]), "--webcam", str(webcam), "--output", str(tmp_path)]
+    assert ablation_main(command) == 0
+    before = capsys.readouterr().out.splitlines()
+    (tmp_path / "plain" / "last.pt").unlink()
+    assert ablation_main([*command, "--synthetic", str(configs[0].parent / "bank"), "--each", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith(before[2].removesuffix(" |"))
+    assert "synthetic mrrpe_mm" in lines[0]
+    assert not (tmp_path / "plain" / "last.pt").exists()
+
+
 def test_what_is_missing_is_one_line(configs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ablation_main(["--configs", str(configs[0]), "--webcam", str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith("error: ")

@@ -336,6 +336,14 @@ def test_a_shard_cut_short_is_named(tmp_path: Path) -> None:
         [read_picture(sample.picture) for sample in samples]
 
 
+def test_labels_of_a_shard_cut_short_are_named(tmp_path: Path) -> None:
+    write_shard(tmp_path, "7", 3, seed=1)
+    labels = tmp_path / "shard-7.npz"
+    labels.write_bytes(labels.read_bytes()[:700])
+    with pytest.raises(UserError, match=r"shard-7\.npz: damaged labels"):
+        load_synthetic(tmp_path, "7")
+
+
 def test_prepare_says_where_every_set_comes_from(capsys: pytest.CaptureFixture[str]) -> None:
     assert prepare_main([]) == 0
     text = capsys.readouterr().out
@@ -369,3 +377,10 @@ def test_prepare_names_what_is_wrong(
     change(tmp_path)  # type: ignore[operator]
     assert prepare_main(["--dataset", "interhand26m", "--root", str(tmp_path), "--split", "test"]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_prepare_wants_a_number_of_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files.interhand26m(tmp_path)
+    with pytest.raises(SystemExit):
+        prepare_main(["--dataset", "interhand26m", "--root", str(tmp_path), "--split", "test", "--pictures", "-1"])
+    assert "--pictures: must be at least 1" in capsys.readouterr().err

@@ -12,6 +12,8 @@ import pytest
 
 from engines.backend import EngineRequest, open_backend
 from engines.errors import UserError
+from engines.networks.checkpoints import save_weights
+from engines.networks.lite import Lite
 from tests.small_bank import write_shard
 from training.retrain import main, summary
 from training.retraining.plan import CONFIGS, banks_of, settings_of
@@ -190,6 +192,21 @@ def test_only_better_weights_are_installed_unless_forced(exported: tuple[Path, S
     assert install(new, settings, force=False, shipped=shipped).figure == "already in place"
     better = ROOT / "weights" / "lite.safetensors"
     assert "installed" in install(better, settings, force=False, shipped=shipped).figure
+
+
+@pytest.mark.parametrize("damage", ["another network", "cut off"])
+def test_old_weights_that_cannot_be_read_are_replaced(
+    exported: tuple[Path, Settings], tmp_path: Path, damage: str
+) -> None:
+    new, settings = exported
+    shipped = tmp_path / "lite.safetensors"
+    if damage == "another network":
+        save_weights(Lite(width=32), shipped, {})
+    else:
+        shipped.write_bytes(new.read_bytes()[:1000])
+    told = install(new, settings, force=True, shipped=shipped).figure
+    assert told.startswith("installed") and "the old ones could not be read" in told
+    assert shipped.read_bytes() == new.read_bytes()
 
 
 def test_held_out_shards_are_those_of_the_settings_or_the_last(tmp_path: Path) -> None:

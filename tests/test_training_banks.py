@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import torch
 
 from engines.errors import UserError
 from tests.small_bank import SIZE_PX, write_shard
+from training.datasets import bank
 from training.datasets.banks import ANY, BankMix, BankSource, load_mix
 from training.settings import BankSettings, DataSettings
 
@@ -94,3 +97,63 @@ def test_a_picture_that_is_opaque_everywhere_has_no_alpha(tmp_path: Path) -> Non
     picture = mix(tmp_path, BankSource(tmp_path, ("1",))).parts[0].pictures[0]
     assert (picture[3] == 255).all()
     assert abs(picture[0].astype(int) - 200).max() < 12  # RGB
+
+
+def test_processes_that_decode_the_same_shard_do_not_disturb_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_shard(tmp_path, "1", 3, seed=1)
+    source, save = BankSource(tmp_path, ("1",)), np.save
+
+    def another_is_faster(path: Path, pictures: np.ndarray) -> None:
+        save(path, pictures)
+        with monkeypatch.context() as other:
+            other.setattr(bank.np, "save", save)
+            other.setattr(os, "getpid", lambda: 1)
+            mix(tmp_path, source)
+
+    monkeypatch.setattr(bank.np, "save", another_is_faster)
+    assert len(mix(tmp_path, source)) == 3
+    assert [path.name[:2] for path in (tmp_path / "cache").iterdir()] == ["1-"]
+
+
+def test_an_archive_that_does_not_fit_its_labels_is_not_kept(tmp_path: Path) -> None:
+    write_shard(tmp_path, "1", 4, seed=1)
+    write_shard(tmp_path / "short", "1", 3, seed=1)
+    tar, source = tmp_path / "shard-1.tar", BankSource(tmp_path, ("1",))
+    whole = tar.read_bytes()
+    shutil.copy(tmp_path / "short" / "shard-1.tar", tar)
+    with pytest.raises(UserError, match="3 pictures but 4 labels"):
+        mix(tmp_path, source)
+    tar.write_bytes(whole)
+    assert len(mix(tmp_path, source)) == 4
+
+
+def test_decoded_pictures_that_are_damaged_are_decoded_anew(tmp_path: Path) -> None:
+    write_shard(tmp_path, "1", 4, seed=1)
+    source = BankSource(tmp_path, ("1",))
+    before = mix(tmp_path, source).parts[0].pictures.copy()
+    (kept,) = (tmp_path / "cache").iterdir()
+    np.save(kept, before[:3])  # of an archive cut short, as they were once kept
+    assert (mix(tmp_path, source).parts[0].pictures == before).all()
+    kept.write_bytes(kept.read_bytes()[:1000])
+    assert (mix(tmp_path, source).parts[0].pictures == before).all()
+
+
+@pytest.mark.parametrize("suffix", ["npz", "tar"])
+def test_a_shard_cut_short_is_named(tmp_path: Path, suffix: str) -> None:
+    write_shard(tmp_path, "1", 4, seed=1)
+    path = tmp_path / f"shard-1.{suffix}"
+    path.write_bytes(path.read_bytes()[:700])
+    with pytest.raises(UserError, match=f"shard-1.{suffix}"):
+        mix(tmp_path, BankSource(tmp_path, ("1",)))
+
+
+def test_a_damaged_label_to_leave_out_by_is_named(root: Path, tmp_path: Path) -> None:
+    shutil.copy(root / "shard-2.tar", tmp_path)
+    content = (root / "shard-2.npz").read_bytes()
+    assert "ball".encode("utf-32-le") in content
+    damaged = content.replace("ball".encode("utf-32-le"), "bell".encode("utf-32-le"))
+    (tmp_path / "shard-2.npz").write_bytes(damaged)
+    with pytest.raises(UserError, match=r"shard-2\.npz: damaged labels"):
+        mix(tmp_path, BankSource(tmp_path, ("2",), leave_out={"held": [ANY]}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 from pathlib import Path
@@ -13,10 +14,12 @@ import yaml
 
 from engines.backend import EngineRequest, open_backend
 from engines.errors import UserError
+from engines.networks.checkpoints import save_weights
 from engines.networks.lite import Lite
 from tests.small_bank import SIZE_PX, write_backgrounds, write_shard
 from training.averaged import averaged_network, mean_network
 from training.calibration import fit_confidence
+from training.curves import RunLog
 from training.export import main as export_main
 from training.losses import compute_losses
 from training.reliability import reliability
@@ -100,6 +103,68 @@ def test_runs_with_other_seeds_give_the_mean_of_their_weights(config: Path, tmp_
     assert export_main([*arguments, str(tmp_path / "none.pt"), "--output", str(written)]) == 2
 
 
+def test_weights_that_a_run_started_from_stand_in_the_side_car(config: Path, tmp_path: Path) -> None:
+    first, written = tmp_path / "first.safetensors", tmp_path / "w.safetensors"
+    save_weights(Lite(), first, {"samples": 7, "data": "some hands"})
+    arguments = ["--config", str(config), "--set", f"output={tmp_path}", "--set", "schedule.samples=32"]
+    arguments += ["--weights", str(first)]
+    assert train_main(arguments) == 0
+    assert export_main([*arguments, "--output", str(written)]) == 0
+    facts = json.loads(written.with_suffix(".json").read_text())
+    assert facts["start"] == {"samples": 7, "data": "some hands"}
+    assert facts["samples"] == 32 + 7
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]"], ids=["missing", "damaged", "no side-car"])
+def test_a_start_without_a_side_car_is_told_before_the_work(
+    config: Path, content: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before the checkpoint is looked for, which is not there either."""
+    if content is not None:
+        (tmp_path / "first.json").write_text(content)
+    arguments = ["--config", str(config), "--set", f"output={tmp_path}", "--output", str(tmp_path / "w.safetensors")]
+    assert export_main([*arguments, "--set", f"start={tmp_path / 'first.safetensors'}"]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1
+    assert error[0].startswith(f"error: {tmp_path / 'first.json'}: ")
+
+
+def test_weights_that_cannot_be_written_are_one_line(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command says so first; there is no checkpoint yet."""
+    (tmp_path / "file").touch()
+    output = tmp_path / "file" / "w.safetensors"
+    arguments = ["--config", str(config), "--set", f"output={tmp_path / 'none'}", "--output", str(output)]
+    assert export_main(arguments) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1
+    assert error[0].startswith(f"error: {output}: cannot be written")
+    with pytest.raises(UserError, match="cannot be written"):
+        save_weights(Lite(), output, {})
+
+
+def test_a_log_takes_other_columns_after_a_resume(tmp_path: Path) -> None:
+    RunLog(tmp_path, 0).add(8, 1.0, {"loss": 1.0}, {"pair_px": 3.0, "root_mm": 5.0})
+    log = RunLog(tmp_path, 8)
+    log.add(16, 1.0, {"loss": 0.5}, {"pair_px": 2.0, "gamma": 0.1})
+    with log.path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["held_out_root_mm"], row["held_out_gamma"]) for row in rows] == [("5.0000", ""), ("", "0.1000")]
+    RunLog(tmp_path, 16).add(24, 1.0, {"loss": 0.4}, {"pair_px": 2.0, "gamma": 0.1})
+    assert (tmp_path / "curves.png").stat().st_size > 10_000
+
+
+def test_a_log_that_fails_leaves_the_checkpoint(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(RunLog, "add", fail)
+    with pytest.raises(OSError, match="disk full"):
+        run(config, tmp_path, 64)
+    assert averaged_network(tmp_path / "last.pt")[1] == 32
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
@@ -109,6 +174,8 @@ def test_runs_with_other_seeds_give_the_mean_of_their_weights(config: Path, tmp_
         ("batch=many", "batch"),
         ("schedule.learning_rate=1e-4", "learning_rate"),
         ("batch", "name=value"),
+        ("network=[1]", "network '[1]' is unknown"),
+        ("data.cache=/dev/null/x", "/dev/null/x: decoded pictures cannot be kept there"),
     ],
 )
 def test_mistakes_are_one_line(config: Path, override: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,9 @@ from realtime.scale_options import keep_length
 from realtime.tracker import Observation
 from realtime.wrist_depth import UNKNOWN_SIZE, DepthMethod, fused, measured_depth
 from tests.hand_frames import joints_mm
+from training.depth import main as depth_main
+from training.depth import write_json
+from training.evaluation.wrist_depths import DepthFigures
 
 CAMERA = Intrinsics(554.0, 560.0, 319.5, 239.5)
 BARREL = replace(CAMERA, distortion=(-0.25, 0.06, 0.001, -0.001))
@@ -257,6 +260,19 @@ def test_words_that_do_not_go_together(words: list[str], capsys: pytest.CaptureF
         parse(words)
     assert caught.value.code == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_the_comparison_wants_a_number_of_samples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        depth_main(["--limit", "-1"])
+    assert "--limit: must be at least 1" in capsys.readouterr().err
+
+
+def test_figures_that_cannot_be_written_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / "x.json"
+    with pytest.raises(UserError, match=r"x\.json: the figures cannot be written"):
+        write_json(path, {"rootnet": DepthFigures(2, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)})
 
 
 def _typical_hand(

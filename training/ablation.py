@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from engines.backend import EngineRequest, open_backend
 from engines.networks.checkpoints import save_weights
@@ -30,6 +30,8 @@ from training.loop import checkpoint_path
 from training.settings import Settings, load_settings
 from training.train import run
 
+_Figures: TypeAlias = dict[str, dict[str, float]]
+
 FOLDER: Final = Path("training/configs/ablation")
 ROWS: Final = tuple(FOLDER / f"{name}.yaml" for name in ("bank_only", "rendered", "behind", "held", "motion"))
 _COLUMNS: Final = {
@@ -44,29 +46,41 @@ def ablation(configs: Sequence[Path], changes: list[str], tests: dict[str, Seque
     rows = []
     for config in configs:
         settings = load_settings(config, [*changes, f"output={json.dumps(str(out / config.stem))}"])
-        kept = settings.output / "figures.json"
-        if not kept.exists():
-            kept.write_text(json.dumps(_figures(settings, tests), indent=1) + "\n")
-        rows.append((config.stem, json.loads(kept.read_text())))
+        rows.append((config.stem, _row(settings, tests)))
         (out / "ablation.md").write_text(_table(rows, list(tests)) + "\n")
     return _table(rows, list(tests))
 
 
-def _figures(settings: Settings, tests: dict[str, Sequence[LabelledSample]]) -> dict[str, dict[str, float]]:
-    """By test: the figures of the turned crop after this training, of one look at each picture."""
+def _row(settings: Settings, tests: dict[str, Sequence[LabelledSample]]) -> _Figures:
+    """By test: the figures after this training; those that were found before are kept, and the training with them."""
+    kept, weights = settings.output / "figures.json", settings.output / "weights.safetensors"
+    found: _Figures = json.loads(kept.read_text()) if kept.exists() else {}
+    missing = {name: hands for name, hands in tests.items() if name not in found}
+    if missing:
+        if not (found and weights.exists()):
+            _train(settings, weights)
+        found |= _figures(weights, missing)
+        kept.write_text(json.dumps(found, indent=1) + "\n")
+    return found
+
+
+def _train(settings: Settings, weights: Path) -> None:
     run(settings)
     network, samples = averaged_network(checkpoint_path(settings))
-    weights = settings.output / "weights.safetensors"
     save_weights(network, weights, {"network": "lite", "samples": samples})
+
+
+def _figures(weights: Path, tests: dict[str, Sequence[LabelledSample]]) -> _Figures:
+    """By test: the figures of the turned crop, of one look at each picture."""
     backend = open_backend(EngineRequest(weights=weights), partial(print, file=sys.stderr))
-    found = {}
+    found: _Figures = {}
     for name, hands in tests.items():
         depths = root_depths("gt", Path(), "test", hands)
         found[name] = asdict(judge_network(backend, hands, depths)[-1].figures)
     return found
 
 
-def _table(rows: Sequence[tuple[str, dict[str, dict[str, float]]]], tests: Sequence[str]) -> str:
+def _table(rows: Sequence[tuple[str, _Figures]], tests: Sequence[str]) -> str:
     columns = [(test, name) for test in tests for name in _COLUMNS[test]]
     head = ["settings", *(f"{test} {name}" for test, name in columns)]
     body = [[row, *(f"{found[test][name]:.3f}" for test, name in columns)] for row, found in rows]

@@ -1,12 +1,21 @@
-"""How a command that may be stopped and taken up again ends (main thread)."""
+"""What commands share: how one that may be stopped and taken up again ends (main thread), and types of arguments."""
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 from collections.abc import Callable
 
 from engines.errors import UserError
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on, as argparse wants it."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
 
 
 def exit_code(work: Callable[[], None]) -> int:

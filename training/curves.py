@@ -37,8 +37,9 @@ class RunLog:
         row |= {f"train_{name}": f"{value:.4f}" for name, value in trained.items()}
         row |= {f"held_out_{name}": f"{value:.4f}" for name, value in validated.items()}
         self.rows.append(row)
+        columns = list(dict.fromkeys(name for one in self.rows for name in one))  # resumed runs may measure otherwise
         with self.path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
+            writer = csv.DictWriter(file, fieldnames=columns, restval="")
             writer.writeheader()
             writer.writerows(self.rows)
         draw_curves(self.rows, self.path.with_name("curves.png"))
@@ -63,8 +64,10 @@ def draw_curves(rows: list[dict[str, str]], path: Path) -> None:
     samples = [float(row["samples"]) / 1000 for row in rows]
     for axis, name in zip(axes.flat, panels, strict=False):
         for kind, label in (("held_out", "held out"), ("train", "training")):
-            if f"{kind}_{name}" in rows[-1]:
-                axis.plot(samples, [float(row[f"{kind}_{name}"]) for row in rows], label=label, color=_COLOURS[kind])
+            column = f"{kind}_{name}"
+            if column in rows[-1]:
+                values = [float(row.get(column) or "nan") for row in rows]
+                axis.plot(samples, values, label=label, color=_COLOURS[kind])
         axis.set(title=name, xlabel="thousand samples")
         axis.grid(alpha=0.3)
         axis.legend()

@@ -17,6 +17,7 @@ from pathlib import Path
 from engines.backend import EngineRequest, open_backend
 from engines.errors import UserError
 from engines.second_look import SecondLook
+from training.command import positive
 from training.datasets.registry import DATA_SETS, load_split
 from training.datasets.sample import LabelledSample
 from training.datasets.synthetic import on_photographs
@@ -50,8 +51,16 @@ def run(arguments: argparse.Namespace) -> None:
     rows = compare(hands, arguments.dataset == "webcam")
     print(table(rows))
     if arguments.json is not None:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps({k: asdict(v) for k, v in rows.items()}, indent=2) + "\n")
+        write_json(arguments.json, rows)
+
+
+def write_json(path: Path, rows: Mapping[str, DepthFigures]) -> None:
+    """The figures as a file; raises UserError if it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({name: asdict(row) for name, row in rows.items()}, indent=2) + "\n")
+    except OSError as error:
+        raise UserError(f"{path}: the figures cannot be written ({error.strerror})") from error
 
 
 def _samples(arguments: argparse.Namespace) -> Sequence[LabelledSample]:
@@ -70,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--dataset", default="webcam", choices=tuple(DATA_SETS), help="one with 3D labels")
     parser.add_argument("--root", type=Path, help="folder of the data set")
     parser.add_argument("--split", default="test", help="for synthetic: numbers of shards, or all")
-    parser.add_argument("--limit", type=int, help="judge on so many samples only, evenly picked")
+    parser.add_argument("--limit", type=positive, help="judge on so many samples only, evenly picked")
     parser.add_argument("--backgrounds", type=Path, help="synthetic: photographs to lay the cut-out hands on")
     parser.add_argument("--weights", type=Path, help="weights to judge instead of the shipped ones")
     parser.add_argument("--json", type=Path, help="write the figures there")

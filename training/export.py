@@ -44,8 +44,10 @@ _PLACES: Final[Any] = {
 def export(settings: Settings, output: Path, others: Sequence[Path] = ()) -> dict[str, Any]:
     """Write the weights; returns what the side-car says.
 
-    `others` are checkpoints of the same run with other seeds: the mean of all their weights is written.
+    `others` are checkpoints of the same run with other seeds: the mean of all their weights is written. Raises
+    UserError.
     """
+    start = _start(settings)  # first: what is missing shall be told before minutes of calibration, not after them
     network, samples = mean_network([checkpoint_path(settings), *others])
     data = settings.data
     held_out = load_mix(data.validation_sources(), data.picture_px, data.cache)
@@ -55,7 +57,6 @@ def export(settings: Settings, output: Path, others: Sequence[Path] = ()) -> dic
     slope, offset = fit_confidence(log_variance[first], right[first])
     network.confidence_fit.copy_(torch.tensor([slope, offset]))
     checked = 1 / (1 + np.exp(-(slope * log_variance[~first] + offset)))
-    start = _start(settings)
     facts = {
         "network": "lite",
         "samples": samples + start.get("samples", 0),
@@ -73,11 +74,29 @@ def export(settings: Settings, output: Path, others: Sequence[Path] = ()) -> dic
 
 
 def _start(settings: Settings) -> dict[str, Any]:
-    """What the side-car of the weights that the run started from says; empty for MediaPipe's trunk."""
+    """What the side-car of the weights that the run started from says; empty for MediaPipe's trunk.
+
+    Raises UserError if it cannot be read.
+    """
     if settings.start is None:
         return {}
-    facts: dict[str, Any] = json.loads(sidecar_path(settings.start).read_text())
+    path = sidecar_path(settings.start)
+    hint = f"it says what made {settings.start.name}, from which the run started (--weights names another start)"
+    try:
+        facts = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); {hint}") from error
+    if not isinstance(facts, dict):
+        raise UserError(f"{path}: no side-car of weights; {hint}")
     return {name: facts[name] for name in ("samples", "commit", "data", "start", "settings") if name in facts}
+
+
+def _make_folder(output: Path) -> None:
+    """The folder of the weights, before the work: a place that cannot be written to is told at once, by UserError."""
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{output}: cannot be written ({error.strerror}); choose another --output") from error
 
 
 def _filled(found: Reliability) -> dict[str, Any]:
@@ -94,6 +113,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--config", type=Path, default=Path("training/configs/lite.yaml"), help="settings of the run")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting")
+    parser.add_argument("--weights", type=Path, help="what the run started from, where it was trained with --weights")
     parser.add_argument(
         "--rootnet", type=Path, metavar="C|FILE", help="InterNet: RootNet's settings, or its checkpoint"
     )
@@ -107,14 +127,14 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--output", type=Path, help="where the weights go (weights/lite.safetensors, weights/paper...)")
     arguments = parser.parse_args(argv)
+    start = [f"start={json.dumps(str(arguments.weights))}"] if arguments.weights else []
     try:
-        settings = load_any_settings(arguments.config, arguments.set)
+        settings = load_any_settings(arguments.config, [*arguments.set, *start])
+        output = arguments.output or DEFAULT_WEIGHTS["lite" if isinstance(settings, Settings) else "paper"]
+        _make_folder(output)
         if isinstance(settings, Settings):
-            _report(
-                export(settings, arguments.output or DEFAULT_WEIGHTS["lite"], arguments.mean_with), arguments.output
-            )
+            _report(export(settings, output, arguments.mean_with), output)
         else:
-            output = arguments.output or DEFAULT_WEIGHTS["paper"]
             facts = export_paper(settings, arguments.rootnet, output)
             print(f"{output}: {facts['network']}, {facts['samples']} samples")
     except UserError as error:
@@ -123,8 +143,8 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _report(facts: dict[str, Any], output: Path | None) -> None:
-    print(f"{output or DEFAULT_WEIGHTS['lite']}: {facts['samples']} samples")
+def _report(facts: dict[str, Any], output: Path) -> None:
+    print(f"{output}: {facts['samples']} samples")
     for name, value in facts["held_out"].items():
         print(f"  held out {name:18}{value:10.3f}")
     print(f"  confidence is off by {facts['confidence']['expected_error']:.3f} on average")

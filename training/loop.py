@@ -49,8 +49,9 @@ def train(
             if log is not None:
                 rate = len(recent) * settings.batch / (time.perf_counter() - since)
                 trained = {name: float(np.mean([values[name] for values in recent])) for name in recent[0]}
-                log.add(state.samples, rate, trained, task.validate(state.averaged))
-                save_state(state, checkpoint_path(settings))
+                validated = task.validate(state.averaged)
+                save_state(state, checkpoint_path(settings))  # first: a log that cannot be written loses no training
+                log.add(state.samples, rate, trained, validated)
             recent, since, saved_at = [], time.perf_counter(), state.samples
         if ranks.first and saved_at != state.samples:
             save_state(state, checkpoint_path(settings))

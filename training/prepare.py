@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.errors import UserError
+from training.command import positive
 from training.datasets.interhand26m import SUBSETS
 from training.datasets.registry import DATA_SETS, DataSet, data_set, load_split
 from training.datasets.sample import LabelledSample, read_picture
@@ -111,7 +112,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, help="folder of the data set, to check it")
     parser.add_argument("--split", action="append", help="check this split only (may be given again)")
     parser.add_argument("--subset", default="all", choices=SUBSETS, help="InterHand2.6M: which annotations")
-    parser.add_argument("--pictures", type=int, default=200, help="how many pictures of a split to read")
+    parser.add_argument("--pictures", type=positive, default=200, help="how many pictures of a split to read")
     parser.add_argument("--sheet", type=Path, help="draw labels over pictures of the first split into this PNG")
     arguments = parser.parse_args(argv)
     names = [arguments.dataset] if arguments.dataset else list(DATA_SETS)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
-from training.command import exit_code
+from training.command import exit_code, positive
 from training.evaluate import WEBCAM
 from training.retraining.plan import CONFIGS, RetrainPlan, settings_of
 from training.retraining.stage import Record
@@ -122,10 +122,10 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="a folder of shards instead of rendering; may be repeated",
     )
-    parser.add_argument("--count", type=_positive, help="pictures to render (32,000)")
-    parser.add_argument("--shard-size", type=_positive, help="pictures in a shard (2,000)")
+    parser.add_argument("--count", type=positive, help="pictures to render (32,000)")
+    parser.add_argument("--shard-size", type=positive, help="pictures in a shard (2,000)")
     parser.add_argument("--seed", type=int, default=0, help="another bank of the same kind")
-    parser.add_argument("--workers", type=_positive, default=os.cpu_count() or 1, help="processes that render")
+    parser.add_argument("--workers", type=positive, default=os.cpu_count() or 1, help="processes that render")
     parser.add_argument(
         "--backgrounds",
         type=Path,
@@ -143,13 +143,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--force", action="store_true", help="with --install: put them there in any case")
     parser.add_argument("--dry-run", action="store_true", help="the whole way with tiny sizes, in two minutes on a CPU")
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
 
 
 if __name__ == "__main__":

@@ -139,11 +139,11 @@ def load_any_settings(path: Path, overrides: list[str]) -> AnySettings:
     values = _read(path)
     for override in overrides:
         _apply(values, override)
-    kind = values.get("network", "lite")
+    kind = str(values.get("network", "lite"))
     if kind not in _KINDS:
         raise UserError(f"{path}: network {kind!r} is unknown; choose one of {', '.join(_KINDS)}")
     try:
-        return _KINDS[str(kind)].model_validate(values)
+        return _KINDS[kind].model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])

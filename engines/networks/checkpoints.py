@@ -25,13 +25,19 @@ _NAMED = 3
 
 
 def save_weights(network: nn.Module, path: Path, made_by: dict[str, Any]) -> None:
-    """Write the state of `network` as half-precision safetensors, and `made_by` beside it as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write the state of `network` as half-precision safetensors, and `made_by` beside it as JSON.
+
+    Raises UserError where they cannot be written.
+    """
     tensors = {name: _halved(value) for name, value in network.state_dict().items()}
     partial = path.with_suffix(".partial")
-    save_file(tensors, str(partial))
-    partial.replace(path)
-    sidecar_path(path).write_text(json.dumps(made_by, indent=2) + "\n")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, str(partial))
+        partial.replace(path)
+        sidecar_path(path).write_text(json.dumps(made_by, indent=2) + "\n")
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path}: cannot be written ({error})") from error
 
 
 def sidecar_path(weights: Path) -> Path:

@@ -2,13 +2,17 @@
 
 A bank is a folder of shards. `shard-NNN.tar` holds square RGBA pictures (WebP), `shard-NNN.npz` beside it the joints
 and the intrinsics of each. Decoding takes minutes, so the pictures are decoded once, reduced, premultiplied by their
-alpha (an edge then blends without a dark fringe) and kept in a memory-mapped file.
+alpha (an edge then blends without a dark fringe) and kept in a memory-mapped file. Several processes may decode the
+same shard at once; each puts a whole file in place.
 """
 
 from __future__ import annotations
 
+import os
 import tarfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.npz import ARCHIVE_ERRORS
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class HandBank:
 def load_bank(root: Path, shards: list[str], size_px: int, cache: Path) -> HandBank:
     """Read the named shards (`"100"` is `shard-100`), decoding them into `cache` unless they are there already.
 
-    Raises UserError if a shard is missing or does not hold what its labels say.
+    Raises UserError if a shard is missing, damaged or does not hold what its labels say, or `cache` cannot be written.
     """
     parts = [_load_shard(root, shard, size_px, cache) for shard in shards]
     if not parts:
@@ -60,32 +65,67 @@ def load_bank(root: Path, shards: list[str], size_px: int, cache: Path) -> HandB
 
 
 def _load_shard(root: Path, shard: str, size_px: int, cache: Path) -> HandBank:
-    if not (root / f"shard-{shard}.npz").exists():
-        raise UserError(f"{root}/shard-{shard}.npz: no such shard; check data.banks in the settings")
-    pictures = np.load(_decode_shard(root, shard, size_px, cache), mmap_mode="r", allow_pickle=False)
-    with np.load(root / f"shard-{shard}.npz", allow_pickle=False) as labels:
-        joints, valid, intrinsics = labels["joints_cam_mm"], labels["joint_valid"], labels["intrinsics_px"]
-    if len(pictures) != len(joints):
-        raise UserError(
-            f"{root}/shard-{shard}: {len(pictures)} pictures but {len(joints)} labels; fetch the shard again"
-        )
+    joints, present, intrinsics = _labels(root / f"shard-{shard}.npz")
+    pictures = _pictures(root, shard, size_px, len(joints), cache)
     scale = size_px / _stored_size(root, shard)
     scaled = intrinsics.astype(np.float32) * np.float32(scale)
     scaled[:, 2:] -= np.float32(0.5)  # the renderer counts from the picture's edge, we from the first pixel's centre
-    return HandBank(pictures, joints.astype(np.float32), valid[:, [20, 41]] > 0, scaled)
+    return HandBank(pictures, joints.astype(np.float32), present, scaled)
 
 
-def _decode_shard(root: Path, shard: str, size_px: int, cache: Path) -> Path:
-    """Decode one shard into the cache; returns the file of its (N, 4, size, size) pictures."""
+def _labels(path: Path) -> tuple[NDArray, NDArray[np.bool_], NDArray]:
+    """(N, 42, 3) joints, (N, 2) which hand is there, (N, 4) intrinsics of the stored pictures."""
+    if not path.exists():
+        raise UserError(f"{path}: no such shard; check data.banks in the settings")
+    try:
+        with np.load(path, allow_pickle=False) as labels:
+            return labels["joints_cam_mm"], labels["joint_valid"][:, [20, 41]] > 0, labels["intrinsics_px"]
+    except (OSError, *ARCHIVE_ERRORS) as error:
+        raise UserError(f"{path}: damaged labels ({error}); fetch the shard again") from error
+
+
+def _pictures(root: Path, shard: str, size_px: int, count: int, cache: Path) -> NDArray[np.uint8]:
+    """(count, 4, size, size) pictures of one shard, in their file in the cache; decoded unless they are there."""
     target = cache / _cache_name(root, shard, size_px)
-    if target.exists():
-        return target
-    cache.mkdir(parents=True, exist_ok=True)
-    pictures = [_reduced(_rgba(blob), size_px) for blob in _blobs(root / f"shard-{shard}.tar")]
-    partial = target.with_suffix(".partial.npy")
-    np.save(partial, np.stack(pictures))
-    partial.replace(target)
-    return target
+    stored = _stored(target, count)
+    if stored is not None:
+        return stored
+    with _writing(cache):  # before the minutes of decoding
+        cache.mkdir(parents=True, exist_ok=True)
+    blobs = _blobs(root / f"shard-{shard}.tar")
+    if len(blobs) != count:  # not kept: the labels name the file, and they may be right
+        raise UserError(f"{root}/shard-{shard}: {len(blobs)} pictures but {count} labels; fetch the shard again")
+    pictures = np.stack([_reduced(_rgba(blob), size_px) for blob in blobs])
+    with _writing(cache):
+        _save(target, pictures)
+        return np.load(target, mmap_mode="r", allow_pickle=False)
+
+
+def _stored(path: Path, count: int) -> NDArray[np.uint8] | None:
+    """The decoded pictures, or None if they are not there, damaged, or of an archive that did not fit its labels."""
+    try:
+        pictures = np.load(path, mmap_mode="r", allow_pickle=False)
+        return pictures if len(pictures) == count else None
+    except (OSError, *ARCHIVE_ERRORS):
+        return None
+
+
+def _save(target: Path, pictures: NDArray[np.uint8]) -> None:
+    partial = target.with_name(f".{target.stem}.{os.getpid()}.partial.npy")
+    try:
+        np.save(partial, pictures)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(cache: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{cache}: decoded pictures cannot be kept there ({reason}); change data.cache") from error
 
 
 def _cache_name(root: Path, shard: str, size_px: int) -> str:
@@ -95,12 +135,21 @@ def _cache_name(root: Path, shard: str, size_px: int) -> str:
 
 
 def _blobs(path: Path) -> list[bytes]:
-    if not path.exists():
-        raise UserError(f"{path}: no such archive; fetch the shard again")
-    with tarfile.open(path) as archive:
+    with _archive(path) as archive:
         members = sorted((m for m in archive.getmembers() if m.isfile()), key=lambda m: m.name)
         files = [archive.extractfile(member) for member in members]
         return [file.read() for file in files if file is not None]
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[tarfile.TarFile]:
+    if not path.exists():
+        raise UserError(f"{path}: no such archive; fetch the shard again")
+    try:
+        with tarfile.open(path) as archive:
+            yield archive
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise UserError(f"{path}: no archive that can be read ({error}); fetch the shard again") from error
 
 
 def _rgba(blob: bytes) -> NDArray[np.uint8]:
@@ -113,7 +162,7 @@ def _rgba(blob: bytes) -> NDArray[np.uint8]:
 
 
 def _stored_size(root: Path, shard: str) -> int:
-    with tarfile.open(root / f"shard-{shard}.tar") as archive:
+    with _archive(root / f"shard-{shard}.tar") as archive:
         first = next(member for member in archive if member.isfile())
         file = archive.extractfile(first)
         return int(_rgba(file.read() if file else b"").shape[0])

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from engines.errors import UserError
+from engines.npz import ARCHIVE_ERRORS
 from engines.pinhole import Intrinsics, project
 from training.datasets.files import content_of
 from training.datasets.sample import LabelledSample, PackedPicture, box_around
@@ -63,7 +64,7 @@ def _load_shard(path: Path) -> list[LabelledSample]:
     try:
         with np.load(path, allow_pickle=False) as file:
             joints, valid, intrinsics = (file[n] for n in ("joints_cam_mm", "joint_valid", "intrinsics_px"))
-    except (OSError, KeyError, ValueError, EOFError) as error:
+    except (OSError, *ARCHIVE_ERRORS) as error:
         raise UserError(f"{path}: damaged labels ({error}); fetch the shard again") from error
     if not len(pictures) == len(joints) == len(valid) == len(intrinsics):
         raise UserError(f"{path}: {len(pictures)} pictures but {len(joints)} labels; fetch the shard again")

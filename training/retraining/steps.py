@@ -137,16 +137,21 @@ def install(weights: Path, settings: Settings, force: bool, shipped: Path = DEFA
     """Put `weights` where the program looks for them, if they are better on held-out hands or `force` says so."""
     if shipped.exists() and file_digest(shipped) == file_digest(weights):
         return Outcome("already in place", shipped)
-    new, old = _held_out_px(weights, settings), math.inf
+    new = _held_out_px(weights, settings)  # raises for the new ones and their shards: what follows is the old ones'
+    old, judged = math.inf, "there were no old ones"
     if shipped.exists():
-        old = _held_out_px(shipped, settings)
+        try:
+            old = _held_out_px(shipped, settings)
+            judged = f"the old ones {old:.2f}"
+        except UserError as error:  # damaged, or of another network: any that can be read are better
+            judged = f"the old ones could not be read: {error}"
     if not (new < old or force):
-        return Outcome(f"kept the old ones: {old:.2f} px held out, the new ones {new:.2f}", shipped)
+        return Outcome(f"kept the old ones: the new ones {new:.2f} px held out, {judged}", shipped)
     for source, target in ((sidecar_path(weights), sidecar_path(shipped)), (weights, shipped)):
         partial = target.with_name(target.name + ".partial")
         shutil.copyfile(source, partial)
         partial.replace(target)
-    return Outcome(f"installed: {new:.2f} px held out, the old ones {old:.2f}", shipped)
+    return Outcome(f"installed: {new:.2f} px held out, {judged}", shipped)
 
 
 def _held_out_px(weights: Path, settings: Settings) -> float:
@@ -166,7 +171,8 @@ def _last_validation(log: Path) -> str:
     with log.open(newline="") as file:
         last = list(csv.DictReader(file))[-1]
     prefix = "held_out_"
-    held_out = {name.removeprefix(prefix): float(text) for name, text in last.items() if name.startswith(prefix)}
+    told = {name: text for name, text in last.items() if name.startswith(prefix) and text}  # others had other columns
+    held_out = {name.removeprefix(prefix): float(text) for name, text in told.items()}
     return f"{last['samples']} samples, {_held_out_words(held_out)}"
 
 

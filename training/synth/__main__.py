@@ -11,18 +11,19 @@ import sys
 from pathlib import Path
 
 from engines.errors import UserError
+from training.command import positive
 from training.synth.render_bank import check_drawing, render_bank
 
 
 def main() -> int:
     """Command line entry."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--count", type=_positive, required=True, help="number of pictures in the whole bank")
+    parser.add_argument("--count", type=positive, required=True, help="number of pictures in the whole bank")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
     parser.add_argument("--seed", type=_natural, default=0, help="another bank of the same kind")
-    parser.add_argument("--workers", type=_positive, default=os.cpu_count() or 1, help="processes; default all cores")
+    parser.add_argument("--workers", type=positive, default=os.cpu_count() or 1, help="processes; default all cores")
     parser.add_argument("--backgrounds", type=Path, help="folder whose .hdr panoramas light a third of the pictures")
-    parser.add_argument("--shard-size", type=_positive, default=2000, help="pictures in a shard")
+    parser.add_argument("--shard-size", type=positive, default=2000, help="pictures in a shard")
     a = parser.parse_args()
     try:
         check_drawing()
@@ -42,13 +43,6 @@ def _natural(text: str) -> int:
     number = int(text)
     if number < 0:
         raise argparse.ArgumentTypeError("must not be negative")
-    return number
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
     return number
 
 

@@ -21,6 +21,7 @@ from av.container import OutputContainer
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from training.command import positive
 from training.synth.clip_random import Surroundings, load_surroundings, random_scene
 from training.synth.clip_scene import HEIGHT, RATE_HZ, WIDTH, Scene, frame_times, make_scene, render_frame
 from training.synth.clip_sheet import clip_sheet
@@ -102,7 +103,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--output", type=Path, default=Path("samples/two_hands.mp4"), help="where the sample clip goes")
     parser.add_argument("--out", type=Path, metavar="DIR", help="render random sequences into this folder instead")
-    parser.add_argument("--count", type=_positive, default=1, help="number of sequences, of seeds S, S + 1, ...")
+    parser.add_argument("--count", type=positive, default=1, help="number of sequences, of seeds S, S + 1, ...")
     parser.add_argument("--seconds", type=_seconds, default=10.0, help="length of each sequence")
     parser.add_argument(
         "--seed", type=int, default=0, help="other sequences; of the sample: another skin, room and sway"
@@ -121,13 +122,6 @@ def main(argv: list[str] | None = None) -> int:
         print("\nstopped; the same command goes on with the first unfinished sequence", file=sys.stderr)
         return 130
     return 0
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
 
 
 def _seconds(text: str) -> float:
