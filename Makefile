@@ -35,7 +35,7 @@ demo: setup
 	@$(VENV_PYTHON) run_demo.py --demo
 
 # Ray's cluster, and what compiles engines within the test process, run in processes of their own: after such tests the process
-# has sometimes died in the next ones (a jump into memory that is no longer there), for a reason not found.
+# has sometimes died in the next ones, for a reason not found.
 ALONE := tests/test_batch_ray.py
 COMPILERS := tests/test_int8.py tests/test_tensorrt.py tests/test_benchmarks.py
 test: setup
