@@ -74,7 +74,8 @@ def test_a_run_leaves_a_trace_that_agrees_with_its_profile(
     spans = Counter(event["name"] for event in events if event["ph"] == "b")
     assert spans["capture to display"] == (stages["age"]["n"] if words else 0)
 
-    assert stages["age"]["p50_ms"] >= stages["latency"]["p50_ms"] - 1.0
+    if not words:  # live, only some of the results are shown: their ages say nothing of the others' latencies
+        assert stages["age"]["p50_ms"] >= stages["latency"]["p50_ms"] - 1.0
     assert facts["usage"]["memory_peak_mb"] >= facts["usage"]["memory_mb"] * 0.5 > 20
     assert facts["usage"]["cpu_ms_per_frame"] > 0
     drops = facts["drops_after_warmup"]
