@@ -73,9 +73,8 @@ class Work:
     @property
     def made_with(self) -> str:
         """A text that changes with what the tracks depend on, besides the recording itself."""
-        settings = self.settings.model_dump_json(), self.contents
-        facts = *settings, json.dumps(versions()), self.smooth, self.images_fps
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        made_by = self.settings.model_dump_json(), self.contents, json.dumps(versions())
+        return hashlib.sha256(json.dumps([*made_by, self.smooth, self.images_fps]).encode()).hexdigest()
 
     def video(self, job: Job) -> Path:
         """The video's name; never that of a recording beside it."""

@@ -21,7 +21,6 @@ _MODULES: Final = (
     "realtime.config",
     "realtime.fusion",
     "realtime.smoothing",
-    "realtime.observation",
     "realtime.tracker",
 )
 """Where the classes of a pipeline's state live."""

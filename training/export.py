@@ -29,7 +29,7 @@ from training.datasets.banks import load_mix
 from training.loop import checkpoint_path
 from training.paper.export import commit, export_paper
 from training.reliability import Reliability, reliability
-from training.settings import Settings, load_any_settings
+from training.settings import Settings, load_any_settings, start_override
 from training.validation import validate
 
 _PLACES: Final[Any] = {
@@ -127,9 +127,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--output", type=Path, help="where the weights go (weights/lite.safetensors, weights/paper...)")
     arguments = parser.parse_args(argv)
-    start = [f"start={json.dumps(str(arguments.weights))}"] if arguments.weights else []
     try:
-        settings = load_any_settings(arguments.config, [*arguments.set, *start])
+        settings = load_any_settings(arguments.config, [*arguments.set, *start_override(arguments.weights)])
         output = arguments.output or DEFAULT_WEIGHTS["lite" if isinstance(settings, Settings) else "paper"]
         _make_folder(output)
         if isinstance(settings, Settings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -120,6 +121,11 @@ _KINDS: Final[dict[str, type[AnySettings]]] = {
     "internet": InterNetSettings,
     "rootnet": RootNetSettings,
 }
+
+
+def start_override(weights: Path | None) -> list[str]:
+    """What `--weights` of a command changes in the settings: the run starts, or started, from these."""
+    return [f"start={json.dumps(str(weights))}"] if weights else []
 
 
 def load_settings(path: Path, overrides: list[str]) -> Settings:

@@ -6,7 +6,6 @@ On several GPUs: `torchrun --nproc_per_node=N -m training.train ...`.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from training.paper.rootnet_task import RootNetTask, start_rootnet
 from training.paper.state import new_paper_state
 from training.ranks import Ranks, open_ranks
 from training.run_settings import RunSettings
-from training.settings import AnySettings, load_any_settings
+from training.settings import AnySettings, load_any_settings, start_override
 from training.state import NetworkT, TrainingState, load_state, new_state
 from training.task import BatchT, Task
 
@@ -39,8 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--weights", type=Path, help="start from these weights instead of what the settings say")
     arguments = parser.parse_args(argv)
-    start = [f"start={json.dumps(str(arguments.weights))}"] if arguments.weights else []
-    return exit_code(lambda: run(load_any_settings(arguments.config, [*arguments.set, *start])))
+    changes = [*arguments.set, *start_override(arguments.weights)]
+    return exit_code(lambda: run(load_any_settings(arguments.config, changes)))
 
 
 def run(settings: AnySettings) -> None:

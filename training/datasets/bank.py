@@ -18,6 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from engines.errors import UserError
@@ -77,9 +78,16 @@ def _labels(path: Path) -> tuple[NDArray, NDArray[np.bool_], NDArray]:
     """(N, 42, 3) joints, (N, 2) which hand is there, (N, 4) intrinsics of the stored pictures."""
     if not path.exists():
         raise UserError(f"{path}: no such shard; check data.banks in the settings")
+    with shard_labels(path) as labels:
+        return labels["joints_cam_mm"], labels["joint_valid"][:, [20, 41]] > 0, labels["intrinsics_px"]
+
+
+@contextmanager
+def shard_labels(path: Path) -> Iterator[NpzFile]:
+    """The arrays of a `shard-NNN.npz`; raises UserError if it, or one that is taken from it, cannot be read."""
     try:
         with np.load(path, allow_pickle=False) as labels:
-            return labels["joints_cam_mm"], labels["joint_valid"][:, [20, 41]] > 0, labels["intrinsics_px"]
+            yield labels
     except (OSError, *ARCHIVE_ERRORS) as error:
         raise UserError(f"{path}: damaged labels ({error}); fetch the shard again") from error
 

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from engines.errors import UserError
-from engines.npz import ARCHIVE_ERRORS
-from training.datasets.bank import HandBank, load_bank
+from training.datasets.bank import HandBank, load_bank, shard_labels
 
 ANY: Final = "*"
 """In what is left out: every value but the empty one."""
@@ -105,15 +104,12 @@ def _load(source: BankSource, shard: str, size_px: int, cache: Path) -> HandBank
 def _left_out(source: BankSource, shard: str) -> NDArray[np.bool_]:
     """(N,) pictures of a shard that are not used."""
     path = source.root / f"shard-{shard}.npz"
-    try:
-        with np.load(path, allow_pickle=False) as labels:
-            out = np.zeros(len(labels["joint_valid"]), bool)
-            for name, values in (source.leave_out or {}).items():
-                if name not in labels:
-                    raise UserError(f"{path}: has no label {name}; leave_out may name {', '.join(sorted(labels))}")
-                out |= _matches(labels[name], values)
-    except (OSError, *ARCHIVE_ERRORS) as error:
-        raise UserError(f"{path}: damaged labels ({error}); fetch the shard again") from error
+    with shard_labels(path) as labels:
+        out = np.zeros(len(labels["joint_valid"]), bool)
+        for name, values in (source.leave_out or {}).items():
+            if name not in labels:
+                raise UserError(f"{path}: has no label {name}; leave_out may name {', '.join(sorted(labels))}")
+            out |= _matches(labels[name], values)
     return out
 
 

@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 
 from engines.errors import UserError
-from engines.npz import ARCHIVE_ERRORS
 from engines.pinhole import Intrinsics, project
+from training.datasets.bank import shard_labels
 from training.datasets.files import content_of
 from training.datasets.sample import LabelledSample, PackedPicture, box_around
 
@@ -61,11 +61,8 @@ def _before(sample: LabelledSample, photograph: Path) -> LabelledSample:
 def _load_shard(path: Path) -> list[LabelledSample]:
     number = path.stem.removeprefix("shard-")
     pictures = _pictures(path.with_suffix(".tar"))
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            joints, valid, intrinsics = (file[n] for n in ("joints_cam_mm", "joint_valid", "intrinsics_px"))
-    except (OSError, *ARCHIVE_ERRORS) as error:
-        raise UserError(f"{path}: damaged labels ({error}); fetch the shard again") from error
+    with shard_labels(path) as labels:
+        joints, valid, intrinsics = (labels[name] for name in ("joints_cam_mm", "joint_valid", "intrinsics_px"))
     if not len(pictures) == len(joints) == len(valid) == len(intrinsics):
         raise UserError(f"{path}: {len(pictures)} pictures but {len(joints)} labels; fetch the shard again")
     with content_of(path):
