@@ -25,12 +25,11 @@ from engines.presets import DEFAULT_WEIGHTS
 from training.averaged import mean_network
 from training.backgrounds import load_backgrounds
 from training.calibration import fit_confidence, spreads
-from training.datasets.banks import load_mix
 from training.loop import checkpoint_path
 from training.paper.export import commit, export_paper
 from training.reliability import Reliability, reliability
 from training.settings import Settings, load_any_settings, start_override
-from training.validation import validate
+from training.validation import load_held_out, validate
 
 _PLACES: Final[Any] = {
     "output": True,
@@ -50,9 +49,9 @@ def export(settings: Settings, output: Path, others: Sequence[Path] = ()) -> dic
     start = _start(settings)  # first: what is missing shall be told before minutes of calibration, not after them
     network, samples = mean_network([checkpoint_path(settings), *others])
     data = settings.data
-    held_out = load_mix(data.validation_sources(), data.picture_px, data.cache)
+    held_out = load_held_out(data)
     backgrounds = load_backgrounds(data.backgrounds)
-    log_variance, right = spreads(network, held_out, backgrounds, settings)
+    log_variance, right = spreads(network, held_out.rendered, backgrounds, settings)
     first = np.arange(len(right)) % 2 == 0
     slope, offset = fit_confidence(log_variance[first], right[first])
     network.confidence_fit.copy_(torch.tensor([slope, offset]))

@@ -24,7 +24,6 @@ from engines.second_look import SecondLook
 from engines.verify import sample_crops, verify
 from training import train
 from training.backgrounds import SIDE_PX, load_backgrounds
-from training.datasets.banks import load_mix
 from training.datasets.registry import load_split
 from training.datasets.sample import LabelledSample
 from training.evaluate import judge_network
@@ -37,7 +36,7 @@ from training.settings import Settings
 from training.synth.background import room
 from training.synth.render_bank import check_drawing, render_bank
 from training.synth.sensor import srgb_from_linear
-from training.validation import validate
+from training.validation import load_held_out, validate
 
 ROOMS: Final = 48
 MOST_JOINT_PX: Final = 1.5
@@ -160,7 +159,7 @@ def _held_out_px(weights: Path, settings: Settings) -> float:
     load_weights(network, weights)
     data = settings.data.model_copy(update={"crop_px": None})  # as it will look: at its full input
     settings = settings.model_copy(update={"data": data})
-    held_out = load_mix(data.validation_sources(), data.picture_px, data.cache)
+    held_out = load_held_out(data)
     found = validate(network.to(settings.device).eval(), held_out, load_backgrounds(data.backgrounds), settings)
     return (found["single_px"] + found["pair_px"]) / 2
 
