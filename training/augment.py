@@ -44,6 +44,10 @@ class Augmentation:
     """Share out of focus or in motion."""
     blur_px: Positive = 1.2
     """Largest deviation of the blur in pixels of the crop; twice that along a motion."""
+    sharpened: Share = 0.15
+    """Share with edges drawn over, as webcams do."""
+    sharpening: NotNegative = 1.5
+    """How much of what a small blur takes away is added once more, at most."""
     rescaled: Share = 0.25
     """Share that is seen with fewer pixels, as far hands are."""
     smallest: Annotated[float, Field(ge=0.05, le=0.9)] = 0.35
@@ -70,6 +74,8 @@ class RealAugmentation(Augmentation):
     grey: Share = 0.08
     blurred: Share = 0.25
     blur_px: Positive = 1.0
+    sharpened: Share = 0.1
+    sharpening: NotNegative = 1.0
     rescaled: Share = 0.15
     smallest: Annotated[float, Field(ge=0.05, le=0.9)] = 0.5
     bordered: Share = 0.15
@@ -101,6 +107,7 @@ class Augmenter:
         image = self._colours(image)
         image = self._blur(image)
         image = self._rescale(image)
+        image = self._sharpen(image)
         image = self._borders(image)
         image = self._noise(image)
         chosen = self._chosen(len(image), self.strength.jpeg)
@@ -222,6 +229,17 @@ class Augmenter:
         small = max(8, int(size * float(self._uniform((1,), self.strength.smallest, 0.9))))
         low = F.interpolate(image[chosen], (small, small), mode="bilinear", antialias=True)
         image[chosen] = F.interpolate(low, (size, size), mode="bilinear", align_corners=False)
+        return image
+
+    def _sharpen(self, image: Tensor) -> Tensor:
+        """Unsharp masking, as a webcam's own processing: halos along edges."""
+        chosen = self._chosen(len(image), self.strength.sharpened)
+        if not len(chosen):
+            return image
+        sharp = image[chosen]
+        soft = F.avg_pool2d(F.pad(sharp, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+        amount = self._uniform((len(chosen), 1, 1, 1), 0, 1) * self.strength.sharpening
+        image[chosen] = (sharp + amount * (sharp - soft)).clamp_(0, 1)
         return image
 
     def _borders(self, image: Tensor) -> Tensor:

@@ -21,6 +21,8 @@ class CropNoise:
     """Standard deviation of the logarithm of the scale."""
     roll_deg: float = 22.0
     """Standard deviation of the turn against upright; cut at three deviations."""
+    any_turn: float = 0.0
+    """Share of crops turned in any direction, as at a first look at a hand that is not upright."""
     flip: float = 0.5
     """Share of mirrored samples; both hands change their names."""
     focus: float = 0.2
@@ -77,8 +79,7 @@ def random_places(
     used = torch.where(focus[:, None], one, present)
 
     angle = _upright(projected, used)
-    roll = torch.randn(batch, generator=rng, device=device).clamp(-3, 3) * (noise.roll_deg * torch.pi / 180)
-    angle = angle + roll
+    angle = angle + _rolls(batch, noise, rng, device)
     c, s = angle.cos()[:, None], angle.sin()[:, None]
     along_x = projected[..., 0] * c + projected[..., 1] * s
     along_y = -projected[..., 0] * s + projected[..., 1] * c
@@ -94,6 +95,13 @@ def random_places(
         [middle[:, 0] * c[:, 0] - middle[:, 1] * s[:, 0], middle[:, 0] * s[:, 0] + middle[:, 1] * c[:, 0]], -1
     )
     return center, side, angle
+
+
+def _rolls(count: int, noise: CropNoise, rng: torch.Generator, device: torch.device) -> Tensor:
+    """(count,) turns against upright, radians."""
+    near = torch.randn(count, generator=rng, device=device).clamp(-3, 3) * (noise.roll_deg * torch.pi / 180)
+    any_way = (uniform(count, rng, device) * 2 - 1) * torch.pi
+    return torch.where(uniform(count, rng, device) < noise.any_turn, any_way, near)
 
 
 def _upright(projected: Tensor, used: Tensor) -> Tensor:
@@ -125,8 +133,7 @@ def places_beside(
     free = away > sides * 0.5**0.5 + margin[:, None]
     first = free.float().argmax(1)
     rows = torch.arange(batch, device=device)
-    roll = torch.randn(batch, generator=rng, device=device).clamp(-3, 3) * (noise.roll_deg * torch.pi / 180)
-    return centers[rows, first], sides[rows, first], roll, free.any(1)
+    return centers[rows, first], sides[rows, first], _rolls(batch, noise, rng, device), free.any(1)
 
 
 def turned_scale(side: Tensor, angle: Tensor, size_px: int) -> Tensor:

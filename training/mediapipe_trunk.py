@@ -1,4 +1,9 @@
-"""The start of `lite`'s trunk: MediaPipe's hand landmark network, read from the installed mediapipe wheel.
+"""MediaPipe's hand landmark network in `lite`'s trunk, wholly or in part.
+
+    python -m training.mediapipe_trunk --weights W.safetensors --share 0.3 --output mixed.safetensors
+
+mixes it into trained weights, trunk = 0.7 theirs + 0.3 MediaPipe's: what training on renders alone has forgotten of
+real hands comes back (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). Training goes on there.
 
 `hand_landmark_full.tflite` is licensed Apache-2.0 and credited in NOTICE. OpenVINO reads the file; its constants are
 copied layer by layer, which is exact.
@@ -6,6 +11,8 @@ copied layer by layer, which is exact.
 
 from __future__ import annotations
 
+import argparse
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,7 +21,11 @@ import torch
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.networks.checkpoints import load_weights, save_weights
+from engines.networks.lite import Lite
 from engines.networks.mobile_trunk import MobileTrunk
+from training.command import exit_code, share
+from training.sidecar import read_sidecar
 
 
 def landmark_file() -> Path:
@@ -26,6 +37,15 @@ def landmark_file() -> Path:
     if not path.exists():
         raise UserError(f"{path} is not in this mediapipe wheel: install mediapipe==0.10.21")
     return path
+
+
+def mix_trunk(network: Lite, share: float) -> None:
+    """Move the trunk of `network` in place by `share` of the way to MediaPipe's weights."""
+    released = MobileTrunk()
+    load_mediapipe_weights(released)
+    with torch.no_grad():
+        for own, theirs in zip(network.trunk.parameters(), released.parameters(), strict=True):
+            own.lerp_(theirs, share)
 
 
 def load_mediapipe_weights(trunk: MobileTrunk) -> None:
@@ -60,3 +80,28 @@ def _convolutions(path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.floa
     arrays = [np.array(values[k], np.float32) for k in range(len(outputs))]
     weights = [w.reshape(-1, *w.shape[-3:]) if w.ndim == 5 else w for w in arrays[0::2]]
     return [(weight, bias.reshape(-1)) for weight, bias in zip(weights, arrays[1::2], strict=True)]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.mediapipe_trunk", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--weights", type=Path, required=True, help="trained weights of lite")
+    parser.add_argument("--share", type=share, default=0.3, help="MediaPipe's part of the mix, 0 to 1 (default 0.3)")
+    parser.add_argument("--output", type=Path, required=True, help="where the mixed weights go")
+    arguments = parser.parse_args(argv)
+    return exit_code(lambda: _write(arguments.weights, arguments.share, arguments.output))
+
+
+def _write(weights: Path, part: float, output: Path) -> None:
+    facts, network = read_sidecar(weights, "it says what made the weights"), Lite()
+    load_weights(network, weights)
+    mix_trunk(network, part)
+    made_of = f"trunk: {1 - part:g} of {weights.name} + {part:g} of MediaPipe's hand_landmark_full.tflite (Apache-2.0)"
+    save_weights(network, output, facts | {"mixed": made_of})
+    print(f"{output}: {made_of}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
