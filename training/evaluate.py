@@ -16,15 +16,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
-from engines.backend import Backend, BackendName, EngineRequest, Precision, open_backend
-from engines.crop import Crop
+from engines.backends.opening import Backend, BackendName, EngineRequest, Precision, open_backend
 from engines.errors import UserError
+from engines.geometry.crop import Crop
 from engines.presets import SPECS
 from engines.second_look import looking_twice
-from training.datasets.interhand26m import SUBSETS
+from training.banks.labelled import balanced, on_photographs
+from training.datasets.interhand.interhand26m import SUBSETS
 from training.datasets.registry import DATA_SETS, data_set, load_split
 from training.datasets.sample import LabelledSample
-from training.datasets.synthetic import balanced, on_photographs
 from training.evaluation.errors import labelled_hands, measure
 from training.evaluation.figures import figures, reliability_of
 from training.evaluation.look import look, turned_crops

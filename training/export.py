@@ -22,15 +22,15 @@ import torch
 from engines.errors import UserError
 from engines.networks.checkpoints import save_weights, sidecar_path
 from engines.presets import DEFAULT_WEIGHTS
-from training.averaged import mean_network
-from training.backgrounds import load_backgrounds
-from training.calibration import fit_confidence, spreads
-from training.datasets.banks import load_mix
-from training.loop import checkpoint_path
+from training.banks.banks import load_mix
+from training.evaluation.reliability import Reliability, reliability
+from training.lite.averaged import mean_network
+from training.lite.backgrounds import load_backgrounds
+from training.lite.calibration import fit_confidence, spreads
+from training.lite.validation import validate
+from training.loop.loop import checkpoint_path
 from training.paper.export import commit, export_paper
-from training.reliability import Reliability, reliability
 from training.settings import Settings, load_any_settings, start_override
-from training.validation import validate
 
 _PLACES: Final[Any] = {
     "output": True,

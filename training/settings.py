@@ -10,11 +10,11 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from engines.errors import UserError
-from training.crop_places import CropNoise
-from training.datasets.banks import BankSource
-from training.losses import LossWeights
+from training.banks.banks import BankSource
+from training.lite.crop_places import CropNoise
+from training.lite.losses import LossWeights
+from training.loop.run_settings import Precision, RunSettings, Section
 from training.paper.settings import InterNetSettings, RootNetSettings
-from training.run_settings import Precision, RunSettings, Section
 
 
 class BankSettings(Section):

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
-from realtime.tracks import Tracks
-from realtime.unfinished import unfinished
+from realtime.tracks.schema import Tracks
+from realtime.tracks.unfinished import unfinished
 
 NATIVE_SUFFIX: Final = ".npz"
 _MODULES: Final = {
