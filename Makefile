@@ -36,8 +36,8 @@ demo: setup
 
 # Ray's cluster, and what compiles engines within the test process, run in processes of their own: after such tests the process
 # has sometimes died in the next ones, for a reason not found.
-ALONE := tests/test_batch_ray.py
-COMPILERS := tests/test_int8.py tests/test_tensorrt.py tests/test_benchmarks.py
+ALONE := tests/realtime/batch/test_batch_ray.py
+COMPILERS := tests/engines/building/test_int8.py tests/engines/building/test_tensorrt.py tests/program/test_benchmarks.py
 test: setup
 	$(VENV_PYTHON) -m ruff format --check .
 	$(VENV_PYTHON) -m ruff check .

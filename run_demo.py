@@ -21,32 +21,32 @@ from pathlib import Path
 try:
     from engines.errors import UserError
     from engines.presets import weights_of
-    from realtime.batch import run_batch
-    from realtime.batch_job import Work
-    from realtime.batch_limits import sensible_workers
-    from realtime.batch_plan import expand, plan
+    from realtime.batch.job import Work
+    from realtime.batch.limits import sensible_workers
+    from realtime.batch.plan import expand, plan
+    from realtime.batch.run import run_batch
+    from realtime.camera_space.hand_size import HandProfile, measure_hand
+    from realtime.camera_space.intrinsics import resolve_intrinsics
+    from realtime.cli.options import parse, settings_of
+    from realtime.cli.outputs import check_output
+    from realtime.cli.scale_options import CALIBRATION_S, keep_length
+    from realtime.cli.stopping import SIGNALS, StopSignals, leave
     from realtime.config import Settings
     from realtime.engine import backend_of
     from realtime.formats.saving import SUFFIXES, require
-    from realtime.hand_size import HandProfile, measure_hand
-    from realtime.intrinsics import resolve_intrinsics
     from realtime.live import Result, run_live, run_recorded
-    from realtime.options import parse, settings_of
-    from realtime.outputs import check_output
     from realtime.pipeline import HandPipeline
-    from realtime.scale_options import CALIBRATION_S, keep_length
-    from realtime.sources import Source, open_source
-    from realtime.stopping import SIGNALS, StopSignals, leave
+    from realtime.reports.summary import RunSummary
+    from realtime.reports.tracing import Trace
+    from realtime.reports.versions import versions
+    from realtime.sources.opening import Source, open_source
     from realtime.streams.sending import Streams, open_streams
-    from realtime.summary import RunSummary
-    from realtime.tracing import Trace
-    from realtime.tracks import PART_SUFFIX
-    from realtime.tracks_writer import TrackWriter
-    from realtime.versions import versions
-    from viz.display import has_display, require_display
-    from viz.render import render_recording
+    from realtime.tracks.schema import PART_SUFFIX
+    from realtime.tracks.writer import TrackWriter
+    from viz.video.render import render_recording
     from viz.viewer import Viewer
     from viz.views import ViewRequest, open_views
+    from viz.window.display import has_display, require_display
 except ModuleNotFoundError as missing:
     sys.stderr.write(f"error: {missing.name} is not installed in this Python: run make setup, then .venv/bin/python\n")
     sys.exit(2)

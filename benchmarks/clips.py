@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.recording import VideoSource
-from viz.video_writer import VideoWriter
+from realtime.sources.recording import VideoSource
+from viz.video.video_writer import VideoWriter
 
 SAMPLE: Final = Path(__file__).parents[1] / "samples" / "two_hands.mp4"
 SIZES_PX: Final = {"480p": (640, 480), "720p": (1280, 720), "1080p": (1920, 1080)}

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engines.crop import Crop
-from engines.cutting import CpuCutter
-from engines.graph import deployed_module
+from engines.backends.tf32 import tf32
+from engines.building.graph import deployed_module
+from engines.geometry.crop import Crop
+from engines.geometry.cutting import CpuCutter
 from engines.presets import spec_of
 from engines.spec import OUTPUT_NAMES
-from engines.tf32 import tf32
 
 
 class EagerTorch:

@@ -24,9 +24,9 @@ import torch
 from benchmarks.engine_rows import CHOICES, Plan, measure, weights_for_preset
 from benchmarks.engine_table import COLUMNS, digits, line
 from benchmarks.floor import Floor, Machine, floor_of, measured_machine, work_of
+from engines.backends.gpu import nvidia_gpu
+from engines.building.graph import deployed_module
 from engines.errors import UserError
-from engines.gpu import nvidia_gpu
-from engines.graph import deployed_module
 from engines.presets import spec_of
 
 _FLOOR_COLUMNS: Final = ("preset", "precision", "batch", "operations ms", "weights ms", "features ms", "floor ms")

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from engines.decode import BytesInput
-from engines.tf32 import tf32
+from engines.backends.tf32 import tf32
+from engines.networks.decode import BytesInput
 
 _DTYPES: Final = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _TRIALS: Final = 60

@@ -14,18 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.backend import Backend, EngineRequest, open_backend
-from engines.distortion import MOST
+from engines.backends.opening import Backend, EngineRequest, open_backend
 from engines.errors import UserError
+from engines.geometry.distortion import MOST
 from engines.second_look import SecondLook
 from engines.skeleton import HAND_SLICES
-from realtime.batch import batch_settings
-from realtime.bone_lengths import bone_lengths, hand_length
+from realtime.batch.run import batch_settings
+from realtime.camera_space.bone_lengths import bone_lengths, hand_length
 from realtime.config import load_settings
 from realtime.messages import HandFrame
-from realtime.offline import smooth_offline
-from realtime.tracks import FRAME_FIELDS, RECORD, Tracks
-from realtime.tracks_writer import encode
+from realtime.tracks.offline import smooth_offline
+from realtime.tracks.schema import FRAME_FIELDS, RECORD, Tracks
+from realtime.tracks.writer import encode
 from training.evaluation.clips import compare, compare_motion, load_truth
 from training.sequences import SAMPLE, Figures, clips_of, mean_of, smoothed, table, track
 

@@ -19,12 +19,12 @@ import mediapipe as mp
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backend import Backend
+from engines.backends.opening import Backend
+from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.config import Settings
-from realtime.intrinsics import resolve_intrinsics
 from realtime.messages import Frame
 from realtime.pipeline import HandPipeline
-from realtime.recording import VideoSource
+from realtime.sources.recording import VideoSource
 
 _WARM_UP = 10
 Contender = Callable[[Frame], int]

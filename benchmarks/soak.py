@@ -24,20 +24,20 @@ import psutil
 from benchmarks.clips import SAMPLE
 from benchmarks.x_windows import open_windows
 from engines.errors import UserError
+from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.config import Settings, load_settings
 from realtime.engine import backend_of
-from realtime.intrinsics import resolve_intrinsics
 from realtime.live import Result, run_live, run_recorded
-from realtime.live_source import ReplaySource
 from realtime.pipeline import HandPipeline
-from realtime.recording import VideoSource
+from realtime.sources.live_source import ReplaySource
+from realtime.sources.recording import VideoSource
 from realtime.streams.address import Address
 from realtime.streams.sending import open_streams
-from realtime.tracks import load_tracks
-from realtime.tracks_writer import TrackWriter
-from viz.display import has_display
+from realtime.tracks.schema import load_tracks
+from realtime.tracks.writer import TrackWriter
 from viz.viewer import Viewer
 from viz.views import ViewRequest, open_views
+from viz.window.display import has_display
 
 MEMORY_SHARE: Final = 0.05
 """So much more memory than after the warm-up is a leak."""

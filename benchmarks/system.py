@@ -21,13 +21,13 @@ from typing import Any, Final
 from benchmarks.clips import SIZES_PX, clip_of
 from benchmarks.side_by_side import Rate, compare
 from benchmarks.whole_way import Case, Outcome, run_case
-from engines.backend import is_installed
+from engines.backends.gpu import nvidia_gpu
+from engines.backends.opening import is_installed
 from engines.errors import UserError
-from engines.gpu import nvidia_gpu
 from realtime.config import load_settings
 from realtime.engine import backend_of
-from realtime.machine import machine
-from realtime.versions import versions
+from realtime.reports.machine import machine
+from realtime.reports.versions import versions
 
 QUICK_FRAMES: Final = 100
 _COLUMNS: Final = (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from viz.display import has_display
+from viz.window.display import has_display
 
 ROOT: Final = Path(__file__).parents[1]
 _SCREEN: Final = ("xvfb-run", "-a", "-s", "-screen 0 1920x1200x24")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ctypes import POINTER, byref, c_char_p, c_uint, c_ulong, c_void_p
 from typing import Any, Final
 
-from viz.display import has_display
+from viz.window.display import has_display
 
 TITLES: Final = ("two hands", "two hands: camera")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engines.backend import Backend
-from engines.crop import Crop
+from engines.backends.opening import Backend
+from engines.geometry.crop import Crop
+from engines.geometry.pinhole import Intrinsics
+from engines.geometry.ray_depth import with_axis_depths
 from engines.output import NetworkOutput, outputs_of_batch
-from engines.pinhole import Intrinsics
-from engines.ray_depth import with_axis_depths
 
 
 def answers(

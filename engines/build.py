@@ -13,13 +13,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import get_args
 
-from engines.backend import BATCHES, Backend, BackendName, EngineRequest, Precision, open_backend, weights_for
-from engines.cache import SIDECAR, add_fact, default_cache
-from engines.engine_graph import engine_graph
+from engines.backends.gpu import nvidia_gpu
+from engines.backends.opening import BATCHES, Backend, BackendName, EngineRequest, Precision, open_backend, weights_for
+from engines.building.cache import SIDECAR, add_fact, default_cache
+from engines.building.engine_graph import engine_graph
+from engines.building.verify import sample_crops, verify
 from engines.errors import UserError
-from engines.gpu import nvidia_gpu
 from engines.presets import SPECS
-from engines.verify import sample_crops, verify
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -101,7 +101,7 @@ def _verify(engine: Backend, request: EngineRequest) -> None:
 
 def _build_ahead(request: EngineRequest, onnx_file: Path | None) -> None:
     """An engine for GPUs that need not be here, with what its side-car says."""
-    from engines.tensorrt_engine import ensure_engine
+    from engines.backends.tensorrt_engine import ensure_engine
 
     weights = weights_for(request, print)
     folder, key = ensure_engine("tensorrt_rtx", request, weights, print)

@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backend import Backend
-from engines.crop import Crop
+from engines.backends.opening import Backend
+from engines.geometry.crop import Crop
 from engines.skeleton import SWAP_HANDS
 
 _SWAP: Final = np.array(SWAP_HANDS)

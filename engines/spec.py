@@ -27,8 +27,8 @@ class NetworkSpec:
     depth_bins: int = 64
     readout: Readout = "expectation"
     depth_along_ray: bool = False
-    """Whether joints' depths are along the line of sight through the crop's centre (`engines.ray_depth`), not along the
-    camera's axis as published."""
+    """Whether joints' depths are along the line of sight through the crop's centre (`engines.geometry.ray_depth`), not
+    along the camera's axis as published."""
 
 
 LITE: Final = NetworkSpec(preset="lite", input_px=224, heatmap_stride=8, depth_along_ray=True)

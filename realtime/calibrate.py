@@ -19,10 +19,10 @@ from realtime.calibration.collect import Collector
 from realtime.calibration.feedback import Feedback, window_opens
 from realtime.calibration.sheet import PAPERS_MM, SUFFIXES, write_sheet
 from realtime.calibration.solve import COEFFICIENTS, Solution, solve
+from realtime.camera_space.intrinsics import checked, save_intrinsics
+from realtime.cli.outputs import check_output
 from realtime.config import load_settings
-from realtime.intrinsics import checked, save_intrinsics
-from realtime.outputs import check_output
-from realtime.sources import Source, open_source
+from realtime.sources.opening import Source, open_source
 
 CALIBRATION_SUFFIXES = (".json", ".yaml", ".yml")
 _GOOD_PX = 1.0

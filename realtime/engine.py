@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from engines.backend import Backend, EngineRequest, open_backend
+from engines.backends.opening import Backend, EngineRequest, open_backend
 from engines.second_look import looking_twice
 from realtime.config import Settings
 

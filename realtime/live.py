@@ -15,7 +15,7 @@ from typing import Final
 
 from realtime.handover import Mailbox, MailboxClosed
 from realtime.messages import Frame, HandFrame
-from realtime.sources import Source
+from realtime.sources.opening import Source
 
 POLL_S: Final = 0.02
 """How often `should_stop` is asked, at least, while no result comes."""

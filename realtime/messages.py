@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.crop import Crop
-from engines.pinhole import Intrinsics
+from engines.geometry.crop import Crop
+from engines.geometry.pinhole import Intrinsics
 from engines.skeleton import Side
 
 
@@ -35,7 +35,7 @@ class HandBox:
 
     side: Side
     crop: Crop
-    """Upright square around the hand, in the definition of `engines.crop`."""
+    """Upright square around the hand, in the definition of `engines.geometry.crop`."""
     score: float
 
 
@@ -53,7 +53,8 @@ class HandPose:
     hand_probability: float
     root_depth_from: str
     """Where the wrist's absolute depth came from: "rootnet", "known_size" (RootNet's, scaled to a known hand),
-    "closed_form", "fused" (the last two of `realtime.wrist_depth`), "relative" (right wrist + z(R->L)), or "blend"."""
+    "closed_form", "fused" (the last two of `realtime.camera_space.wrist_depth`), "relative" (right wrist + z(R->L)), or
+    "blend"."""
     root_depth_sigma_mm: float = math.nan
     """Standard deviation of that depth in one picture, what is unknown of the hand's size included; NaN: not known."""
 

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from engines.answers import answers
-from engines.backend import Backend
-from engines.pinhole import Intrinsics
+from engines.backends.opening import Backend
+from engines.geometry.pinhole import Intrinsics
+from realtime.camera_space.fusion import DepthFusion
+from realtime.camera_space.smoothing import HandSmoother
 from realtime.config import Settings
-from realtime.detector import HandDetector
-from realtime.fusion import DepthFusion
 from realtime.messages import Frame, HandFrame
-from realtime.smoothing import HandSmoother
 from realtime.snapshot import freeze, thaw
 from realtime.timing import OnStage, StageTimer
-from realtime.tracker import HandTracker
+from realtime.tracking.detector import HandDetector
+from realtime.tracking.tracker import HandTracker
 
 _SEARCH_S = 0.05
 """How often to search while no hand at all is followed: the most a hand's first appearance is late."""

@@ -15,13 +15,13 @@ import numpy as np
 from pydantic import BaseModel
 
 _MODULES: Final = (
-    "engines.crop",
-    "engines.pinhole",
+    "engines.geometry.crop",
+    "engines.geometry.pinhole",
     "engines.output",
     "realtime.config",
-    "realtime.fusion",
-    "realtime.smoothing",
-    "realtime.tracker",
+    "realtime.camera_space.fusion",
+    "realtime.camera_space.smoothing",
+    "realtime.tracking.tracker",
 )
 """Where the classes of a pipeline's state live."""
 _MAX_ARRAY_BYTES: Final = 1 << 20

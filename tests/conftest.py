@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from engines import graph
+from engines.building import graph
 from engines.presets import DEFAULT_WEIGHTS
 
 settings.register_profile("project", deadline=None, derandomize=True)

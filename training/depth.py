@@ -1,8 +1,8 @@
 """Compare the ways to a wrist's absolute depth: `python -m training.depth [--dataset webcam --root DIR]`.
 
-RootNet's factor, the closed form of `realtime.closed_form` and both fused; each without the hand's length, with it, and
-(where all pictures are of one person) with the length that `--calibrate-hand` would find. The network looks in turned
-crops, as the tracker does. docs/calibration.md says what came out.
+RootNet's factor, the closed form of `realtime.camera_space.closed_form` and both fused; each without the hand's length,
+with it, and (where all pictures are of one person) with the length that `--calibrate-hand` would find. It looks
+in turned crops, as the tracker does. docs/calibration.md says what came out.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from engines.backend import EngineRequest, open_backend
+from engines.backends.opening import EngineRequest, open_backend
 from engines.errors import UserError
 from engines.second_look import SecondLook
 from training.command import positive
-from training.datasets.registry import DATA_SETS, load_split
 from training.datasets.sample import LabelledSample
 from training.datasets.synthetic import on_photographs
 from training.evaluate import WEBCAM
 from training.evaluation.look import look, turned_crops
 from training.evaluation.report import even_rows
 from training.evaluation.wrist_depths import DepthFigures, compare, seen_hands
+from training.registry import DATA_SETS, load_split
 
 _HEAD = f"{'':22}{'hands':>7}{'bias':>9}{'spread':>9}{'rms':>9}{'mean':>10}{'median':>10}{'rms/sigma':>11}"
 

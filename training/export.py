@@ -21,15 +21,15 @@ import torch
 from engines.errors import UserError
 from engines.networks.checkpoints import save_weights
 from engines.presets import DEFAULT_WEIGHTS
-from training.averaged import mean_network
-from training.backgrounds import load_backgrounds
-from training.calibration import fit_confidence, spreads
-from training.loop import checkpoint_path
+from training.evaluation.reliability import Reliability, reliability
+from training.lite.averaged import mean_network
+from training.lite.backgrounds import load_backgrounds
+from training.lite.calibration import fit_confidence, spreads
+from training.lite.validation import load_held_out, validate
+from training.loop.loop import checkpoint_path
 from training.paper.export import commit, export_paper
-from training.reliability import Reliability, reliability
 from training.settings import Settings, load_any_settings, start_override
 from training.sidecar import read_sidecar
-from training.validation import load_held_out, validate
 
 _PLACES: Final[Any] = {
     "output": True,

@@ -20,16 +20,16 @@ from typing import Final
 
 import numpy as np
 
-from engines.backend import Backend
+from engines.backends.opening import Backend
 from engines.errors import UserError
-from engines.pinhole import Intrinsics
+from engines.geometry.pinhole import Intrinsics
+from realtime.camera_space.smoothing import HandSmoother
 from realtime.config import Settings, load_settings
 from realtime.engine import backend_of
 from realtime.live import run_recorded
 from realtime.messages import HandFrame
 from realtime.pipeline import HandPipeline
-from realtime.recording import VideoSource
-from realtime.smoothing import HandSmoother
+from realtime.sources.recording import VideoSource
 from training.evaluation.clips import Truth, compare, compare_motion, load_truth
 
 SAMPLE: Final = Path("samples/two_hands.mp4")

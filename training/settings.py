@@ -10,12 +10,12 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from engines.errors import UserError
-from training.augment import Augmentation, RealAugmentation
-from training.crop_places import CropNoise
-from training.datasets.banks import BankKind, BankSource, TermWeights
-from training.losses import LossWeights
+from training.banks.banks import BankKind, BankSource, TermWeights
+from training.lite.augment import Augmentation, RealAugmentation
+from training.lite.crop_places import CropNoise
+from training.lite.losses import LossWeights
+from training.loop.run_settings import Precision, RunSettings, Section
 from training.paper.settings import InterNetSettings, RootNetSettings
-from training.run_settings import Precision, RunSettings, Section
 
 
 class BankSettings(Section):

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import torch
 
-from training.batch_norm import synchronised
 from training.command import exit_code
-from training.lite_task import LiteTask, start_network
-from training.loop import checkpoint_path, train
+from training.lite.task import LiteTask, start_network
+from training.loop.batch_norm import synchronised
+from training.loop.loop import checkpoint_path, train
+from training.loop.ranks import Ranks, open_ranks
+from training.loop.run_settings import RunSettings
+from training.loop.state import NetworkT, TrainingState, load_state, new_state
+from training.loop.task import BatchT, Task
 from training.paper.internet_task import InterNetTask, start_internet
 from training.paper.rootnet_task import RootNetTask, start_rootnet
 from training.paper.state import new_paper_state
-from training.ranks import Ranks, open_ranks
-from training.run_settings import RunSettings
 from training.settings import AnySettings, load_any_settings, start_override
-from training.state import NetworkT, TrainingState, load_state, new_state
-from training.task import BatchT, Task
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.errors import UserError
-from viz.recorder import Recorder, Renderer
-from viz.status import StatusMeter
+from viz.drawing.status import StatusMeter
+from viz.video.recorder import Recorder, Renderer
 from viz.viewer import CompositeViewer, Display, NullViewer, Viewer
 
 
@@ -43,11 +43,11 @@ def open_views(request: ViewRequest, say: Callable[[str], None]) -> Viewer:
 
 def _open_windows(request: ViewRequest, display: Display, views: list[Viewer]) -> None:
     """Append each window as it opens, so that the caller can close the first if the second cannot be had."""
-    from viz.camera_window import CameraWindow
+    from viz.window.camera_window import CameraWindow
 
     views.append(CameraWindow(StatusMeter(request.live).update, display))
     if request.three_d:
-        from viz.open3d_viewer import Open3DViewer
+        from viz.window.open3d_viewer import Open3DViewer
 
         views.append(Open3DViewer(display=display))
 
@@ -55,7 +55,7 @@ def _open_windows(request: ViewRequest, display: Display, views: list[Viewer]) -
 def open_renderer(display: Display, say: Callable[[str], None]) -> Renderer | None:
     """The 3D view for a video; without OpenGL the video goes on without it, and `say` gets the reason."""
     try:
-        from viz.open3d_renderer import Open3DRenderer
+        from viz.scene3d.open3d_renderer import Open3DRenderer
 
         return Open3DRenderer(display=display)
     except UserError as error:

@@ -2,7 +2,7 @@
 
 The layout is that of `hand_landmark_full.tflite` (Apache-2.0): a 3x3 stem, inverted residuals (Sandler et al., 2018)
 with 3x3 and 5x5 depth-wise convolutions and ReLU6, batch norm folded into the convolutions. Its weights have seen very
-many real hands; `training/mediapipe_trunk.py` reads them from the installed wheel.
+many real hands; `training/lite/mediapipe_trunk.py` reads them from the installed wheel.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.calibration.board import View
-from realtime.intrinsics import intrinsics_from_fov
+from realtime.camera_space.intrinsics import intrinsics_from_fov
 
 COLUMN_NAMES: Final = ("left", "middle left", "middle right", "right")
 ROW_NAMES: Final = ("top", "middle", "bottom")

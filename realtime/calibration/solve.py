@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.distortion import trimmed
 from engines.errors import UserError
-from engines.pinhole import Intrinsics
+from engines.geometry.distortion import trimmed
+from engines.geometry.pinhole import Intrinsics
 from realtime.calibration.board import View
 
 FEWEST_VIEWS: Final = 6

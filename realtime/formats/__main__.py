@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from engines.errors import UserError
+from realtime.cli.outputs import check_output
 from realtime.formats.saving import SUFFIXES, save_as
-from realtime.outputs import check_output
-from realtime.tracks import Tracks, load_tracks
+from realtime.tracks.schema import Tracks, load_tracks
 
 
 def main(arguments: list[str] | None = None) -> int:

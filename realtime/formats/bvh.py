@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engines.skeleton import FINGER_BASES, HAND_SLICES, JOINT_NAMES, JOINTS_PER_HAND, SIDES, WRIST
 from realtime.formats.rig import CHILD, FROM_WRIST, HandMotion, hand_motion
-from realtime.tracks import Tracks
+from realtime.tracks.schema import Tracks
 
 CM_PER_MM: Final = 0.1
 _TIPS: Final = [joint for joint in range(WRIST) if joint not in CHILD]

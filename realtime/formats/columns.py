@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.skeleton import JOINT_NAMES, SIDES
-from realtime.tracks import FRAME_FIELDS, ROOT_DEPTH_NAMES, Tracks
+from realtime.tracks.schema import FRAME_FIELDS, ROOT_DEPTH_NAMES, Tracks
 
 JOINT_COLUMNS = tuple(f"{side}_{joint}" for side in SIDES for joint in JOINT_NAMES)
 """Names of the 42 joints: `right_thumb4` .. `left_wrist`."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.formats.columns import columns
-from realtime.tracks import Tracks
+from realtime.tracks.schema import Tracks
 
 _BLOCK: Final = 512
 """Rows turned into text at once."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engines.skeleton import BONES, HAND_SLICES, JOINT_NAMES, JOINTS_PER_HAND, PARENTS, SIDES, WRIST, Side
 from realtime.formats.rig import FROM_WRIST, HandMotion, hand_motion, local_places
-from realtime.tracks import Tracks
+from realtime.tracks.schema import Tracks
 
 M_PER_MM: Final = 1e-3
 _COLOURS: Final[dict[Side, list[float]]] = {"right": [0.835, 0.369, 0.0, 1.0], "left": [0.0, 0.447, 0.698, 1.0]}

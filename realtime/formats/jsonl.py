@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.skeleton import BONES, HAND_SLICES, JOINT_NAMES, SIDES
-from realtime.tracks import FRAME_FIELDS, ROOT_DEPTH_NAMES, Tracks
+from realtime.tracks.schema import FRAME_FIELDS, ROOT_DEPTH_NAMES, Tracks
 
 FORMAT: Final = "two-hands-jsonl 1"
 _OF_A_HAND: Final = [name for name, (_, shape) in FRAME_FIELDS.items() if shape == (len(SIDES),)]

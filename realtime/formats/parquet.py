@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from realtime.formats.columns import columns
-from realtime.tracks import Tracks
+from realtime.tracks.schema import Tracks
 
 FORMAT: Final = "two-hands-parquet 1"
 

@@ -10,7 +10,7 @@ import rerun as rr
 from numpy.typing import NDArray
 
 from engines.skeleton import BONES, HAND_SLICES, SIDES, Side
-from realtime.tracks import Tracks
+from realtime.tracks.schema import Tracks
 
 _COLOURS: Final[dict[Side, tuple[int, int, int]]] = {"right": (213, 94, 0), "left": (0, 114, 178)}
 _PATHS: Final = {"joints_cam_mm": "camera/{}", "joints_px": "camera/image/{}"}

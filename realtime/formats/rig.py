@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from engines.skeleton import BONES, FINGER_BASES, FINGERS, JOINTS_PER_HAND, PARENTS, WRIST, Side
-from realtime.bone_lengths import bone_lengths
+from realtime.camera_space.bone_lengths import bone_lengths
 
 UP_FROM_CAMERA: Final = np.array([1.0, -1.0, -1.0])
 """Factors that turn the camera frame (y down, z forward) into y up, z back."""

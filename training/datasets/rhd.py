@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from engines.pinhole import Intrinsics
+from engines.geometry.pinhole import Intrinsics
 from engines.skeleton import SIDES
 from training.datasets.files import content_of, first_existing, read_coco
 from training.datasets.orders import TIP_FIRST

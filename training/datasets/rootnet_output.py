@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.crop import Crop
 from engines.errors import UserError
+from engines.geometry.crop import Crop
 from training.datasets.files import content_of, read_json
 
 

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.crop import ANNOTATION_FACTOR, CONTEXT_FACTOR, Crop
 from engines.errors import UserError
-from engines.pinhole import Intrinsics
+from engines.geometry.crop import ANNOTATION_FACTOR, CONTEXT_FACTOR, Crop
+from engines.geometry.pinhole import Intrinsics
 from engines.skeleton import HAND_SLICES, Side
 
 _GREY = 118

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 
 from engines.errors import UserError
-from engines.pinhole import Intrinsics, project
+from engines.geometry.pinhole import Intrinsics, project
 from engines.skeleton import SIDES, WRIST, Side
 from training.datasets.files import content_of, first_existing, read_coco
 from training.datasets.orders import LITTLE_FIRST

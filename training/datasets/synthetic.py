@@ -1,6 +1,6 @@
 """Shards of rendered hands as labelled samples, to look at them and to judge on them.
 
-Training reads the same shards through `training.datasets.bank`. The cut-out hands lie on plain grey here, or each on
+Training reads the same shards through `training.banks.bank`. The cut-out hands lie on plain grey here, or each on
 a photograph of its own.
 """
 
@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 
 from engines.errors import UserError
-from engines.pinhole import Intrinsics, project
-from training.datasets.bank import shard_labels
+from engines.geometry.pinhole import Intrinsics, project
+from training.banks.bank import shard_labels
 from training.datasets.files import content_of
 from training.datasets.sample import LabelledSample, PackedPicture, box_around
 

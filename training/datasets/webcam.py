@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engines.pinhole import Intrinsics, project
+from engines.geometry.pinhole import Intrinsics, project
 from engines.skeleton import SIDES
 from training.datasets.files import content_of, read_json
 from training.datasets.sample import LabelledSample, box_around, in_rows_of, only

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.geometry.pinhole import Intrinsics
 from engines.npz import ARCHIVE_ERRORS, load_arrays
-from engines.pinhole import Intrinsics
 from engines.skeleton import HAND_SLICES, SIDES, WRIST, Side
 from realtime.messages import HandFrame
+from training.evaluation.metrics import mean_distance, root_relative
 from training.evaluation.temporal import TemporalFigures, temporal_figures
-from training.metrics import mean_distance, root_relative
 
 TRACKED: Final = 0.35
 """A hand counts as tracked if its joints are closer than this share of its own size in the picture."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.crop import Crop
-from engines.pinhole import Intrinsics
+from engines.geometry.crop import Crop
+from engines.geometry.pinhole import Intrinsics
 from engines.skeleton import HAND_SLICES, SWAP_HANDS, WRISTS
 from training.datasets.sample import LabelledSample
+from training.evaluation.metrics import aligned_errors, hands_mm, joint_errors, relative_root_error
 from training.evaluation.predictions import Predictions
-from training.metrics import aligned_errors, hands_mm, joint_errors, relative_root_error
 
 REPORT_PX = 256
 """2D errors are given in pixels of a crop of this side."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.evaluation.errors import Errors
-from training.metrics import (
+from training.evaluation.metrics import (
     average_precision,
     end_point_error,
     handedness_share,
@@ -17,7 +17,7 @@ from training.metrics import (
     mpjpe,
     share_of_distances,
 )
-from training.reliability import RIGHT_PX, Reliability, reliability
+from training.evaluation.reliability import RIGHT_PX, Reliability, reliability
 
 """A joint is right within so many pixels of a 256 px crop."""
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from engines.answers import answers
-from engines.backend import Backend
-from engines.crop import Crop, crop_around, extract, transform, upright_angle_rad
+from engines.backends.opening import Backend
+from engines.geometry.crop import Crop, crop_around, extract, transform, upright_angle_rad
+from engines.geometry.pinhole import rootnet_k
 from engines.output import NetworkOutput
-from engines.pinhole import rootnet_k
 from engines.skeleton import HAND_SLICES, SIDES, Side
 from training.datasets.sample import LabelledSample, read_picture
 from training.evaluation.predictions import Predictions

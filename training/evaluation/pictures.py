@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.crop import Crop, extract, transform
 from engines.errors import UserError
+from engines.geometry.crop import Crop, extract, transform
 from engines.skeleton import BONES, FINGER_TIPS, HAND_SLICES, SIDES
 from training.datasets.sample import LabelledSample, read_picture
 from training.evaluation.predictions import Predictions

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engines.skeleton import JOINT_NAMES
 from training.evaluation.errors import Errors
-from training.reliability import Reliability
+from training.evaluation.reliability import Reliability
 
 
 def plot_curves(runs: Mapping[str, Errors], path: Path) -> None:

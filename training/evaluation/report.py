@@ -21,7 +21,7 @@ from training.evaluation.figures import Figures, per_joint
 from training.evaluation.pictures import answers_sheet
 from training.evaluation.plots import plot_curves, plot_per_joint, plot_reliability
 from training.evaluation.predictions import Predictions
-from training.reliability import Reliability
+from training.evaluation.reliability import Reliability
 
 PUBLISHED: Final[dict[str, tuple[str, ...]]] = {
     "interhand26m": (

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.crop import Crop
 from engines.errors import UserError
+from engines.geometry.crop import Crop
 from training.datasets.rootnet_output import RootNetOutput, find_rootnet_output, load_rootnet_output
 from training.datasets.sample import LabelledSample
 from training.evaluation.predictions import Predictions

@@ -9,14 +9,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.crop import Crop
+from engines.geometry.crop import Crop
+from engines.geometry.pinhole import Intrinsics, rootnet_k
 from engines.output import NetworkOutput
-from engines.pinhole import Intrinsics, rootnet_k
 from engines.skeleton import BONES, HAND_SLICES, JOINTS_PER_HAND, SIDES, WRIST, Side
-from realtime.bone_lengths import bone_lengths
-from realtime.closed_form import TYPICAL_HAND_MM, DepthEstimate
-from realtime.observation import Observation
-from realtime.wrist_depth import DepthMethod, measured_depth
+from realtime.camera_space.bone_lengths import bone_lengths
+from realtime.camera_space.closed_form import TYPICAL_HAND_MM, DepthEstimate
+from realtime.camera_space.wrist_depth import DepthMethod, measured_depth
+from realtime.tracking.observation import Observation
 from training.datasets.sample import LabelledSample
 from training.evaluation.predictions import Predictions
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Generic
 
+from training.loop.ranks import Ranks
+from training.loop.state import NetworkT, TrainingState
 from training.paper.batches import CropBatch
 from training.paper.data import TrainingData
 from training.paper.settings import PaperSettings
 from training.paper.state import learning_rate
-from training.ranks import Ranks
-from training.state import NetworkT, TrainingState
 
 
 class CropTask(Generic[NetworkT]):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.crop import Crop, extract, transform
-from engines.pinhole import rootnet_k
+from engines.geometry.crop import Crop, extract, transform
+from engines.geometry.pinhole import rootnet_k
 from engines.skeleton import SWAP_HANDS, WRIST, WRISTS
 from engines.spec import PAPER
 from training.datasets.sample import LabelledSample, read_picture

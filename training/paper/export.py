@@ -14,7 +14,7 @@ from engines.networks.paper import PaperNetworks, write_paper
 from engines.networks.reading import fill, read_checkpoint, tensors_of
 from engines.networks.released import load_released
 from engines.networks.rootnet import RootNet
-from training.loop import checkpoint_path
+from training.loop.loop import checkpoint_path
 from training.paper.settings import InterNetSettings, PaperSettings, RootNetSettings
 from training.settings import load_any_settings
 

@@ -7,19 +7,19 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from engines.decode_paper import depth_mm, joints_of, mean_voxels, refined_voxels
+from engines.networks.decode_paper import depth_mm, joints_of, mean_voxels, refined_voxels
 from engines.networks.internet import InterNet
 from engines.networks.paper import read_paper
 from engines.networks.resnet import load_imagenet
 from engines.spec import PAPER
+from training.loop.ranks import Ranks
+from training.loop.run_settings import autocast
+from training.loop.task import Loss
 from training.paper.batches import CropBatch
 from training.paper.crop_task import CropTask
 from training.paper.losses import coordinate_loss, handedness_loss, heat_map_loss, relative_depth_loss
 from training.paper.means import Means
 from training.paper.settings import InterNetSettings
-from training.ranks import Ranks
-from training.run_settings import autocast
-from training.task import Loss
 
 
 class InterNetTask(CropTask[InterNet]):

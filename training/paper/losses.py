@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from engines.decode_paper import mean_voxels
+from engines.networks.decode_paper import mean_voxels
 from engines.skeleton import WRISTS
 from engines.spec import PAPER, PAPER_PEAK, PAPER_SIGMA
 from training.paper.batches import CropBatch

@@ -13,14 +13,14 @@ from engines.networks.released import load_released
 from engines.networks.resnet import load_imagenet, normalise
 from engines.networks.rootnet import RootNet
 from engines.spec import IMAGENET_MEAN, IMAGENET_STD
+from training.loop.ranks import Ranks
+from training.loop.run_settings import autocast
+from training.loop.task import Loss
 from training.paper.batches import CropBatch
 from training.paper.crop_task import CropTask
 from training.paper.losses import root_loss
 from training.paper.means import Means
 from training.paper.settings import RootNetSettings
-from training.ranks import Ranks
-from training.run_settings import autocast
-from training.task import Loss
 
 
 class RootNetTask(CropTask[RootNet]):

@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 from pydantic import Field, model_validator
 
-from training.datasets.interhand26m import Subset
+from training.datasets.interhand.interhand26m import Subset
+from training.loop.run_settings import Precision, RunSettings, Section
 from training.paper.crops import Augmentation
-from training.run_settings import Precision, RunSettings, Section
 
 DataSetName = Literal["interhand26m", "rhd", "stb", "freihand", "coco_wholebody", "tzionas", "synthetic"]
 """What can teach: not `webcam`, which only judges, nor `onehand10k`, which does not tell right from left."""

@@ -6,8 +6,8 @@ import math
 
 import torch
 
+from training.loop.state import NetworkT, TrainingState, begin
 from training.paper.settings import EpochSettings, PaperSettings
-from training.state import NetworkT, TrainingState, begin
 
 
 def new_paper_state(settings: PaperSettings, network: NetworkT) -> TrainingState[NetworkT]:

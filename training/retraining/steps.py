@@ -15,28 +15,28 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from engines.backend import EngineRequest, open_backend
+from engines.backends.opening import EngineRequest, open_backend
+from engines.building.verify import sample_crops, verify
 from engines.errors import UserError
 from engines.networks.checkpoints import load_weights, sidecar_path
 from engines.networks.lite import Lite
 from engines.presets import DEFAULT_WEIGHTS
 from engines.second_look import SecondLook
-from engines.verify import sample_crops, verify
 from training import train
-from training.backgrounds import SIDE_PX, load_backgrounds
-from training.datasets.registry import load_split
 from training.datasets.sample import LabelledSample
 from training.evaluate import judge_network
 from training.evaluation.report import even_rows, write_report
 from training.evaluation.root_depth import TRUE, RootDepths
 from training.export import export
+from training.lite.backgrounds import SIDE_PX, load_backgrounds
+from training.lite.validation import load_held_out, validate
+from training.registry import load_split
 from training.retraining.plan import Banks, RetrainPlan
 from training.retraining.stage import Outcome, file_digest
 from training.settings import Settings
-from training.synth.background import room
-from training.synth.render_bank import check_drawing, render_bank
-from training.synth.sensor import srgb_from_linear
-from training.validation import load_held_out, validate
+from training.synth.render.render_bank import check_drawing, render_bank
+from training.synth.render.sensor import srgb_from_linear
+from training.synth.scene.background import room
 
 ROOMS: Final = 48
 MOST_JOINT_PX: Final = 1.5

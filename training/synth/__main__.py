@@ -12,7 +12,7 @@ from pathlib import Path
 
 from engines.errors import UserError
 from training.command import positive
-from training.synth.render_bank import check_drawing, render_bank
+from training.synth.render.render_bank import check_drawing, render_bank
 
 
 def main() -> int:

@@ -22,16 +22,16 @@ from numpy.typing import NDArray
 
 from engines.errors import UserError
 from training.command import positive
-from training.synth.clip_random import Surroundings, load_surroundings, random_scene
-from training.synth.clip_scene import HEIGHT, RATE_HZ, WIDTH, Scene, frame_times, make_scene, render_frame
-from training.synth.clip_sheet import clip_sheet
-from training.synth.ground_truth import ground_truth
+from training.synth.story.clip_random import Surroundings, load_surroundings, random_scene
+from training.synth.story.clip_scene import HEIGHT, RATE_HZ, WIDTH, Scene, frame_times, make_scene, render_frame
+from training.synth.story.clip_sheet import clip_sheet
+from training.synth.story.ground_truth import ground_truth
 
 
 def frames(scene: Scene) -> Iterator[NDArray[np.uint8]]:
     """All frames of the clip, RGB, in order; `UserError` where there is no OpenGL or no moderngl."""
     try:
-        from training.synth.renderer import Renderer
+        from training.synth.render.renderer import Renderer
     except ImportError as error:
         raise UserError("drawing hands needs moderngl: make setup EXTRAS=synth") from error
     with Renderer(WIDTH, HEIGHT) as renderer:

@@ -1,0 +1,1 @@
+"""What runs a network: one module a runtime, and the one place that picks one."""

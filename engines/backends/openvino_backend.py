@@ -1,0 +1,132 @@
+"""OpenVINO: the network on a CPU. The only home of openvino in the live program."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from engines.backends.opening import BackendUnavailable, EngineRequest, Say
+from engines.building.cache import default_cache, engine_key, find_engine, store_engine, why_not_cached
+from engines.building.calibration import calibration_sha256
+from engines.building.engine_graph import engine_graph
+from engines.errors import UserError
+from engines.geometry.crop import Crop
+from engines.geometry.cutting import CpuCutter
+from engines.presets import spec_of
+from engines.spec import OUTPUT_NAMES, NetworkSpec
+
+_DEVICE = "CPU"
+
+
+class OpenVinoBackend:
+    """One compiled network per batch size, its input and output buffers kept from call to call."""
+
+    name = "openvino"
+
+    def __init__(self, compiled: dict[int, ov.CompiledModel], spec: NetworkSpec, precision: str, folder: Path) -> None:
+        self.input_px = spec.input_px
+        self.depth_along_ray = spec.depth_along_ray
+        self.precision = precision
+        self.folder: Path | None = folder
+        self._cutter = CpuCutter(spec.input_px, max(compiled))
+        self._requests = {batch: model.create_infer_request() for batch, model in compiled.items()}
+        for batch in self._requests:  # the first call of each allocates
+            self(np.zeros((batch, spec.input_px, spec.input_px, 3), np.uint8))
+
+    def __call__(self, crops_bgr: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
+        """As `Backend.__call__`."""
+        request = self._requests.get(len(crops_bgr))
+        if request is None:
+            raise UserError(f"a batch of {len(crops_bgr)} crops was not compiled; use {tuple(self._requests)}")
+        request.infer([crops_bgr], share_inputs=True)
+        return {name: request.get_output_tensor(k).data for k, name in enumerate(OUTPUT_NAMES)}
+
+    def cut(self, image_bgr: NDArray[np.uint8], crops: Sequence[Crop]) -> NDArray[np.uint8]:
+        """As `Backend.cut`, with OpenCV."""
+        return self._cutter(image_bgr, crops)
+
+    @classmethod
+    def open(cls, request: EngineRequest, weights: Path, say: Say) -> OpenVinoBackend:
+        """Load the engine from the cache, or build it there first."""
+        core = ov.Core()
+        precision = _precision(core, request)
+        device = str(core.get_property(_DEVICE, "FULL_DEVICE_NAME"))
+        pictures = calibration_sha256(request.calibration) if precision == "int8" else ""
+        runtime = ov.get_version()
+        key = engine_key(request.preset, cls.name, runtime, precision, request.batches, weights, device, pictures)
+        cache = request.cache or default_cache()
+        folder = find_engine(cache, key)
+        if folder is None:
+            say(f"building the {request.preset} engine for {cls.name} {precision} ({why_not_cached(cache, key)}) ...")
+            folder = store_engine(cache, key, *_build(core, request, weights, precision, say))
+        config = _config(precision, request.threads)
+        model = core.read_model(folder / "engine.xml")
+        compiled = {}
+        for batch in request.batches:
+            model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
+            compiled[batch] = core.compile_model(model, _DEVICE, config)
+        return cls(compiled, spec_of(request.preset), precision, folder)
+
+
+def _precision(core: ov.Core, request: EngineRequest) -> str:
+    """`auto` takes bf16 where the processor computes in it; raises BackendUnavailable for fp16."""
+    if request.precision == "fp16":
+        raise BackendUnavailable("backend openvino runs in bf16 or fp32 on a CPU; choose --precision bf16")
+    if request.precision != "auto":
+        return request.precision
+    return "bf16" if "BF16" in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES") else "fp32"
+
+
+def _config(precision: str, threads: int) -> dict[str, Any]:
+    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
+    config["INFERENCE_PRECISION_HINT"] = "bf16" if precision == "bf16" else "f32"  # what int8 leaves, too
+    if threads:
+        config["INFERENCE_NUM_THREADS"] = threads
+    return config
+
+
+def _build(
+    core: ov.Core, request: EngineRequest, weights: Path, precision: str, say: Say
+) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Files and facts of a new engine: OpenVINO's own form of the ONNX graph."""
+    started = time.perf_counter()
+    size = spec_of(request.preset).input_px
+    graph = engine_graph(OpenVinoBackend.name, precision, request, weights, say)
+    xml, data = serialised(core.read_model(graph))
+    facts = {
+        "input": {"crops_bgr": ["batch", size, size, 3], "dtype": "uint8"},
+        "profiles": list(request.batches),
+        "outputs": list(OUTPUT_NAMES),
+        "build_s": round(time.perf_counter() - started, 2),
+        "versions": {name: version(name) for name in ("openvino", "torch", "onnx")},
+    }
+    return {"engine.xml": xml, "engine.bin": data}, facts
+
+
+def serialised(model: ov.Model) -> tuple[bytes, bytes]:
+    """Both files of the model's form on disk, which OpenVINO writes to a folder only; UserError if it cannot."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "engine.xml"
+            ov.save_model(model, path, compress_to_fp16=False)
+            return path.read_bytes(), path.with_suffix(".bin").read_bytes()
+    except (OSError, RuntimeError) as error:  # a full disk is a RuntimeError of "iostream error"
+        raise UserError(
+            f"{_temporary_folder()}: the engine cannot be written there ({error}); free some space, or set TMPDIR"
+        ) from error
+
+
+def _temporary_folder() -> str:
+    """Where temporary files go; there may be no place for them at all."""
+    try:
+        return tempfile.gettempdir()
+    except OSError:
+        return "the temporary folder"

@@ -1,0 +1,102 @@
+"""From weights to the deployed graph, as a torch module or as ONNX (imports torch: only builds need it)."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import warnings
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import onnx
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from engines.networks.checkpoints import load_weights
+from engines.networks.decode import BytesInput, DeployedLite
+from engines.networks.decode_paper import DeployedPaper
+from engines.networks.lite import Lite
+from engines.networks.paper import read_paper
+from engines.presets import spec_of
+from engines.spec import OUTPUT_NAMES
+
+INPUT_NAME = "crops_bgr"
+GraphPrecision = Literal["fp32", "fp16"]
+"""Precision of weights and features; whatever reads joints and depths out of them stays in fp32."""
+
+
+def deployed_module(preset: str, weights: Path, precision: GraphPrecision = "fp32") -> BytesInput:
+    """The whole graph in eval mode: (B, S, S, 3) uint8 BGR crops -> the tensors of `spec.OUTPUT_NAMES`, fp32.
+
+    Raises UserError if the weights do not fit the preset.
+    """
+    spec = spec_of(preset)
+    deployed: DeployedLite | DeployedPaper
+    if spec.readout == "expectation":
+        network = Lite(spec=spec)
+        load_weights(network, weights)
+        deployed = DeployedLite(network)
+    else:
+        deployed = DeployedPaper(read_paper(weights), spec)
+    deployed.eval()
+    fold_batch_norm(deployed)
+    graph = BytesInput(deployed if precision == "fp32" else halved(deployed), precision)
+    graph.eval()
+    return graph
+
+
+def fold_batch_norm(module: nn.Module) -> None:
+    """Put each batch norm into the convolution before it, in place; eval mode only.
+
+    In fp32, before anything is halved: the variance of a channel may be too small for half precision.
+    """
+    for part in module.modules():
+        children = dict(part.named_children())
+        for name, following in pairwise(children):
+            conv, norm = children[name], children[following]
+            if isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(part, name, fuse_conv_bn_eval(conv, norm, transpose=isinstance(conv, nn.ConvTranspose2d)))
+                setattr(part, following, nn.Identity())
+
+
+def halved(deployed: DeployedLite | DeployedPaper) -> DeployedLite | DeployedPaper:
+    """Weights in half precision, in place; what turns features into depths, and fitted constants, stay in fp32."""
+    kept = {name: value.clone() for name, value in deployed.named_buffers() if name.endswith("confidence_fit")}
+    network = deployed.network
+    heads = (network.root, network.gamma, network.tokens) if isinstance(network, Lite) else ()
+    exact = [copy.deepcopy(head.state_dict()) for head in heads]
+    deployed.half()
+    for head, state in zip(heads, exact, strict=True):
+        head.float().load_state_dict(state)
+    for name, value in kept.items():
+        owner, _, leaf = name.rpartition(".")
+        setattr(deployed.get_submodule(owner), leaf, value)
+    return deployed
+
+
+def onnx_graph(preset: str, weights: Path, precision: GraphPrecision = "fp32") -> bytes:
+    """The same graph as checked ONNX with a free batch size; its types are the precision it computes in."""
+    module = deployed_module(preset, weights, precision)
+    size = spec_of(preset).input_px
+    example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter speaks of its own internals
+        program = torch.onnx.export(
+            module,
+            (example,),
+            input_names=[INPUT_NAME],
+            output_names=list(OUTPUT_NAMES),
+            dynamic_shapes={INPUT_NAME: {0: torch.export.Dim("batch", min=1, max=64)}},
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError("torch.onnx.export gave no program")
+    model = program.model_proto
+    onnx.checker.check_model(model, full_check=True)
+    if not model.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
+        raise RuntimeError("the exported graph has a fixed batch size")
+    return bytes(model.SerializeToString())

@@ -1,0 +1,172 @@
+"""ONNX -> TensorRT plan, for TensorRT 10, TensorRT 11 and TensorRT-RTX alike. The only home of their packages.
+
+Strongly typed throughout: the graph's own types are the precision, so one file builds on all three. What only some of
+them have is asked for with `hasattr`. TensorRT needs the GPU it builds for; TensorRT-RTX needs none.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+from engines.backends.opening import BackendUnavailable, Flavour
+from engines.errors import UserError
+
+INPUT_NAME: Final = "crops_bgr"
+_WARNINGS: Final = 2
+"""Severities up to this one are kept: internal error, error, warning."""
+_SAY_EVERY_S: Final = 5.0
+
+
+@dataclass(frozen=True)
+class TensorRt:
+    """One flavour's package, and what its logger was told; a process has one logger per flavour."""
+
+    flavour: Flavour
+    package: Any
+    logger: Any
+
+    @property
+    def version(self) -> str:
+        """Version of the package."""
+        return str(self.package.__version__)
+
+    def failure(self, what: str) -> str:
+        """`what`, and the last error that the logger was given."""
+        errors = [text for severity, text in self.logger.lines if severity < _WARNINGS]
+        reason = " ".join(errors[-1].split())[:300] if errors else "no reason given"
+        return f"{self.flavour} {self.version} {what}: {reason}"
+
+    def unavailable(self, what: str) -> BackendUnavailable:
+        """The same as an exception, with the way out."""
+        return BackendUnavailable(f"{self.failure(what)}; choose --engine openvino")
+
+
+@cache
+def load_tensorrt(flavour: Flavour) -> TensorRt:
+    """Import a flavour; raises BackendUnavailable if its libraries cannot be loaded."""
+    try:
+        package: Any = importlib.import_module(flavour)
+    except (ImportError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise BackendUnavailable(f"backend {flavour} cannot be loaded ({reason}); choose --engine openvino") from error
+
+    class Logger(package.ILogger):
+        """Keeps what matters for a message; TensorRT calls it from its own threads too."""
+
+        def __init__(self) -> None:
+            package.ILogger.__init__(self)
+            self.lines: list[tuple[int, str]] = []
+
+        def log(self, severity: Any, text: str) -> None:
+            if int(severity) <= _WARNINGS:
+                self.lines.append((int(severity), text))
+
+    return TensorRt(flavour, package, Logger())
+
+
+def supported_targets(tensorrt: TensorRt) -> tuple[str, ...]:
+    """Compute capabilities that can be built for by name: sm80, sm89, ...; none where only the GPU at hand counts."""
+    names = getattr(getattr(tensorrt.package, "ComputeCapability", None), "__members__", {})
+    return tuple(name.lower() for name in names if name.startswith("SM"))
+
+
+def check_targets(tensorrt: TensorRt, targets: Sequence[str]) -> None:
+    """Raise UserError for a target that cannot be built for."""
+    known = supported_targets(tensorrt)
+    if targets and not known:
+        raise UserError(f"backend {tensorrt.flavour} builds for the GPU at hand only: leave --target out")
+    for target in targets:
+        if target not in known:
+            raise UserError(f"{tensorrt.flavour} cannot build for {target}; it knows {', '.join(known)}")
+
+
+def build_plan(
+    tensorrt: TensorRt,
+    graph: bytes,
+    batches: Sequence[int],
+    targets: Sequence[str] = (),
+    timing_cache: bytes = b"",
+    say: Callable[[str], None] = lambda _: None,
+) -> tuple[bytes, bytes]:
+    """Build a plan with one static profile per batch size, in the order of `batches`; returns it and the timing cache.
+
+    `graph` is ONNX with a free batch size. Raises BackendUnavailable with TensorRT's own words if it cannot be built.
+    """
+    trt = tensorrt.package
+    tensorrt.logger.lines.clear()
+    builder = trt.Builder(tensorrt.logger)
+    network = builder.create_network(_strongly_typed(trt))
+    parser = trt.OnnxParser(network, tensorrt.logger)
+    if not parser.parse(graph):
+        raise tensorrt.unavailable("cannot read the graph")
+    config = builder.create_builder_config()
+    _without_tf32(trt, config)
+    if targets:
+        config.num_compute_capabilities = len(targets)
+        for k, target in enumerate(targets):
+            config.set_compute_capability(getattr(trt.ComputeCapability, target.upper()), k)
+    shape = tuple(network.get_input(0).shape)[1:]
+    for batch in batches:
+        profile = builder.create_optimization_profile()
+        profile.set_shape(INPUT_NAME, *[(batch, *shape)] * 3)
+        config.add_optimization_profile(profile)
+    timings = _timings(config, timing_cache) if tensorrt.flavour == "tensorrt" else None
+    monitor = _monitor(trt, say)
+    if monitor is not None:
+        config.progress_monitor = monitor
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise tensorrt.unavailable("cannot build the engine")
+    return bytes(plan), b"" if timings is None else bytes(timings.serialize())
+
+
+def _strongly_typed(trt: Any) -> int:
+    """The flag that TensorRT 10 needs; later ones know nothing else."""
+    flags = trt.NetworkDefinitionCreationFlag
+    return 1 << int(flags.STRONGLY_TYPED) if hasattr(flags, "STRONGLY_TYPED") else 0
+
+
+def _without_tf32(trt: Any, config: Any) -> None:
+    """What the graph has in fp32 is computed in it: by default products may be rounded to TF32's 11 bits."""
+    if hasattr(trt.BuilderFlag, "TF32"):
+        config.clear_flag(trt.BuilderFlag.TF32)
+
+
+def _timings(config: Any, content: bytes) -> Any:
+    """How fast each kernel was in earlier builds; a cache of another GPU is not taken over, and starts empty."""
+    for attempt in (content, b""):
+        timings = config.create_timing_cache(attempt)
+        if timings is not None and config.set_timing_cache(timings, False):
+            return timings
+    return None
+
+
+def _monitor(trt: Any, say: Callable[[str], None]) -> Any:
+    """Says how far a long build is, every few seconds; None where the runtime has no such thing."""
+    if not hasattr(trt, "IProgressMonitor"):
+        return None
+
+    class Monitor(trt.IProgressMonitor):
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+            self.steps: dict[str, int] = {}
+            self.said_s = time.monotonic()
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            self.steps[phase_name] = num_steps
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            if time.monotonic() - self.said_s > _SAY_EVERY_S:
+                self.said_s = time.monotonic()
+                say(f"  {phase_name}: {100 * step // max(self.steps.get(phase_name, 1), 1)} %")
+            return True
+
+        def phase_finish(self, phase_name: str) -> None:
+            self.steps.pop(phase_name, None)
+
+    return Monitor()

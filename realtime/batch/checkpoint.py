@@ -1,0 +1,85 @@
+"""Where in a recording a run was, and what its pipeline remembered: a small file beside the part (one thread).
+
+Everything that the rest of the recording's results depend on is in it, so a run that was killed goes on as if nothing
+had been (see `docs/batch.md`). It is replaced in one step, after the frames that it counts were handed to the system.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from math import isfinite
+from pathlib import Path
+from typing import Any, Final
+
+from realtime.batch.counts import Counts
+from realtime.sources.image_folder import PICTURE_SUFFIXES
+
+SUFFIX: Final = ".state"
+FORMAT: Final = "two-hands-state 2"
+_MAX_BYTES: Final = 4 << 20
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A recording that was tracked up to here."""
+
+    source: str
+    """`fingerprint` of the recording."""
+    made_with: str
+    """`Work.made_with` of the run: of other settings nothing may be taken over."""
+    counts: Counts = field(default_factory=Counts)
+    """Of the records of the part that belong to it."""
+    next_index: int = 0
+    """Number of the first frame that is still to be done."""
+    complete: bool = False
+    """The recording was tracked to its end."""
+    damaged: int = 0
+    """Frames that could not be decoded; known when it is complete."""
+    missing: int = 0
+    """About how many frames the file announced and did not have; likewise."""
+    pipeline: Any = None
+    """`HandPipeline.state()` behind the last of the frames."""
+
+    def save(self, path: Path) -> None:
+        """Replace the file at `path` in one step. Raises OSError."""
+        temporary = path.with_name(path.name + ".tmp")
+        temporary.write_text(json.dumps({"format": FORMAT, **asdict(self)}), encoding="utf-8")
+        temporary.replace(path)
+
+
+def load_checkpoint(path: Path) -> Checkpoint | None:
+    """What `Checkpoint.save` wrote; None if there is nothing, or nothing that this program could use."""
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            return None
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data.pop("format") != FORMAT:
+            return None
+        checkpoint = Checkpoint(**data | {"counts": Counts(**data["counts"])})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return checkpoint if _sound(checkpoint) else None
+
+
+def _sound(checkpoint: Checkpoint) -> bool:
+    counts = checkpoint.counts
+    numbers = (
+        *(counts.frames, counts.right, counts.left, counts.both, counts.filled),
+        *(checkpoint.next_index, checkpoint.damaged, checkpoint.missing),
+    )
+    return (
+        all(type(number) is int and number >= 0 for number in numbers)
+        and all(type(time_s) is float and isfinite(time_s) for time_s in (counts.first_s, counts.last_s))
+        and checkpoint.next_index >= counts.frames
+    )
+
+
+def fingerprint(source: Path) -> str:
+    """A text that changes with the recording: names, sizes and times of change of its files. Raises OSError."""
+    files = [source]
+    if source.is_dir():
+        files = sorted(path for path in source.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+    facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

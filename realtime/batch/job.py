@@ -1,0 +1,128 @@
+"""One recording of many: what is to be done with it, and what came of it (plain data, sent between processes)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from realtime.batch.checkpoint import SUFFIX
+from realtime.config import Settings
+from realtime.messages import Frame
+from realtime.reports.versions import versions
+from realtime.tracks.schema import PART_SUFFIX, Tracks
+
+Render = Callable[[Tracks, Iterable[Frame], Path], None]
+"""Draws tracks over the frames they came from into a video file; a function that other processes can import."""
+Status = Literal["done", "damaged", "failed", "stopped"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording."""
+
+    source: Path
+    """A video file, or a folder of pictures."""
+    output: Path
+    """The track file (.npz) to write; the other files lie beside it."""
+    resume: bool = False
+    """Go on where an earlier run was killed, if it left what is needed."""
+    before: Outcome | None = None
+    """What an earlier run made of it: `output` is there, only what is made from it is missing."""
+
+    @property
+    def lock(self) -> Path:
+        """The file that is locked while a process works on it."""
+        return self.output.with_name(f".{self.output.name}.lock")
+
+    @property
+    def state(self) -> Path:
+        """Where the checkpoint lies."""
+        return self.output.with_name(self.output.name + SUFFIX)
+
+    def tracked_file(self, smooth: bool) -> Path:
+        """What is written while the recording is tracked: the output itself, or the raw tracks it is made from."""
+        return self.output.with_name(f"{self.output.stem}.raw{self.output.suffix}") if smooth else self.output
+
+    def part(self, smooth: bool) -> Path:
+        """The part file of `tracked_file`."""
+        tracked = self.tracked_file(smooth)
+        return tracked.with_name(tracked.name + PART_SUFFIX)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is the same for all recordings of a run."""
+
+    settings: Settings
+    images_fps: float = 30.0
+    smooth: bool = False
+    """Smooth without lag behind the tracking; `realtime.tracks.offline` does it."""
+    suffixes: tuple[str, ...] = ()
+    """Formats to write besides the native one, such as ".csv"."""
+    render: Render | None = None
+    """Also write a video with it."""
+    drawn_with: str = ""
+    """What the video depends on besides the tracks."""
+    contents: str = ""
+    """`contents_of` the settings: what the files that they name held when the run began."""
+
+    @property
+    def made_with(self) -> str:
+        """A text that changes with what the tracks depend on, besides the recording itself."""
+        made_by = self.settings.model_dump_json(), self.contents, json.dumps(versions())
+        return hashlib.sha256(json.dumps([*made_by, self.smooth, self.images_fps]).encode()).hexdigest()
+
+    def video(self, job: Job) -> Path:
+        """The video's name; never that of a recording beside it."""
+        return job.output.with_name(f"{job.output.stem}_hands.mp4")
+
+    def exports(self, job: Job) -> list[Path]:
+        """The tracks in the other formats."""
+        return [job.output.with_suffix(suffix) for suffix in self.suffixes]
+
+    def outputs(self, job: Job) -> list[Path]:
+        """All files that a finished job leaves."""
+        paths = [job.output, *self.exports(job)]
+        return paths if self.render is None else [*paths, self.video(job)]
+
+    def derived(self, job: Job) -> dict[str, str]:
+        """Names of the files that are made from the tracks, and what each depends on besides these."""
+        names = dict.fromkeys((path.name for path in self.exports(job)), "")
+        return names if self.render is None else names | {self.video(job).name: self.drawn_with}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job."""
+
+    job: Job
+    status: Status
+    frames: int = 0
+    right: int = 0
+    """Frames with a right hand."""
+    left: int = 0
+    both: int = 0
+    damaged: int = 0
+    """Frames that could not be decoded."""
+    missing: int = 0
+    """About how many frames the file announced and did not have: it ends early."""
+    filled: int = 0
+    """Hands filled into gaps by the offline smoothing."""
+    span_s: float = 0.0
+    """From the first frame to the last."""
+    work_s: float = 0.0
+    """How long this run worked on it."""
+    track_s: float = 0.0
+    """The part of it that was tracking, without formats and video."""
+    tracked_frames: int = 0
+    """Frames that this run tracked; fewer than `frames` after a resume."""
+    identity: str = ""
+    """`fingerprint` of the recording when it was begun."""
+    message: str = ""
+    """What went wrong."""
+    notes: tuple[str, ...] = ()
+    """Warnings on the way."""

@@ -1,0 +1,121 @@
+"""`batch.json` in the output folder: what was finished, for `--resume` and for who wants the figures (one thread)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from engines.errors import UserError
+from realtime.batch.checkpoint import fingerprint
+from realtime.batch.job import Job, Outcome, Work
+
+NAME: Final = "batch.json"
+FORMAT: Final = "two-hands-batch 1"
+_MAX_BYTES: Final = 256 << 20
+_FIGURES: Final = ("status", "message", "frames", "right", "left", "both", "damaged", "missing", "filled", "span_s")
+
+
+class Manifest:
+    """The finished recordings of a folder; every change is on the disk at once."""
+
+    def __init__(self, folder: Path, work: Work) -> None:
+        self._path = folder / NAME
+        self._folder = folder
+        self._work = work
+        self._made_with = work.made_with
+        self._entries = self._load()
+
+    def finished(self, job: Job) -> Outcome | None:
+        """What an earlier run made of the same recording with the same settings, if its tracks are still there."""
+        entry = self._entries.get(self._key(job))
+        try:
+            # A checkpoint is left by a run that began after what is noted here, and did not come to its end.
+            if entry is None or job.state.exists() or not job.output.is_file():
+                return None
+            if (entry["made_with"], entry["source"]) != (self._made_with, fingerprint(job.source)):
+                return None
+            return Outcome(job, identity=entry["source"], **{name: entry[name] for name in _FIGURES})
+        except (OSError, KeyError, TypeError):
+            return None
+
+    def is_whole(self, job: Job) -> bool:
+        """Whether all that is made from the tracks of a finished job is there, and would come out the same today."""
+        made = self._made(job)
+        wanted = self._work.derived(job)
+        return all(made.get(name) == key and job.output.with_name(name).is_file() for name, key in wanted.items())
+
+    def add(self, outcome: Outcome) -> None:
+        """Keep what came of a job. Raises UserError if the file cannot be written; the next `add` tries it again."""
+        if outcome.status != "failed" or outcome.job.before is None:  # else the tracks noted here are there as ever
+            self._entries[self._key(outcome.job)] = self._entry(outcome)
+        temporary = self._path.with_name(f".{NAME}.tmp")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            text = json.dumps({"format": FORMAT, "recordings": self._entries}, indent=1)
+            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.replace(self._path)
+        except OSError as error:
+            with suppress(OSError):
+                temporary.unlink()
+            raise UserError(f"{self._path}: cannot be written ({error.strerror}); make room") from error
+
+    def _entry(self, outcome: Outcome) -> dict[str, Any]:
+        facts = asdict(outcome)
+        entry = {name: facts[name] for name in _FIGURES} | {"recording": str(outcome.job.source)}
+        if outcome.status in ("done", "damaged"):
+            earlier = self._made(outcome.job) if outcome.job.before is not None else {}
+            made = earlier | self._work.derived(outcome.job)
+            entry |= {"source": outcome.identity, "made_with": self._made_with, "made": made}
+        return entry
+
+    def _made(self, job: Job) -> dict[str, str]:
+        """Files that were made from the tracks, and what each depended on besides these."""
+        made = self._entries.get(self._key(job), {}).get("made")
+        return made if isinstance(made, dict) else {}
+
+    def _key(self, job: Job) -> str:
+        return job.output.relative_to(self._folder).as_posix()
+
+    def _load(self) -> dict[str, Any]:
+        """Entries of an earlier run; a damaged file counts as none: the recordings are then done again."""
+        try:
+            if self._path.stat().st_size > _MAX_BYTES:
+                return {}
+            data = json.loads(self._path.read_text(encoding="utf-8"))
+            entries = data["recordings"] if data["format"] == FORMAT else {}
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return {}
+        return entries if isinstance(entries, dict) else {}
+
+
+class Kept:
+    """Puts outcomes into the manifest; while it cannot be written they wait here, with what a resume needs of them."""
+
+    def __init__(self, manifest: Manifest, say: Callable[[str], None]) -> None:
+        self.manifest = manifest
+        self.waiting: list[Outcome] = []
+        self._say = say
+        self._said = False
+
+    def add(self, outcome: Outcome) -> None:
+        """Keep it; a full disk is said once, and stops nobody."""
+        self.waiting.append(outcome)
+        try:
+            self.manifest.add(outcome)
+        except UserError as error:
+            if not self._said:
+                self._say(f"error: {error}; what is not in it, --resume will look at again")
+            self._said = True
+            return
+        for one in self.waiting:
+            _forget_state(one)
+        self.waiting.clear()
+
+
+def _forget_state(outcome: Outcome) -> None:
+    if outcome.status != "failed":
+        outcome.job.state.unlink(missing_ok=True)

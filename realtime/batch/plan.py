@@ -1,0 +1,77 @@
+"""Which recordings, and under which names their tracks are kept (any thread)."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from engines.errors import UserError
+from realtime.batch.job import Job, Work
+
+
+def expand(words: Sequence[str]) -> list[Path]:
+    """Files and folders that the words name; `clips/*.mp4` and `clips/**/*.mp4` stand for what they find, sorted.
+
+    A word that names nothing stays as it is, so that the recording is reported as missing by its name. Each recording
+    comes once. Raises UserError for a pattern that finds nothing.
+    """
+    paths: list[Path] = []
+    for word in words:
+        if Path(word).exists() or not glob.has_magic(word):
+            paths.append(Path(word))
+            continue
+        found = sorted(glob.glob(word, recursive=True))  # noqa: PTH207 - pathlib has none for absolute patterns
+        if not found:
+            raise UserError(f"{word}: no file has such a name; is the pattern right?")
+        paths += map(Path, found)
+    return list(dict.fromkeys(map(_plain, paths)))
+
+
+def plan(sources: Sequence[Path], folder: Path, resume: bool) -> list[Job]:
+    """A job for each recording; its tracks are called as it is, with as much of its name and place as it takes.
+
+    `a.mp4` becomes `a.npz`; next to an `a.mkv` it becomes `a.mp4.npz`; recordings of one name in several folders keep
+    their folders below the one they have in common. Raises UserError if one would not lie below `folder`.
+    """
+    folder = Path(os.path.realpath(folder))
+    common = Path(os.path.commonpath([source.parent for source in sources])) if sources else Path()
+    stems = Counter(source.stem.lower() for source in sources)
+    names = Counter(source.name.lower() for source in sources)
+    jobs = []
+    for source in sources:
+        if stems[source.stem.lower()] == 1:
+            name = Path(source.stem)
+        elif names[source.name.lower()] == 1:
+            name = Path(source.name)
+        else:
+            name = source.relative_to(common)
+        if ".." in name.parts:
+            raise UserError(f"--out: the tracks of {source} would not lie below {folder}; give its path without '..'")
+        jobs.append(Job(source, folder / name.parent / f"{name.name}.npz", resume))
+    return jobs
+
+
+def _plain(path: Path) -> Path:
+    """The absolute path without `..` and links among its folders: one text for one file, and parts that only descend.
+
+    A recording that is a link itself keeps its name. `realpath` rather than `resolve`, which raises for circular links.
+    """
+    if path.name == "..":
+        return Path(os.path.realpath(path))
+    return Path(os.path.realpath(path.parent)) / path.name
+
+
+def check_outputs(jobs: Sequence[Job], work: Work) -> None:
+    """Raise UserError if a file that would be written is one of the recordings, or two jobs would write the same."""
+    sources = {job.source for job in jobs}
+    seen: set[Path] = set()
+    for job in jobs:
+        for path in dict.fromkeys([*work.outputs(job), job.tracked_file(work.smooth)]):
+            if path in sources:
+                raise UserError(f"--out: {path} is a recording that this run reads; choose another folder")
+            if path in seen:
+                raise UserError(f"--out: two recordings would be written to {path}; run them into folders of their own")
+            seen.add(path)

@@ -1,0 +1,1 @@
+"""From 2.5D to millimetres in camera space, calm."""

@@ -1,0 +1,91 @@
+"""Depths of a hand's joints that agree with bones of constant length (numpy only; any thread).
+
+A joint lies somewhere on the ray through its pixel. What is known of its depth: the network's relative depth, the
+wrist's absolute one, and that each bone is as long as it always is. The most likely depths under all three are found
+frame by frame with Gauss-Newton; a bone that disagrees strongly is believed less (Huber). A hand that seems too large
+for its distance thereby moves, and a finger that was seen too flat bends.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.geometry.pinhole import Intrinsics, backproject
+from engines.skeleton import BONES, JOINTS_PER_HAND, WRIST
+
+_LENGTH_SIGMA_MM: Final = 6.0
+_RELATIVE_SIGMA_MM: Final = 12.0
+_WRIST_SIGMA_MM: Final = 12.0
+"""Errors of the three sources: bones from the clip, network's relative depth, and RootNet's depth after smoothing."""
+_HUBER: Final = 2.0
+_ITERATIONS: Final = 6
+_BLOCK: Final = 2048
+"""Frames solved at once: bounds the memory of long recordings."""
+_MIDDLE: Final = (8, 9, 10, 11)
+"""Children of the four bones from the wrist to the middle fingertip."""
+_NEAREST_MM: Final = 50.0
+
+Floats = NDArray[np.float64]
+_CHILD, _PARENT = (np.array(ends) for ends in zip(*BONES, strict=True))
+
+
+def bone_lengths(joints_mm: NDArray) -> Floats:
+    """(..., 21, 3) mm -> (..., 20) lengths in the order of `engines.skeleton.BONES`."""
+    return np.linalg.norm(joints_mm[..., _CHILD, :] - joints_mm[..., _PARENT, :], axis=-1)
+
+
+def typical_lengths(joints_mm: NDArray) -> Floats:
+    """(20,) medians over frames (F, 21, 3), F at least 1."""
+    return np.asarray(np.median(bone_lengths(joints_mm), axis=0), np.float64)
+
+
+def hand_length(lengths_mm: Floats) -> float:
+    """From the wrist to the middle fingertip along the bones (20,)."""
+    return float(sum(lengths_mm[i] for i, (child, _) in enumerate(BONES) if child in _MIDDLE))
+
+
+def keep_lengths(joints_px: Floats, depth_mm: Floats, lengths_mm: Floats, intrinsics: Intrinsics) -> Floats:
+    """Joints (F, 21, 2) px with depths (F, 21) mm as measured, bones (20,) mm -> the most likely depths (F, 21)."""
+    rays = backproject(joints_px, np.ones(joints_px.shape[:-1]), intrinsics)
+    blocks = [slice(i, i + _BLOCK) for i in range(0, len(rays), _BLOCK)]
+    return np.concatenate([_solve(rays[block], depth_mm[block], lengths_mm) for block in blocks])
+
+
+def _solve(rays: Floats, measured_mm: Floats, lengths_mm: Floats) -> Floats:
+    """Gauss-Newton on depths (F, 21) along rays (F, 21, 3) with z = 1."""
+    prior = _prior()
+    depth = measured_mm.copy()
+    for _ in range(_ITERATIONS):
+        normal, gradient = _bones(rays, depth, lengths_mm)
+        gradient += (depth - measured_mm) @ prior
+        step = np.linalg.solve(normal + prior, gradient[..., None])[..., 0]
+        depth = np.maximum(depth - step, _NEAREST_MM)
+    return depth
+
+
+def _prior() -> Floats:
+    """(21, 21) information on the depths: each relative to the wrist, and the wrist itself."""
+    to_wrist = np.eye(JOINTS_PER_HAND)[:WRIST]
+    to_wrist[:, WRIST] = -1.0
+    information = to_wrist.T @ to_wrist / _RELATIVE_SIGMA_MM**2
+    information[WRIST, WRIST] += 1.0 / _WRIST_SIGMA_MM**2
+    return information
+
+
+def _bones(rays: Floats, depth: Floats, lengths_mm: Floats) -> tuple[Floats, Floats]:
+    """Normal matrix (F, 21, 21) and gradient (F, 21) of the squared, robust errors of the bones' lengths."""
+    joints = depth[..., None] * rays
+    bones = joints[:, _CHILD] - joints[:, _PARENT]
+    found = np.maximum(np.linalg.norm(bones, axis=-1), 1e-6)
+    error = (found - lengths_mm) / _LENGTH_SIGMA_MM
+    trust = np.minimum(1.0, _HUBER / np.maximum(np.abs(error), 1e-9))
+    along = bones / (found[..., None] * _LENGTH_SIGMA_MM)
+    slopes = np.zeros((*error.shape, JOINTS_PER_HAND))  # (F, 20, 21) of each bone's error by each depth
+    bone = np.arange(len(BONES))
+    slopes[:, bone, _CHILD] = (along * rays[:, _CHILD]).sum(axis=-1)
+    slopes[:, bone, _PARENT] -= (along * rays[:, _PARENT]).sum(axis=-1)
+    weighted = slopes * trust[..., None]
+    return weighted.swapaxes(1, 2) @ slopes, (weighted * error[..., None]).sum(axis=1)

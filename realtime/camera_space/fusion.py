@@ -1,0 +1,112 @@
+"""From the network's 2.5D to camera space: absolute depths and the relative-depth rule (numpy; one thread).
+
+Moon et al., ECCV 2020, section 5: the right hand stands where RootNet puts its wrist; the left wrist stands at the
+right one's depth plus z(R->L) where both are seen in one crop, and at RootNet's own depth otherwise. Where the rule
+switches, the step is blended away over a short time: a hand does not jump because a box was drawn otherwise.
+`realtime.camera_space.wrist_depth` has other depths than RootNet's to offer; a known hand length scales the whole hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engines.geometry.pinhole import Intrinsics, backproject
+from engines.skeleton import HAND_SLICES, SIDES, Side
+from realtime.camera_space.closed_form import NEAREST_MM, DepthEstimate
+from realtime.camera_space.wrist_depth import RELATIVE_SIGMA_MM, DepthMethod, measured_depth, size_factor
+from realtime.messages import HandPose
+from realtime.tracking.observation import Observation
+
+_FORGET_S = 0.5
+"""A hand unseen for this long starts without a blend."""
+_LARGEST_STEP = 0.15
+"""A step of more than this share of the depth is a mistake put right, not a change of view: it is taken at once."""
+
+
+@dataclass
+class _Blend:
+    """What is left of the step at the last switch of the rule."""
+
+    rule: str
+    depth_mm: float
+    t_s: float
+    offset_mm: float = 0.0
+    since_s: float = 0.0
+
+
+class DepthFusion:
+    """Turns the observations of one frame into hands in camera space."""
+
+    def __init__(self, blend_s: float, method: DepthMethod = "root", hand_length_mm: float | None = None) -> None:
+        """`hand_length_mm`: wrist to middle fingertip along the bones, of both hands; None if it is not known."""
+        self._blend_s = blend_s
+        self._method: DepthMethod = method
+        self._hand_length_mm = hand_length_mm
+        self._blends: dict[Side, _Blend] = {}
+
+    def reset(self) -> None:
+        """Forget past depths."""
+        self._blends.clear()
+
+    def __call__(self, seen: Sequence[Observation], t_s: float, intrinsics: Intrinsics) -> tuple[HandPose, ...]:
+        """Hands of the frame at `t_s`, right before left."""
+        by_side = {observation.side: observation for observation in seen}
+        poses: list[HandPose] = []
+        right: DepthEstimate | None = None
+        for side in SIDES:
+            if side not in by_side:
+                continue
+            one = by_side[side]
+            wrist, source = self._wrist(one, right, intrinsics)
+            depth_mm, source = self._blended(side, wrist.depth_mm, source, one.shared, t_s)
+            wrist = replace(wrist, depth_mm=depth_mm)
+            right = wrist if side == "right" else right
+            poses.append(hand_pose(one, wrist, source, intrinsics, size_factor(self._hand_length_mm)))
+        return tuple(poses)
+
+    def _wrist(
+        self, one: Observation, right: DepthEstimate | None, intrinsics: Intrinsics
+    ) -> tuple[DepthEstimate, str]:
+        """Depth of a wrist and where it came from; `right` is that of the right wrist in the same frame."""
+        if one.shared and one.side == "left" and right is not None:
+            factor = size_factor(self._hand_length_mm)
+            depth_mm = max(right.depth_mm + one.output.left_minus_right_root_mm * factor, NEAREST_MM)
+            return DepthEstimate(depth_mm, float(np.hypot(right.sigma_mm, RELATIVE_SIGMA_MM * factor))), "relative"
+        return measured_depth(one, self._method, self._hand_length_mm, intrinsics)
+
+    def _blended(self, side: Side, depth_mm: float, source: str, shared: bool, t_s: float) -> tuple[float, str]:
+        """Depth without a jump at a switch of the rule, and where it came from."""
+        rule = f"{source}-shared" if shared else source
+        blend = self._blends.get(side)
+        if blend is None or not 0 <= t_s - blend.t_s <= _FORGET_S:
+            self._blends[side] = _Blend(rule, depth_mm, t_s)
+            return depth_mm, source
+        if rule != blend.rule:
+            step = blend.depth_mm - depth_mm
+            blend.rule, blend.since_s = rule, t_s
+            blend.offset_mm = step if abs(step) < _LARGEST_STEP * depth_mm else 0.0
+        left = 1 - (t_s - blend.since_s) / self._blend_s if self._blend_s > 0 else 0.0
+        blending = left > 0 and blend.offset_mm != 0
+        blend.depth_mm = depth_mm + max(left, 0.0) * blend.offset_mm
+        blend.t_s = t_s
+        return blend.depth_mm, "blend" if blending else source
+
+
+def hand_pose(
+    one: Observation, wrist: DepthEstimate, source: str, intrinsics: Intrinsics, factor: float = 1.0
+) -> HandPose:
+    """A hand in camera space from its pixels and its root-relative depths, which are multiplied with `factor`."""
+    rows = HAND_SLICES[one.channel]
+    depth_mm = np.maximum(wrist.depth_mm + one.output.joint_depth_mm[rows] * factor, NEAREST_MM)
+    return HandPose(
+        side=one.side,
+        joints_cam_mm=backproject(one.joints_px, depth_mm, intrinsics).astype(np.float32),
+        joints_px=one.joints_px.astype(np.float32),
+        confidence=one.output.joint_confidence[rows],
+        hand_probability=one.probability,
+        root_depth_from=source,
+        root_depth_sigma_mm=wrist.sigma_mm,
+    )

@@ -1,0 +1,73 @@
+"""A folder of pictures as a recording: one after the other, at a fixed rate (one thread)."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from engines.errors import UserError
+from realtime.messages import Frame
+from realtime.sources.pictures import UnreadablePicture, picture_size, read_picture
+from realtime.sources.recorded import Recorded
+
+PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+
+_log = logging.getLogger(__name__)
+
+
+class ImageFolderSource(Recorded):
+    """The pictures of a folder, "2.png" before "10.png", at `fps` pictures a second.
+
+    All must have the size of the first one, because they belong to one camera: another size is a UserError, and so
+    is a folder without a readable picture. Damaged pictures are skipped and counted, and keep their time.
+    """
+
+    def __init__(self, folder: Path, fps: float = 30.0) -> None:
+        """List the folder and look at the first picture that is readable."""
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder of pictures")
+        if not fps > 0:
+            raise UserError(f"{fps:g} pictures a second is no rate; it must be above 0")
+        self.name = str(folder)
+        self.fps: float | None = fps
+        self._step_s = 1 / fps
+        names = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")]
+        self._paths = sorted(names, key=_natural_order)
+        self.frame_count = len(self._paths)
+        self.size_px = self._first_size()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Read picture by picture."""
+        paths, self._paths = self._paths, []
+        self.dropped = self.first_index - self.whole_before
+        for index, path in enumerate(paths[self.first_index :], self.first_index):
+            try:
+                image = read_picture(path)
+            except UnreadablePicture as error:
+                _log.warning("%s; it is skipped", error)
+                self.dropped += 1
+                continue
+            size_px = image.shape[1], image.shape[0]
+            if size_px != self.size_px:
+                raise UserError(
+                    f"{path}: is {size_px[0]}x{size_px[1]}, the first picture {self.size_px[0]}x{self.size_px[1]}; "
+                    "keep pictures of one camera and one size in a folder"
+                )
+            yield Frame(index, index * self._step_s, image)
+
+    def _first_size(self) -> tuple[int, int]:
+        for path in self._paths:
+            try:
+                return picture_size(path)
+            except UnreadablePicture:
+                continue
+        raise UserError(f"{self.name}: holds no readable picture ({', '.join(PICTURE_SUFFIXES)})")
+
+
+def _natural_order(path: Path) -> tuple[list[tuple[bool, int, str]], str]:
+    """Sort key that reads runs of digits as numbers."""
+    parts = re.split(r"(\d+)", path.name.lower())
+    return [(not p.isdecimal(), int(p) if p.isdecimal() else 0, p) for p in parts if p], path.name

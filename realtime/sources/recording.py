@@ -1,0 +1,154 @@
+"""Videos: every frame, in order, with its true time stamp (one thread iterates, any may close).
+
+A frame that cannot be decoded is skipped and counted; `Frame.index` then has a gap. A recording is read once.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from engines.errors import UserError
+from realtime.messages import Frame
+from realtime.sources.pictures import MAX_PIXELS, check_size
+from realtime.sources.recorded import Recorded
+from realtime.sources.recording_end import USUAL_FPS, EndOfVideo
+from realtime.sources.video_file import open_container, quarter_turns, video_stream
+
+MAX_BAD_READS: Final = 3
+"""So many failures to read on, one after the other, are the end of a damaged file."""
+
+_log = logging.getLogger(__name__)
+
+
+class VideoSource(Recorded):
+    """A video file (or GIF, or a single picture), turned upright as its metadata say, as BGR uint8.
+
+    Raises UserError if there is no such file, it is no video, too large, or not one of its frames can be decoded.
+    Frames of another size than the first one are scaled to it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file and decode its first frame."""
+        self.name = str(path)
+        self._container = open_container(path)
+        self._decoded: Generator[VideoFrame] | None = None
+        # FFmpeg crashes if a file is closed while another thread reads it.
+        self._lock = threading.Lock()
+        self._closed = False
+        try:
+            self._stream = video_stream(self._container, self.name)
+            self.fps = float(self._stream.average_rate) if self._stream.average_rate else None
+            self._end = EndOfVideo(self._container, self._stream)
+            self.frame_count = self._end.frames
+            self._last_s = 0.0
+            self._delivered = 0
+            self._decoded = self._decode()
+            self._first = self._next()
+            if self._first is None:
+                limit = f"larger than {MAX_PIXELS // 10**6} million pixels"
+                raise UserError(f"{path}: not one frame could be decoded; it is damaged, no video, or {limit}")
+            self._raw_px = self._first.width, self._first.height
+            check_size(self.name, self._raw_px)
+            self.size_px = self._raw_px if quarter_turns(self._first) % 2 == 0 else self._raw_px[::-1]
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def expected_frames(self) -> int | None:
+        """About how many frames there will be, for a progress bar."""
+        return self._end.expected_frames
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Decode frame by frame; a file that ends early ends here too, with a warning."""
+        first, self._first = self._first, None
+        if first is None or self._closed:
+            return
+        start = first.pts or 0
+        upcoming: VideoFrame | None = first
+        while upcoming is not None:
+            index, t_s = self._stamp(upcoming, start)
+            if index >= self.first_index:
+                yield Frame(index, t_s, self._image(upcoming))
+            upcoming = self._next()
+        if not self._closed:
+            self._report()
+
+    def close(self) -> None:
+        """Release the file, from any thread; the iteration ends. May be called twice."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                if self._decoded is not None:
+                    self._decoded.close()
+                self._container.close()
+
+    def _next(self) -> VideoFrame | None:
+        with self._lock:
+            return None if self._closed or self._decoded is None else next(self._decoded, None)
+
+    def _stamp(self, decoded: VideoFrame, start: int) -> tuple[int, float]:
+        """Number and time of the frame after those delivered so far."""
+        index = self._delivered + self.dropped
+        step_s = 1 / (self.fps or USUAL_FPS)
+        if decoded.pts is None or decoded.time_base is None:
+            t_s = index * step_s
+        else:
+            t_s = float((decoded.pts - start) * decoded.time_base)
+        if self._delivered and t_s <= self._last_s:
+            # Damaged files repeat or turn back time stamps; the filters behind need them to advance.
+            t_s = self._last_s + step_s
+        self._last_s = t_s
+        self._delivered += 1
+        self._end.frame(t_s)
+        return index, t_s
+
+    def _image(self, decoded: VideoFrame) -> NDArray[np.uint8]:
+        width, height = self._raw_px
+        image = decoded.to_ndarray(format="bgr24", width=width, height=height)
+        return np.ascontiguousarray(np.rot90(image, quarter_turns(decoded)))
+
+    def _decode(self) -> Generator[VideoFrame]:
+        """Yield the frames that are whole; count the others."""
+        for packet in self._packets():
+            try:
+                frames = packet.decode()
+            except FFmpegError:
+                self.dropped += 1
+                continue
+            for frame in frames:
+                if not isinstance(frame, VideoFrame) or frame.is_corrupt:
+                    self.dropped += 1
+                else:
+                    yield frame
+
+    def _packets(self) -> Iterator[av.Packet]:
+        """Yield the packets, reading on behind damage where that is possible."""
+        bad_reads = 0
+        while bad_reads < MAX_BAD_READS:
+            try:
+                for packet in self._container.demux(self._stream):
+                    bad_reads = 0
+                    self._end.packet(packet)
+                    yield packet
+                return
+            except FFmpegError:
+                bad_reads += 1
+
+    def _report(self) -> None:
+        seen = self._delivered + self.dropped
+        if self.dropped:
+            _log.warning("%s: %d of %d frames are damaged and were skipped", self.name, self.dropped, seen)
+        self.missing = self._end.missing(seen)
+        if self.missing:
+            _log.warning("%s: the video ends early, after %d of about %d frames", self.name, seen, seen + self.missing)

@@ -1,0 +1,57 @@
+"""Opening a video file that may come from anybody, and what its streams say (any thread).
+
+One opener for tracking and playback: neither the name nor what the file says may open anything else, and a picture
+larger than the program handles is refused before it is decoded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from engines.errors import UserError
+from realtime.sources.pictures import MAX_PIXELS, check_size
+
+NOT_VIDEO_FORMATS: Final = ("tty", "ass", "srt", "webvtt")
+"""What FFmpeg makes of plain text; nobody means that."""
+
+
+def open_container(path: Path) -> InputContainer:
+    """The opened file; raises UserError naming it if it is missing, a folder, or no video."""
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; for a folder of pictures use --images")
+    if not path.is_file():
+        raise UserError(f"{path}: no such video")
+    try:
+        # "file:" and the white list: neither the name nor what the file says may open anything else. FFmpeg decodes a
+        # little to learn the format, so the limit on pixels must be known to it already here.
+        options = {"protocol_whitelist": "file,crypto,data", "max_pixels": str(MAX_PIXELS)}
+        return av.open(f"file:{path.absolute()}", metadata_errors="replace", options=options)
+    except (FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"{path}: is no video, or too damaged to be opened ({reason})") from error
+
+
+def video_stream(container: InputContainer, name: str) -> VideoStream:
+    """Its first video stream; raises UserError if there is none that can be decoded, or its pictures are too large."""
+    if not container.streams.video or container.format.name in NOT_VIDEO_FORMATS:
+        raise UserError(f"{name}: holds no video")
+    stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise UserError(f"{name}: its video is in a format that cannot be decoded")
+    if stream.codec_context.width or stream.codec_context.height:
+        check_size(name, (stream.codec_context.width, stream.codec_context.height))
+    # Still pictures tell their size only while they are decoded: there the decoder itself refuses.
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+    return stream
+
+
+def quarter_turns(frame: VideoFrame) -> int:
+    """Counter-clockwise quarter turns that make the frame upright."""
+    return round(frame.rotation / 90) % 4

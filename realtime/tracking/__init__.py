@@ -1,0 +1,1 @@
+"""Which hands are followed, and in which crops."""

@@ -1,0 +1,1 @@
+"""The track file: what it holds, reading, writing, smoothing it afterwards."""

@@ -1,0 +1,85 @@
+"""The part file of a run that goes on: opened, locked, and taken up again after a kill (any thread)."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+from pathlib import Path
+
+from engines.errors import UserError
+from engines.geometry.distortion import MOST
+from engines.geometry.pinhole import Intrinsics
+from realtime.tracks.schema import MAX_HEADER_BYTES, PART_MAGIC, RECORD, read_part
+
+_log = logging.getLogger(__name__)
+
+
+def open_part(part: Path) -> int:
+    """Create the part, locked for this process; what an earlier run left is moved aside first."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    fd = os.open(part, flags, 0o666)
+    if not lock(fd):
+        os.close(fd)
+        raise UserError(f"{part}: another run is writing it; wait for its end or name another file")
+    if os.fstat(fd).st_size == 0:
+        return fd
+    os.close(fd)
+    aside = next(p for i in range(1, 1_000_000) if not (p := part.with_name(f"{part.name}.{i}")).exists())
+    part.rename(aside)
+    _log.warning("an earlier run did not end; its frames are kept in %s", aside)
+    fd = os.open(part, flags | os.O_EXCL, 0o666)
+    lock(fd)
+    return fd
+
+
+def lock(fd: int) -> bool:
+    """Take the file for this process; False if another one has it."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def reopen_part(part: Path, header: bytes, frames: int) -> int | None:
+    """Open and lock a part that a killed run left, cut behind its first `frames` records; None if it does not fit.
+
+    It fits if it has this head and so many undamaged records. The file is left alone if it does not.
+    """
+    if not part.is_file():
+        return None
+    fd = os.open(part, os.O_RDWR | os.O_CLOEXEC)
+    head = PART_MAGIC + header
+    try:
+        fits = lock(fd) and os.pread(fd, len(head), 0) == head and len(read_part(part)[1]) >= frames
+        if fits:
+            end = len(head) + frames * RECORD.itemsize
+            os.ftruncate(fd, end)
+            os.lseek(fd, end, os.SEEK_SET)
+    except BaseException:
+        os.close(fd)
+        raise
+    if not fits:
+        os.close(fd)
+        return None
+    return fd
+
+
+def header_line(intrinsics: Intrinsics, size_px: tuple[int, int], settings: str, versions: str) -> bytes:
+    """The head of a part, behind its magic line."""
+    for text in (settings, versions):
+        json.loads(text)
+    header = {
+        "record_bytes": RECORD.itemsize,
+        "intrinsics_px": intrinsics.as_array().tolist(),
+        "distortion": [*intrinsics.distortion, *[0.0] * (MOST - len(intrinsics.distortion))],
+        "size_px": list(size_px),
+        "settings": settings,
+        "versions": versions,
+    }
+    line = json.dumps(header).encode() + b"\n"
+    if len(line) > MAX_HEADER_BYTES:
+        raise ValueError("settings and versions are too long for a track file")
+    return line

@@ -1,0 +1,84 @@
+"""Looking twice: what is said of a crop and of its mirror image agrees, and two crops are left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engines.backends.opening import Backend, EngineRequest, open_backend
+from engines.presets import DEFAULT_WEIGHTS
+from engines.second_look import SecondLook, mean_of_looks, mirrored
+from engines.spec import OUTPUT_NAMES
+from realtime.sources.recording import VideoSource
+from tests.support.recordings import ROOT
+
+SAMPLE = ROOT / "samples" / "two_hands.mp4"
+pytestmark = pytest.mark.skipif(not DEFAULT_WEIGHTS["lite"].exists(), reason="needs the shipped weights")
+
+
+@pytest.fixture(scope="module", params=["openvino", "torch"])
+def plain(request: pytest.FixtureRequest) -> Backend:
+    """The network without a second look, in fp32 so that a batch of two is that of two times one."""
+    return open_backend(EngineRequest(backend=request.param, precision="fp32"))
+
+
+@pytest.fixture(scope="module")
+def crop(plain: Backend) -> NDArray[np.uint8]:
+    """(1, S, S, 3) the middle of a picture with two hands."""
+    with VideoSource(SAMPLE) as source:
+        picture = next(iter(source)).image_bgr
+    side = plain.input_px
+    top, left = (picture.shape[0] - side) // 2, (picture.shape[1] - side) // 2
+    return picture[None, top : top + side, left : left + side].copy()
+
+
+def answers() -> Iterator[dict[str, NDArray[np.float32]]]:
+    """Random answers for two crops."""
+    rng = np.random.default_rng(0)
+    shapes = ((2, 42, 2), (2, 42), (2, 42), (2, 2), (2, 1), (2, 2))
+    while True:
+        values = (rng.random(shape, np.float32) for shape in shapes)
+        yield dict(zip(OUTPUT_NAMES, values, strict=True))
+
+
+def test_a_mirrored_crop_gets_the_mirrored_answer(plain: Backend, crop: NDArray[np.uint8]) -> None:
+    twice = SecondLook(plain)
+    here = {name: value.copy() for name, value in twice(crop).items()}
+    there = mirrored(twice(np.ascontiguousarray(crop[:, :, ::-1])), plain.input_px)
+    assert set(here) == set(OUTPUT_NAMES)
+    for name, value in here.items():
+        np.testing.assert_allclose(there[name], value, atol=2.0e-2, err_msg=name)
+
+
+def test_one_look_does_not_agree_with_itself_so_there_is_something_to_average(
+    plain: Backend, crop: NDArray[np.uint8]
+) -> None:
+    here = plain(crop)["joints_crop_px"].copy()
+    there = mirrored(plain(np.ascontiguousarray(crop[:, :, ::-1])), plain.input_px)["joints_crop_px"]
+    assert np.abs(here - there).mean() > 0.2
+
+
+def test_two_crops_are_looked_at_once(plain: Backend, crop: NDArray[np.uint8]) -> None:
+    crops = np.concatenate([crop, crop[:, ::-1]])
+    once = {name: value.copy() for name, value in plain(crops).items()}
+    for name, value in SecondLook(plain)(crops).items():
+        np.testing.assert_array_equal(value, once[name], err_msg=name)
+
+
+def test_mirroring_twice_changes_nothing() -> None:
+    tensors = next(answers())
+    for name, value in mirrored(mirrored(tensors, 192), 192).items():
+        np.testing.assert_allclose(value, tensors[name], atol=2.0e-5, err_msg=name)
+
+
+def test_the_mean_lies_between_the_looks_nearer_to_the_sure_one() -> None:
+    tensors = next(answers())
+    tensors["joint_confidence"][0], tensors["joint_confidence"][1] = 0.9, 0.1
+    here, there = tensors["joint_depth_mm"][:1], mirrored(tensors, 192)["joint_depth_mm"][1:]
+    mean = mean_of_looks(tensors, 192)["joint_depth_mm"]
+    assert (np.abs(mean - here) <= np.abs(mean - there) + 1.0e-6).all()
+    assert (mean >= np.minimum(here, there) - 1.0e-6).all()
+    assert (mean <= np.maximum(here, there) + 1.0e-6).all()

@@ -1,0 +1,100 @@
+"""The table of engines, and the floor they are held against: work counted from the layers' definitions."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.engine_rows import Plan, measure
+from benchmarks.engine_table import Failure, Row, digits
+from benchmarks.floor import Machine, Work, floor_of, measured_machine, work_of
+from benchmarks.smooth_weights import smooth_paper
+from engines.building.graph import deployed_module
+from engines.building.verify import LIMITS_MM
+from engines.networks.decode import BytesInput
+from engines.networks.decode_paper import DeployedPaper
+from engines.networks.rootnet import RootNet
+from engines.presets import weights_of
+from engines.spec import LITE, PAPER
+
+
+def test_work_of_the_published_networks() -> None:
+    """ResNet-50 takes 4.09 G multiplications for 224 px (He et al.); InterNet's heads take the rest."""
+    graph = BytesInput(DeployedPaper(smooth_paper(50), PAPER))
+    rootnet = graph.deployed.network.rootnet  # type: ignore[union-attr]
+    unused = sum(value.numel() for name, value in rootnet.root.named_parameters() if not name.startswith("depth"))
+    kept = sum(
+        part.weight.numel() + (0 if part.bias is None else part.bias.numel())
+        for part in graph.modules()
+        if isinstance(part, torch.nn.Conv2d | torch.nn.ConvTranspose2d | torch.nn.Linear)
+    )
+    norms = sum(
+        p.numel() for m in rootnet.root.modules() if isinstance(m, torch.nn.BatchNorm2d) for p in m.parameters()
+    )
+    work = work_of(graph, 256, 1)
+    assert work.weights == kept - (unused - norms)
+    trunk = 2 * 4.087e9 * (256 / 224) ** 2
+    upsampling = 2 * 2 * 16 * 256 * (2048 * 8**2 + 256 * 16**2 + 256 * 32**2)
+    last = 2 * 2 * 256 * 21 * 64 * 64**2
+    assert work.operations == pytest.approx(2 * trunk + upsampling + last, rel=0.01)
+    assert isinstance(rootnet, RootNet)
+
+
+def test_work_grows_with_the_batch_and_weights_do_not() -> None:
+    one, two = (work_of(deployed_module("lite", weights_of("lite", None)), LITE.input_px, batch) for batch in (1, 2))
+    assert two.operations == pytest.approx(2 * one.operations)
+    assert two.features == 2 * one.features
+    assert two.weights == one.weights > 3_000_000
+
+
+def test_floor_is_the_larger_of_what_cannot_be_avoided() -> None:
+    machine = Machine("a device", "fp16", operations_per_s=1e12, bytes_per_s=1e9)
+    floor = floor_of("paper", Work(2e9, weights=5_000_000, features=1_000_000), 1, machine)
+    assert floor.operations_ms == pytest.approx(2.0)
+    assert floor.weights_ms == floor.floor_ms == pytest.approx(10.0)
+    assert floor.features_ms == pytest.approx(4.0)
+
+
+def test_what_is_measured_of_this_machine_is_sane() -> None:
+    machine = measured_machine(torch.device("cpu"), "fp32")
+    assert 1e8 < machine.operations_per_s < 1e15
+    assert 1e8 < machine.bytes_per_s < 1e14
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU computes fp16")
+def test_every_engine_has_a_row_or_says_why_not(tmp_path: Path) -> None:
+    limits = dict(LIMITS_MM)
+    rows = measure(Plan(presets=("lite",), backends=("torch",), threads=1, seconds=0.05), tmp_path)
+    assert limits == LIMITS_MM
+    assert [(row.precision, type(row)) for row in rows] == [
+        *[("fp32", Row)] * 2,
+        *[("bf16", Row)] * 2,
+        ("fp16", Failure),
+    ]
+    exact, rough = rows[0], rows[2]
+    assert isinstance(exact, Row)
+    assert isinstance(rough, Row)
+    assert exact.joints_mm == 0 < rough.joints_mm < 10
+    assert exact.crops_per_s == pytest.approx(1e3 / exact.p50_ms)
+    assert {row.markdown().count("|") for row in rows} == {12}
+    assert "choose --precision" in rows[-1].markdown()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.012345, "0.0123"),
+        (0.999, "0.999"),
+        (1.2345, "1.23"),
+        (9.7, "9.70"),
+        (311.5, "312"),
+        (1571.9, "1572"),
+        (0, "0"),
+    ],
+)
+def test_times_have_three_significant_digits(value: float, text: str) -> None:
+    assert digits(value) == text
+    assert math.isclose(float(digits(value)), value, rel_tol=0.005)

@@ -1,0 +1,227 @@
+"""The whole program: the sample clip end to end, live, signals, windows."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+import run_demo
+from realtime.camera_space.intrinsics import save_intrinsics
+from realtime.tracks.schema import RECORD, Tracks, load_tracks
+from tests.support.video_files import write_video
+from tests.support.virtual_display import xvfb_run
+from training.sequences import compare, load_truth
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "samples" / "two_hands.mp4"
+PIPELINE_STAGES = ["read", "detect", "crop", "network", "fuse", "latency"]
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "weights" / "lite.safetensors").exists(), reason="needs the shipped weights"
+)
+
+
+@pytest.fixture(autouse=True)
+def no_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+
+
+def pictures_in(video: Path) -> int:
+    """How many pictures of a video can be decoded."""
+    with av.open(str(video)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def test_the_sample_clip_end_to_end(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    truth = load_truth(SAMPLE.with_suffix(".npz"))
+    save_intrinsics(tmp_path / "camera.json", truth.intrinsics, (640, 480))
+    run = ["--video", SAMPLE, "--headless", "--no-3d", "--profile", "--intrinsics", tmp_path / "camera.json"]
+    files = {"--save-tracks": "t.npz", "--save-video": "v.mp4", "--profile-json": "p.json"}
+    run += [word for option, name in files.items() for word in (option, tmp_path / name)]
+    assert run_demo.main([str(word) for word in run]) == 0
+
+    tracks = load_tracks(tmp_path / "t.npz")
+    frames = len(truth.joints_px)
+    assert len(tracks) == pictures_in(tmp_path / "v.mp4") == frames
+    figures = compare([tracks.hand_frame(i) for i in range(len(tracks))], truth)
+    assert figures.frames_both_in_view > 100
+    assert figures.both_tracked >= 0.97
+    assert figures.exchanged_frames <= 2
+
+    facts = json.loads((tmp_path / "p.json").read_text())
+    assert facts["frames"] == frames
+    assert facts["frames_with_both_hands"] == int((tracks.root_depth_from > 0).all(axis=1).sum())
+    assert list(facts["timing"]["stages"]) == [*PIPELINE_STAGES, "tracks", "show", "age"]
+    out = capfd.readouterr().out
+    assert [line.split()[0] for line in out.splitlines()][: len(PIPELINE_STAGES) + 1] == ["stage", *PIPELINE_STAGES]
+    assert f"{facts['frames_per_s']:.1f} frames a second, end to end" in out
+    assert f"{facts['latency_p50_ms']:.1f} ms p50, {facts['latency_p95_ms']:.1f} ms p95, capture to result" in out
+    assert all(str(tmp_path / name) in out for name in files.values())
+
+
+def test_the_rate_of_a_recording_counts_reading_tracking_and_writing(tmp_path: Path) -> None:
+    run = ["--video", SAMPLE, "--headless", "--no-3d", "--seconds", 1.5, "--profile-json", tmp_path / "p.json"]
+    assert run_demo.main([str(word) for word in [*run, "--save-video", tmp_path / "v.mp4"]]) == 0
+    facts = json.loads((tmp_path / "p.json").read_text())
+    stages = {name: stage["mean_ms"] for name, stage in facts["timing"]["stages"].items()}
+    parts = sum(ms for name, ms in stages.items() if name not in ("latency", "show", "age"))
+    assert parts <= stages["latency"] + 1e-6
+    # A frame's interval holds all it took; the last frame's views are not between two results.
+    count = facts["timing"]["frames"]
+    whole_ms = stages["latency"] + stages["show"]
+    assert 1e3 / facts["frames_per_s"] * (count - 1) >= 0.9 * whole_ms * (count - 2)
+
+
+def test_a_clip_as_a_camera_drops_frames_and_counts_them(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "fast.mp4", list(range(0, 800, 2)), (320, 240))
+    run = ["--video", clip, "--headless", "--realtime", "--save-tracks", tmp_path / "t.npz"]
+    assert run_demo.main([str(word) for word in [*run, "--profile-json", tmp_path / "p.json"]]) == 0
+    facts = json.loads((tmp_path / "p.json").read_text())
+    tracks = load_tracks(tmp_path / "t.npz")
+    assert facts["live"] is True
+    assert facts["frames_dropped"] == tracks.dropped.sum() > 0
+    assert facts["frames"] + facts["frames_dropped"] == 400
+    assert (np.diff(tracks.t_s) > 0).all()
+    assert f"frames      {len(tracks)}, {facts['frames_dropped']} dropped" in capfd.readouterr().out
+
+
+def test_the_demo_without_a_display_writes_files_and_stops_in_time(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_demo, "DEMO_OUTPUT", tmp_path / "demo")
+    assert run_demo.main(["--demo", "--no-3d", "--seconds", "0.3"]) == 0
+    saved = len(load_tracks(tmp_path / "demo" / "tracks.npz"))
+    assert 0 < saved < 300
+    assert pictures_in(tmp_path / "demo" / "overlay.mp4") == saved
+    assert f"frames      {saved}\n" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("word", ["--help", "--version"])
+def test_words_that_only_tell(capfd: pytest.CaptureFixture[str], word: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_demo.main([word])
+    assert ended.value.code == 0
+    out = capfd.readouterr().out
+    if word == "--version":
+        assert re.match(r"two-hands-live \d+\.\d+\.\d+, python 3\.\d+\.\d+, ", out)
+        assert "mediapipe" in out
+    else:
+        examples = out.partition("examples:")[2]
+        assert examples.count("python run_demo.py") >= 3
+        assert max(len(line) for line in out.splitlines()) <= 120
+
+
+@contextmanager
+def running(out: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """The program on the sample clip in a process of its own, from when it has saved some frames."""
+    part = out / "t.npz.part"
+    files = ("--save-tracks", str(out / "t.npz"), "--save-video", str(out / "v.mp4"), "--no-3d")
+    # A job that a shell put into the background ignores SIGINT, and what it starts does too.
+    command = [
+        "env",
+        "--default-signal=INT",
+        sys.executable,
+        "run_demo.py",
+        "--video",
+        str(SAMPLE),
+        "--headless",
+        *files,
+        *words,
+    ]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            # About 70 frames, so that a piece of the video is written; the clip has 300.
+            while process.poll() is None and not (part.exists() and part.stat().st_size > 80_000):
+                time.sleep(0.005)
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("number", "times", "words", "code"),
+    [(signal.SIGINT, 1, (), 130), (signal.SIGTERM, 3, (), 130), (signal.SIGINT, 1, ("--realtime",), 0)],
+    ids=["Ctrl-C in a recording", "impatient kill of a recording", "Ctrl-C live"],
+)
+def test_a_signal_ends_the_run_with_everything_saved(
+    tmp_path: Path, number: signal.Signals, times: int, words: tuple[str, ...], code: int
+) -> None:
+    with running(tmp_path, *words) as process:
+        for _ in range(times):
+            process.send_signal(number)
+            time.sleep(0.02)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == code, err
+    assert "Traceback" not in err
+    tracks = load_tracks(tmp_path / "t.npz")
+    assert not (tmp_path / "t.npz.part").exists()
+    assert 50 < len(tracks) < 300
+    assert re.search(rf"^frames +{len(tracks)}\b", out, re.MULTILINE)
+    assert str(tmp_path / "v.mp4") in out
+    shown = pictures_in(tmp_path / "v.mp4")
+    # Live, the window's thread may skip results; a recording shows each.
+    assert 0 < shown <= len(tracks) if words else shown == len(tracks)
+
+
+def test_a_run_that_is_killed_leaves_tracks_and_video_readable(tmp_path: Path) -> None:
+    with running(tmp_path) as process:
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=30)
+    tracks = load_tracks(tmp_path / "t.npz.part")
+    assert len(tracks) > 50
+    assert has_hands(tracks)
+    assert 0 < pictures_in(tmp_path / "v.mp4") <= len(tracks) + 1
+
+
+def has_hands(tracks: Tracks) -> bool:
+    """Whether any hand was found."""
+    return bool((tracks.root_depth_from > 0).any())
+
+
+@pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="needs xvfb-run")
+@pytest.mark.parametrize("title", ["two hands", "two hands: camera"])
+def test_closing_either_window_ends_the_run(tmp_path: Path, title: str) -> None:
+    run = f"{sys.executable} run_demo.py --demo --save-tracks {tmp_path / 't.npz'}"
+    close = f"{sys.executable} {ROOT / 'tests' / 'support' / 'close_window.py'} '{title}'"
+    # on a busy machine a window is there long before the first frame
+    part = f"{tmp_path / 't.npz.part'}"
+    tracked = f"until [ $(stat -c %s {part} 2> /dev/null || echo 0) -gt {10 * RECORD.itemsize} ]; do sleep 0.05; done"
+    script = f"{run} & {tracked}; {close} && wait $!"
+    done = subprocess.run(
+        [*xvfb_run(), "bash", "-c", script],
+        cwd=ROOT,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert re.search(r"^frames", done.stdout, re.MULTILINE)
+    # Closed as soon as it appeared: the clip was not played to its end.
+    assert len(load_tracks(tmp_path / "t.npz")) < 250
+
+
+def test_without_the_dependencies_the_way_to_them_is_named(tmp_path: Path) -> None:
+    (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError(\"No module named 'numpy'\", name='numpy')\n")
+    command = [sys.executable, "run_demo.py", "--demo"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "error: numpy is not installed in this Python: run make setup, then .venv/bin/python"
+    ]

@@ -1,0 +1,76 @@
+"""Benchmarks of the whole system: what is run, what a soak calls a leak, clips of other sizes; no clock is judged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.clips import clip_of
+from benchmarks.soak import Minute, problems
+from benchmarks.system import backends, cases
+from benchmarks.whole_way import screen_command
+from realtime.sources.recording import VideoSource
+
+STEADY = Minute(frames_per_s=90.0, cpu_ms_per_frame=12.0, memory_mb=500.0, threads=3, files=20, windows=2)
+
+
+def test_a_steady_hour_holds_and_its_warm_up_does_not_count() -> None:
+    cold = replace(STEADY, frames_per_s=200.0, memory_mb=100.0, threads=1, files=5)
+    assert problems([cold] * 6 + [STEADY] * 54) == []
+    wobbling = [replace(STEADY, frames_per_s=90 + i % 3, memory_mb=500 + 8 * (i % 3)) for i in range(60)]
+    assert problems(wobbling) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "step", "says"),
+    [
+        ("memory_mb", 0.6, "memory grew from 50"),
+        ("frames_per_s", -0.3, "the rate fell"),
+        ("threads", 1, "threads: "),
+        ("files", 1, "files: "),
+        ("windows", 1, "windows: "),
+    ],
+)
+def test_a_leak_is_named(field: str, step: float, says: str) -> None:
+    leaking = [replace(STEADY, **{field: getattr(STEADY, field) + step * i}) for i in range(60)]
+    found = problems(leaking)
+    assert len(found) == 1
+    assert found[0].startswith(says)
+
+
+def test_two_minutes_are_too_short() -> None:
+    assert "too short" in problems([STEADY] * 2)[0]
+
+
+def test_what_is_run() -> None:
+    quick, usual, full = (
+        cases(*words, ["openvino", "torch"]) for words in ((True, False), (False, False), (False, True))
+    )
+    assert len(quick) < len(usual) < len(full)
+    assert {case.size for case in quick} == {"480p"}
+    assert {case.size for case in usual} == {"480p", "720p", "1080p"}
+    for chosen in (quick, usual, full):
+        assert len(set(chosen)) == len(chosen)
+        assert {case.window for case in chosen} == {case.replay for case in chosen} == {False, True}
+        assert {case.hands for case in chosen} == {1, 2}
+        assert {case.backend for case in chosen} == {"openvino", "torch"}
+    assert backends()[-1] == "torch"
+
+
+def test_without_a_display_a_screen_is_made_or_the_case_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.setenv("PATH", "")
+    assert screen_command() is None
+
+
+def test_a_clip_of_another_size_shows_the_same(tmp_path: Path) -> None:
+    with VideoSource(clip_of("720p", tmp_path, 3)) as large, VideoSource(clip_of("480p", tmp_path)) as small:
+        pairs = list(zip(large, small, strict=False))
+    assert len(pairs) == 3
+    for a, b in pairs:
+        assert a.image_bgr.shape == (720, 1280, 3)
+        assert a.t_capture_s == pytest.approx(b.t_capture_s, abs=2e-3)
+        middle = a.image_bgr[::3, 160:1120:3][:240, :320].astype(float)
+        assert abs(middle - b.image_bgr[::2, ::2][:240, :320]).mean() < 12

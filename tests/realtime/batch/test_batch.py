@@ -1,0 +1,338 @@
+"""Many recordings: names, damage, kills, resume; the tracks are those of the single run, whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+import run_demo
+from engines.backends.opening import Backend
+from engines.errors import UserError
+from realtime.batch.checkpoint import Checkpoint, fingerprint, load_checkpoint
+from realtime.batch.counts import Counts
+from realtime.batch.file import process
+from realtime.batch.job import Job, Work
+from realtime.batch.plan import check_outputs, expand, plan
+from realtime.batch.run import batch_settings, run_batch
+from realtime.config import load_settings
+from realtime.engine import backend_of
+from realtime.tracks.schema import RECORD, Tracks, load_tracks
+from tests.support.long_runs import after, holder, never, program, same, wait_for
+from tests.support.recordings import ROOT, SAMPLE, cut
+from tests.support.video_files import rotate_clockwise, steady, write_video
+
+needs_weights = pytest.mark.skipif(
+    not (ROOT / "weights" / "lite.safetensors").exists(), reason="needs the shipped weights"
+)
+
+
+CLIP = 120
+"""Frames of the clip: more than between two checkpoints."""
+
+
+@pytest.fixture(scope="module")
+def work() -> Work:
+    return Work(batch_settings(load_settings(), smooth=False))
+
+
+@pytest.fixture(scope="module")
+def backend(work: Work) -> Backend:
+    return backend_of(work.settings)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Frames in which both hands come in, at an uneven rate."""
+    return cut(tmp_path_factory.mktemp("clips") / "uneven.mp4", 30, CLIP, steps=(1, 2, 1, 3))
+
+
+@pytest.fixture(scope="module")
+def whole(clip: Path, work: Work, backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Tracks:
+    """The tracks of an uninterrupted run."""
+    job = Job(clip, tmp_path_factory.mktemp("whole") / "t.npz")
+    outcome = process(job, work, backend, never)
+    assert (outcome.status, outcome.frames) == ("done", CLIP)
+    assert outcome.both > 20
+    return load_tracks(job.output)
+
+
+def test_names_are_as_short_as_they_can_be(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def names(*sources: str) -> list[str]:
+        jobs = plan([tmp_path / source for source in sources], out, resume=False)
+        return [job.output.relative_to(out).as_posix() for job in jobs]
+
+    assert names("a.mp4", "in/b.mkv", "in/c") == ["a.npz", "b.npz", "c.npz"]
+    assert names("a.mp4", "a.mkv", "b.mp4") == ["a.mp4.npz", "a.mkv.npz", "b.npz"]
+    assert names("x/a.mp4", "y/a.mp4", "y/b.mp4") == ["x/a.mp4.npz", "y/a.mp4.npz", "b.npz"]
+
+
+def test_patterns_find_files_and_each_comes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("b.mp4", "a.mp4", "deep/c.mp4", "odd[1].mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in expand(["a.mp4", "*.mp4", "**/c.mp4", "none.mp4"])]
+    assert found == ["a.mp4", "b.mp4", "odd[1].mp4", "deep/c.mp4", "none.mp4"]
+    assert [path.name for path in expand(["odd[1].mp4"])] == ["odd[1].mp4"]
+    with pytest.raises(UserError, match=r"\*\.mkv"):
+        expand(["*.mkv"])
+
+
+def test_no_recording_is_ever_written_over(tmp_path: Path, work: Work) -> None:
+    sources = [tmp_path / name for name in ("a.mp4", "a_hands.mp4")]
+    check_outputs(plan(sources, tmp_path, False), work)
+    with pytest.raises(UserError, match="a_hands"):
+        check_outputs(plan(sources, tmp_path, False), replace(work, render=lambda *_: None))
+
+
+@needs_weights
+@pytest.mark.parametrize("smooth", [False, True], ids=["as live", "smoothed"])
+def test_stops_and_resumes_leave_no_trace(
+    clip: Path, work: Work, backend: Backend, whole: Tracks, tmp_path: Path, smooth: bool
+) -> None:
+    if smooth:
+        work = replace(work, settings=batch_settings(load_settings(), smooth=True), smooth=True)
+        process(Job(clip, tmp_path / "whole.npz"), work, backend, never)
+        whole = load_tracks(tmp_path / "whole.npz")
+    job = Job(clip, tmp_path / "t.npz")
+    outcomes = [process(job, work, backend, after(37))]
+    for frames in (1, 61, 1000):
+        outcomes.append(process(replace(job, resume=True), work, backend, after(frames)))
+    assert [one.status for one in outcomes] == ["stopped", "stopped", "stopped", "done"]
+    assert [one.tracked_frames for one in outcomes] == [37, 1, 61, CLIP - 99]
+    same(load_tracks(job.output), whole)
+    left = {path.name for path in tmp_path.iterdir()} - {"whole.npz", "whole.npz.state"}
+    assert left == {"t.npz", "t.npz.state"}
+
+
+@needs_weights
+def test_a_part_of_another_run_is_no_place_to_go_on(
+    clip: Path, work: Work, backend: Backend, whole: Tracks, tmp_path: Path
+) -> None:
+    job = Job(clip, tmp_path / "t.npz")
+    other = replace(work, settings=load_settings(None, ["engine.threads=1", "tracker.lose_after_frames=2"]))
+    process(job, other, backend, after(30))
+    outcome = process(replace(job, resume=True), work, backend, never)
+    assert (outcome.status, outcome.tracked_frames) == ("done", CLIP)
+    assert any("begins anew" in note for note in outcome.notes)
+    same(load_tracks(job.output), whole)
+
+
+@needs_weights
+def test_frames_behind_the_last_checkpoint_are_done_again(
+    clip: Path, work: Work, backend: Backend, whole: Tracks, tmp_path: Path
+) -> None:
+    """A kill leaves a part that is longer than the checkpoint says, and half a record."""
+    job = Job(clip, tmp_path / "t.npz", resume=True)
+    process(job, work, backend, after(40))
+    state = job.state.read_bytes()
+    process(job, work, backend, after(30))
+    part = job.part(smooth=False)
+    part.write_bytes(part.read_bytes()[:-100])
+    job.state.write_bytes(state)
+    outcome = process(job, work, backend, never)
+    assert (outcome.status, outcome.tracked_frames) == ("done", CLIP - 40)
+    same(load_tracks(job.output), whole)
+
+
+@needs_weights
+def test_a_broken_checkpoint_means_a_new_beginning(
+    clip: Path, work: Work, backend: Backend, whole: Tracks, tmp_path: Path
+) -> None:
+    job = Job(clip, tmp_path / "t.npz", resume=True)
+    process(job, work, backend, after(30))
+    job.state.write_bytes(job.state.read_bytes()[:500])
+    assert process(job, work, backend, never).tracked_frames == CLIP
+    same(load_tracks(job.output), whole)
+
+
+def test_checkpoints_are_read_with_care(tmp_path: Path) -> None:
+    path = tmp_path / "c.state"
+    kept = Checkpoint("id", "with", Counts(5, right=2, last_s=0.5), 6, pipeline={"kind": "dict", "items": []})
+    kept.save(path)
+    assert load_checkpoint(path) == kept
+    good = json.loads(path.read_text())
+    for change in ({"format": "x"}, {"next_index": -1}, {"next_index": 4}, {"next_index": "6"}, {"more": 1}):
+        path.write_text(json.dumps(good | change))
+        assert load_checkpoint(path) is None
+    for wrong in (
+        {"frames": -1},
+        {"frames": 9},
+        {"left": True},
+        {"last_s": "0"},
+        {"last_s": float("nan")},
+        {"more": 1},
+    ):
+        path.write_text(json.dumps(good | {"counts": good["counts"] | wrong}))
+        assert load_checkpoint(path) is None
+    for text in ("", "[]", "{", "[" * 10_000):
+        path.write_text(text)
+        assert load_checkpoint(path) is None
+    assert load_checkpoint(tmp_path / "none") is None
+
+
+def test_a_recording_that_changed_is_another_one(tmp_path: Path) -> None:
+    file = tmp_path / "a.mp4"
+    file.write_bytes(b"1")
+    before = fingerprint(file)
+    file.write_bytes(b"12")
+    assert fingerprint(file) != before
+    (tmp_path / "pictures").mkdir()
+    empty = fingerprint(tmp_path / "pictures")
+    (tmp_path / "pictures" / "1.png").write_bytes(b"1")
+    assert fingerprint(tmp_path / "pictures") != empty
+
+
+@needs_weights
+def test_time_stamps_and_rotation_are_the_files_own(
+    clip: Path, whole: Tracks, work: Work, backend: Backend, tmp_path: Path
+) -> None:
+    steps = np.tile([1, 2, 1, 3], CLIP)[: CLIP - 1]
+    np.testing.assert_allclose(np.diff(whole.t_s), steps / 30, atol=1e-3)
+    turned = write_video(tmp_path / "turned.mp4", steady(10), (64, 48))
+    rotate_clockwise(turned)
+    process(Job(turned, tmp_path / "turned.npz"), work, backend, never)
+    assert load_tracks(tmp_path / "turned.npz").size_px.tolist() == [48, 64]
+
+
+@needs_weights
+def test_a_file_that_ends_early_says_so(work: Work, backend: Backend, tmp_path: Path) -> None:
+    cut(tmp_path / "whole.mkv", 30, 100)
+    broken = tmp_path / "broken.mkv"
+    data = (tmp_path / "whole.mkv").read_bytes()
+    broken.write_bytes(data[: len(data) // 2])
+    outcome = process(Job(broken, tmp_path / "t.npz"), work, backend, never)
+    assert outcome.status == "damaged"
+    assert 20 < outcome.frames < 80
+    assert outcome.frames + outcome.damaged + outcome.missing == pytest.approx(100, abs=8)
+    assert "ends early" in outcome.message
+
+
+def demo(*words: str | Path) -> list[str]:
+    return [str(word) for word in words]
+
+
+@needs_weights
+def test_videos_and_pictures_damage_and_the_table(
+    clip: Path, whole: Tracks, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    clips = tmp_path / "clips"
+    (clips / "pictures").mkdir(parents=True)
+    shutil.copy2(clip, clips / "a.mp4")
+    (clips / "text.mp4").write_text("no video")
+    with av.open(str(SAMPLE)) as container:
+        for i, frame in zip(range(12), container.decode(video=0), strict=False):
+            frame.to_image().save(clips / "pictures" / f"{i}.png")
+    (clips / "pictures" / "5.png").write_bytes(b"no picture")
+    out = tmp_path / "out"
+    words = demo("--video", clips / "*", "--out", out, "--workers", "2", "--format", "csv", "--save-video", "--no-3d")
+    assert run_demo.main(words) == 2
+    said = capfd.readouterr()
+    assert re_line(said.out, "a.mp4").split()[1] == str(CLIP)
+    assert "11" in re_line(said.out, "clips/pictures").split()
+    assert "failed: is no video" in re_line(said.out, "text.mp4")
+    assert f"2 of 3 recordings whole, {CLIP + 11} frames" in said.out
+    assert "Traceback" not in said.err
+    tracks = load_tracks(out / "a.npz")
+    same(replace(tracks, settings=whole.settings), whole)
+    assert load_tracks(out / "pictures.npz").frame_index.tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]
+    assert len((out / "a.csv").read_text().splitlines()) == CLIP + 1
+    with av.open(str(out / "a_hands.mp4")) as container:
+        shown = [frame.time for frame in container.decode(video=0)]
+    np.testing.assert_allclose(shown, whole.t_s, atol=1e-3)
+
+    (out / "a.csv").unlink()
+    written = (out / "a.npz").stat().st_mtime_ns, (out / "pictures.npz").stat().st_mtime_ns
+    assert run_demo.main([*words, "--resume"]) == 2
+    said = capfd.readouterr()
+    assert "done before" in re_line(said.out, "clips/pictures")
+    assert written == ((out / "a.npz").stat().st_mtime_ns, (out / "pictures.npz").stat().st_mtime_ns)
+    assert (out / "a.csv").exists()
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        ["a.npz", "a.csv", "a_hands.mp4", "pictures.npz", "pictures.csv", "pictures_hands.mp4", "batch.json"]
+    )
+
+
+def re_line(text: str, name: str) -> str:
+    return next(line for line in text.splitlines() if name in line)
+
+
+@needs_weights
+@pytest.mark.parametrize("whom", ["the program", "the worker"])
+def test_a_kill_costs_nothing(clip: Path, whole: Tracks, tmp_path: Path, whom: str) -> None:
+    first = cut(tmp_path / "first.mp4", 0, 20)
+    out, part = tmp_path / "out", tmp_path / "out" / "uneven.npz.part"
+    with program("--video", first, clip, "--out", out, "--workers", "1") as it:
+        wait_for(lambda: part.exists() and part.stat().st_size > 108 * RECORD.itemsize + 4096, it)
+        if whom == "the worker":
+            os.kill(holder(part), signal.SIGKILL)
+            assert it.wait(60) == 0
+        else:
+            it.kill()
+    if whom == "the program":
+        assert part.exists()
+        assert not (out / "uneven.npz").exists()
+        finished = (out / "first.npz").stat().st_mtime_ns
+        assert run_demo.main(demo("--video", first, clip, "--out", out, "--workers", "1", "--resume")) == 0
+        assert (out / "first.npz").stat().st_mtime_ns == finished
+    same(load_tracks(out / "uneven.npz"), whole)
+    assert sorted(path.name for path in out.iterdir()) == ["batch.json", "first.npz", "uneven.npz"]
+    assert json.loads((out / "batch.json").read_text())["recordings"]["uneven.npz"]["frames"] == CLIP
+
+
+@needs_weights
+def test_ctrl_c_stops_within_a_moment_and_says_how_to_go_on(clip: Path, tmp_path: Path) -> None:
+    long = cut(tmp_path / "long.mp4", 0, 300)
+    out, part = tmp_path / "out", tmp_path / "out" / "long.npz.part"
+    with program("--video", long, "--out", out) as it:
+        wait_for(lambda: part.exists() and part.stat().st_size > 20_000, it)
+        os.killpg(it.pid, signal.SIGINT)
+        said, err = it.communicate(timeout=60)
+    assert it.returncode == 130, err
+    assert "--resume goes on" in err
+    assert "stopped" in said
+    assert load_checkpoint(out / "long.npz.state") is not None
+
+
+def test_the_end_is_a_user_error_where_all_recordings_suffer(tmp_path: Path, work: Work) -> None:
+    jobs = plan([SAMPLE], tmp_path / "out", False)
+    with pytest.raises(UserError, match="weights"):
+        broken = work.settings.model_copy(
+            update={"engine": work.settings.engine.model_copy(update={"weights": str(tmp_path / "none.safetensors")})}
+        )
+        run_batch(jobs, replace(work, settings=broken), 1, never, print)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--video", "a.mp4", "b.mp4"], "--out"),
+        (["--video", "*.mp4"], "--out"),
+        (["--camera", "0", "--out", "x"], "--out"),
+        (["--video", "a.mp4", "--resume"], "--resume"),
+        (["--video", "a.mp4", "--offline-smoothing"], "--offline-smoothing"),
+        (["--video", "a.mp4", "--save-video"], "--save-video"),
+        (["--video", "a.mp4", "--out", "x", "--save-video", "v.mp4"], "--save-video"),
+        (["--video", "a.mp4", "--out", "x", "--save-tracks", "t.npz"], "--save-tracks"),
+        (["--video", "a.mp4", "--out", "x", "--workers", "0"], "0 is no number"),
+        (["--video", "a.mp4", "--out", "x", "--format", "fbx"], "fbx"),
+    ],
+)
+def test_words_that_do_not_go_together(words: list[str], named: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_demo.main(words)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    assert named in said

@@ -1,0 +1,86 @@
+"""Recordings over a local Ray cluster: the same tracks as without, also when a worker is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import run_demo
+from engines.errors import UserError
+from realtime.batch import ray_cluster as batch_ray
+from realtime.batch.file import process
+from realtime.batch.job import Job, Work
+from realtime.batch.run import batch_settings
+from realtime.config import load_settings
+from realtime.engine import backend_of
+from realtime.tracks.schema import RECORD, load_tracks
+from tests.support.long_runs import holder, same
+from tests.support.recordings import ROOT, cut
+
+DEADLINE_S = 120.0
+"""For a step of a program that starts a cluster on a busy machine."""
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra cluster")
+@pytest.mark.skipif(not (ROOT / "weights" / "lite.safetensors").exists(), reason="needs the shipped weights")
+def test_a_cluster_gives_the_same_tracks_and_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
+    clip = cut(tmp_path / "clip.mp4", 30, 200)
+    other = cut(tmp_path / "other.mp4", 60, 20)
+    settings = batch_settings(load_settings(), smooth=False)
+    process(Job(clip, tmp_path / "whole.npz"), Work(settings), backend_of(settings), lambda: False)
+
+    out, part = tmp_path / "out", tmp_path / "out" / "clip.npz.part"
+    command = [sys.executable, "run_demo.py", "--video", str(clip), str(other), "--out", str(out), "--ray"]
+    said, err = run_and_kill_the_first_worker(command, part, tmp_path)
+    assert "its worker died; it is taken up again" in err
+    assert "2 of 2 recordings whole, 220 frames" in said
+    assert sorted(path.name for path in out.iterdir()) == ["batch.json", "clip.npz", "other.npz"]
+    same(load_tracks(out / "clip.npz"), load_tracks(tmp_path / "whole.npz"))
+
+
+def run_and_kill_the_first_worker(command: list[str], part: Path, folder: Path) -> tuple[str, str]:
+    """Output and errors of a run whose first recording loses its worker.
+
+    In a session of its own, with files instead of pipes: what Ray starts may neither signal the tests, nor fill a pipe
+    that nobody reads, nor keep one open after its end.
+    """
+    outputs = folder / "stdout.txt", folder / "stderr.txt"
+    with outputs[0].open("w") as said, outputs[1].open("w") as err:
+        program = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=err, start_new_session=True)
+    try:
+        give_up = time.monotonic() + DEADLINE_S
+        while not (part.exists() and part.stat().st_size > 120 * RECORD.itemsize):
+            assert program.poll() is None, outputs[1].read_text()
+            assert time.monotonic() < give_up, f"no frame within {DEADLINE_S} s: {outputs[1].read_text()}"
+            time.sleep(0.005)
+        os.kill(holder(part), signal.SIGKILL)
+        assert program.wait(DEADLINE_S) == 0, outputs[1].read_text()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGKILL)
+    return outputs[0].read_text(), outputs[1].read_text()
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra cluster")
+def test_a_cluster_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = cut(tmp_path / "clip.mp4", 0, 5)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    assert run_demo.main(["--video", str(clip), "--out", str(tmp_path / "out"), "--ray", address]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"error: --ray {address}: no cluster answers there")
+
+
+def test_without_ray_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_ray, "find_spec", lambda _: None)
+    with pytest.raises(UserError, match="EXTRAS=cluster"):
+        next(batch_ray.ray_outcomes([], Work(load_settings()), lambda: False, "local", print))

@@ -1,0 +1,282 @@
+"""Streams: messages against their schema, OSC read by another implementation, origins, addresses, the thread."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import socket
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from pythonosc.osc_bundle import OscBundle
+
+from engines.errors import UserError
+from engines.skeleton import BONES, JOINT_NAMES, SIDES, Side
+from realtime.streams.address import Address, parse_address
+from realtime.streams.message import StreamFrame, frame_json, head_json, stream_frame
+from realtime.streams.origins import may_listen, parse_origin
+from realtime.streams.osc import encode
+from realtime.streams.sending import Streams, open_streams
+from tests.support.hand_frames import hand_frame
+from tests.support.stream_clients import result
+
+DOCS = Path(__file__).parents[3] / "docs"
+SCHEMA = json.loads((DOCS / "streams.schema.json").read_text())
+T_UNIX_S = 1_790_000_000.25
+
+
+def valid(message: dict[str, Any]) -> bool:
+    return jsonschema.Draft202012Validator(SCHEMA).is_valid(message)
+
+
+@pytest.mark.parametrize("sides", [(), ("right",), ("left",), ("right", "left")])
+def test_a_message_says_what_the_frame_says_and_follows_the_schema(sides: tuple[Side, ...]) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    hands = hand_frame(*sides, index=7, t_s=0.233)
+    message = json.loads(frame_json(StreamFrame(hands, T_UNIX_S)))
+    assert valid(message)
+    assert (message["frame_index"], message["t_s"], message["t_unix_s"]) == (7, 0.233, T_UNIX_S)
+    assert [hand["side"] for hand in message["hands"]] == list(sides)
+    for told, hand in zip(message["hands"], hands.hands, strict=True):
+        np.testing.assert_allclose(told["joints_cam_mm"], hand.joints_cam_mm, rtol=0, atol=0.00051)
+        np.testing.assert_allclose(told["joints_px"], hand.joints_px, rtol=0, atol=0.00051)
+        np.testing.assert_allclose(told["joint_confidence"], hand.confidence, rtol=0, atol=0.00051)
+
+
+def test_what_is_known_of_depth_and_lens_is_told() -> None:
+    hands = hand_frame("right")
+    unsure = json.loads(frame_json(StreamFrame(hands, T_UNIX_S)))
+    assert unsure["hands"][0]["root_depth_sigma_mm"] is None
+    pose = replace(hands.hands[0], root_depth_sigma_mm=12.5)
+    lens = replace(hands.intrinsics, distortion=(0.1, -0.2, 0.0, 0.0, 0.05))
+    sure = json.loads(frame_json(StreamFrame(replace(hands, hands=(pose,), intrinsics=lens), T_UNIX_S)))
+    assert valid(sure)
+    assert sure["hands"][0]["root_depth_sigma_mm"] == 12.5
+    assert sure["distortion"] == list(lens.distortion)
+
+
+def test_the_head_names_joints_and_bones() -> None:
+    head = json.loads(head_json())
+    assert valid(head)
+    assert head["joints"] == list(JOINT_NAMES)
+    assert head["bones"] == [list(bone) for bone in BONES]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("hands", 0, "side"), "up"),
+        (("hands", 0, "joints_cam_mm"), [[0.0, 0.0, 0.0]] * 20),
+        (("hands", 0, "joint_confidence", 3), 1.5),
+        (("hands", 1, "joints_px", 0), [1.0]),
+        (("frame_index",), -1),
+        (("extra",), 1),
+    ],
+)
+def test_the_schema_refuses_what_is_wrong(path: tuple[Any, ...], value: Any) -> None:
+    message = json.loads(frame_json(StreamFrame(hand_frame("right", "left"), T_UNIX_S)))
+    place = message
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    assert not valid(message)
+
+
+def test_the_document_names_every_field_and_every_address() -> None:
+    text = (DOCS / "streams.md").read_text()
+    fields = {name for part in ("head", "frame", "hand") for name in SCHEMA["$defs"][part]["properties"]}
+    assert {name for name in fields if f"`{name}`" not in text} == set()
+    sent = decoded(encode(StreamFrame(hand_frame("right", "left"), T_UNIX_S)))
+    assert {address for address in sent if f"`{address}`".replace("left", "right") not in text} == set()
+
+
+def test_a_result_is_dated_by_its_capture_on_the_wall_clock() -> None:
+    before_s = time.time()
+    frame = stream_frame(result(hand_frame()))
+    # 20 ms before now, whenever between the two readings now was.
+    assert before_s - 0.021 <= frame.t_unix_s <= time.time() - 0.019
+
+
+# ---- OSC
+
+
+def decoded(datagram: bytes) -> dict[str, list[Any]]:
+    assert OscBundle.dgram_is_bundle(datagram)
+    return {message.address: message.params for message in OscBundle(datagram)}
+
+
+def test_another_implementation_reads_the_bundle() -> None:
+    hands = hand_frame("right", index=2**31 + 5)
+    datagram = encode(StreamFrame(hands, T_UNIX_S))
+    told = decoded(datagram)
+    assert OscBundle(datagram).timestamp == pytest.approx(T_UNIX_S, abs=1e-6)
+    assert told["/hands/frame"] == [5]
+    assert (told["/hand/right/present"], told["/hand/left/present"]) == ([1], [0])
+    assert not [address for address in told if address.startswith("/hand/left/") and address != "/hand/left/present"]
+    right = hands.hand("right")
+    assert right is not None
+    np.testing.assert_array_equal(np.float32(told["/hand/right/joints"]).reshape(21, 3), right.joints_cam_mm)
+    np.testing.assert_array_equal(np.float32(told["/hand/right/confidence"]), right.confidence)
+    assert told["/hand/right/probability"] == [pytest.approx(right.hand_probability)]
+
+
+def test_both_hands_fit_into_one_packet() -> None:
+    datagram = encode(StreamFrame(hand_frame("right", "left"), T_UNIX_S))
+    assert len(datagram) % 4 == 0
+    assert len(datagram) <= 1472
+    assert set(decoded(datagram)) >= {f"/hand/{side}/joints" for side in SIDES}
+
+
+def test_a_real_socket_gets_every_frame_and_nobody_listening_is_no_error() -> None:
+    said: list[str] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(20)
+        port = listener.getsockname()[1]
+        streams = open_streams(Address("127.0.0.1", port), None, [], said.append)
+        assert streams is not None
+        for index in range(5):
+            streams.send(result(hand_frame("left", index=index)))
+            assert decoded(listener.recv(65536))["/hands/frame"] == [index]
+    for index in range(5):
+        streams.send(result(hand_frame("left", index=index)))
+    streams.close()
+    assert said == [f"streaming   OSC to 127.0.0.1:{port}"]
+
+
+def test_an_unknown_host_is_one_line() -> None:
+    with pytest.raises(UserError, match=r"--osc no-such-host.invalid:9000: this host is not known") as raised:
+        open_streams(Address("no-such-host.invalid", 9000), None, [], print)
+    assert "\n" not in str(raised.value)
+    assert not [thread for thread in threading.enumerate() if thread.name == "streams" and thread.is_alive()]
+
+
+# ---- the thread
+
+
+class Held:
+    """A stream that stands still in its first frame until it is let go."""
+
+    name = "held"
+
+    def __init__(self) -> None:
+        self.sent: list[int] = []
+        self.entered, self.go = threading.Event(), threading.Event()
+
+    async def open(self) -> None:
+        pass
+
+    def send(self, frame: StreamFrame) -> None:
+        self.sent.append(frame.hands.index)
+        self.entered.set()
+        assert self.go.wait(20)
+
+    async def close(self) -> None:
+        self.go.set()
+
+
+class Broken(Held):
+    """A stream that fails with every frame."""
+
+    name = "broken"
+
+    def send(self, frame: StreamFrame) -> None:
+        raise RuntimeError("out of order")
+
+
+def test_a_stream_that_stands_still_holds_nobody_up_and_then_gets_the_newest() -> None:
+    held = Held()
+    streams = Streams([held], print)
+    streams.send(result(hand_frame(index=0)))
+    assert held.entered.wait(20)
+    for index in range(1, 1000):
+        streams.send(result(hand_frame(index=index)))
+    assert held.sent == [0]
+    held.go.set()
+    streams.close()
+    assert held.sent == [0, 999]
+
+
+def test_a_stream_that_fails_is_told_once_and_the_others_go_on() -> None:
+    said: list[str] = []
+    held = Held()
+    held.go.set()
+    streams = Streams([Broken(), held], said.append)
+    for index in range(3):
+        held.entered.clear()
+        streams.send(result(hand_frame(index=index)))
+        assert held.entered.wait(20)
+    streams.close()
+    streams.close()
+    streams.send(result(hand_frame(index=9)))
+    assert said == ["broken: ended (RuntimeError: out of order); tracking goes on"]
+    assert held.sent == [0, 1, 2]
+
+
+def test_nothing_asked_for_is_nothing_opened() -> None:
+    assert open_streams(None, None, [], print) is None
+
+
+# ---- words
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("8765", "127.0.0.1", 8765),
+        ("0.0.0.0:0", "0.0.0.0", 0),
+        ("[::1]:80", "::1", 80),
+        ("mac.local:7", "mac.local", 7),
+    ],
+)
+def test_addresses(text: str, host: str, port: int) -> None:
+    assert parse_address(text) == Address(host, port)
+    assert parse_address(str(Address(host, port))) == Address(host, port)
+
+
+@pytest.mark.parametrize("text", ["", "x", "host:", ":80", "host:65536", "host:-1", "::1:80", "[]:80", "1.2.3.4", "²"])
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        parse_address(text)
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "allowed"),
+    [
+        ("http://localhost:3000", "127.0.0.1:8765", True),
+        ("https://127.0.0.1", "127.0.0.1:8765", True),
+        ("http://[::1]:8765", "[::1]:8765", True),
+        ("http://192.168.1.5:8765", "192.168.1.5:8765", True),
+        ("http://192.168.1.6:8765", "192.168.1.5:8765", False),
+        ("http://rebound.example:8765", "rebound.example:8765", False),
+        ("https://localhost.example", "127.0.0.1:8765", False),
+        ("https://localhost@example.org", "127.0.0.1:8765", False),
+        ("https://example.org", "127.0.0.1:8765", False),
+        ("https://added.example", "127.0.0.1:8765", True),
+        ("null", "127.0.0.1:8765", False),
+        ("", "127.0.0.1:8765", False),
+        ("http://[::1", "127.0.0.1:8765", False),
+        ("http://localhost:x", "127.0.0.1:8765", False),
+        ("ftp://localhost", "127.0.0.1:8765", False),
+    ],
+)
+def test_which_pages_may_listen(origin: str, host: str, allowed: bool) -> None:
+    assert may_listen(origin, host, {"https://added.example"}) is allowed
+
+
+@pytest.mark.parametrize("text", ["https://Example.org/", "http://10.0.0.1:80", "null"])
+def test_origins_are_read(text: str) -> None:
+    assert may_listen(text.lower().rstrip("/"), "", {parse_origin(text)})
+
+
+@pytest.mark.parametrize("text", ["example.org", "https://example.org/page", "*", "https://a:b"])
+def test_what_is_no_origin(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=re.escape(text)):
+        parse_origin(text)

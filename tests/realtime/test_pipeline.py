@@ -1,0 +1,81 @@
+"""The pipeline with the shipped weights on real pictures of a hand, and what starts it over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.backends.opening import Backend, EngineRequest, open_backend
+from realtime.camera_space.intrinsics import resolve_intrinsics
+from realtime.config import load_settings
+from realtime.live import run_recorded
+from realtime.messages import Frame, HandFrame
+from realtime.pipeline import HandPipeline
+from realtime.sources.recording import VideoSource
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "weights" / "lite.safetensors").exists(), reason="needs the shipped weights"
+)
+
+
+@pytest.fixture(scope="module")
+def backend() -> Backend:
+    return open_backend(EngineRequest())
+
+
+@pytest.fixture
+def pipeline(backend: Backend) -> Iterator[HandPipeline]:
+    settings = load_settings()
+    made = HandPipeline(settings, backend, partial(resolve_intrinsics, settings.intrinsics))
+    yield made
+    made.close()
+
+
+def first_frames(clip: Path, pipeline: HandPipeline, count: int) -> list[HandFrame]:
+    with VideoSource(clip) as source:
+        return [result.hands for _, result in zip(range(count), run_recorded(source, pipeline), strict=False)]
+
+
+def test_a_real_hand_is_found_where_it_is(shared_data: Path, pipeline: HandPipeline) -> None:
+    clip = shared_data / "video" / "one_hand" / "human_hand_video.mp4"
+    if not clip.exists():
+        pytest.skip("needs the clip of one hand in shared/data")
+    results = first_frames(clip, pipeline, 30)[10:]
+    width, height = results[0].size_px
+    assert sum(len(result.hands) == 1 for result in results) >= 0.8 * len(results)
+    hands = [hand for result in results for hand in result.hands]
+    assert {hand.side for hand in hands} == {"right"}
+    for hand in hands:
+        assert ((hand.joints_px >= 0) & (hand.joints_px < (width, height))).all()
+        assert (hand.joints_cam_mm[:, 2] > 300).all()
+        assert (hand.joints_cam_mm[:, 2] < 1200).all()
+
+
+def test_the_sample_begins_without_hands_and_then_has_them(pipeline: HandPipeline) -> None:
+    results = first_frames(ROOT / "samples" / "two_hands.mp4", pipeline, 90)
+    assert results[0].hands == ()
+    assert {hand.side for hand in results[-1].hands} == {"right", "left"}
+    for result in results:
+        assert len({hand.side for hand in result.hands}) == len(result.hands)
+        assert set(result.stage_ms) == {"detect", "crop", "network", "fuse"}
+
+
+def test_pictures_of_another_size_start_over(pipeline: HandPipeline) -> None:
+    results = first_frames(ROOT / "samples" / "two_hands.mp4", pipeline, 90)
+    assert results[-1].hands
+    after = pipeline(Frame(90, 3.0, np.zeros((60, 80, 3), np.uint8)))
+    assert (after.hands, after.crops, after.size_px) == ((), (), (80, 60))
+    assert after.intrinsics.cx == pytest.approx(39.5)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 900), (4320, 7680)])
+def test_pictures_of_any_size_are_taken(pipeline: HandPipeline, size: tuple[int, int]) -> None:
+    for i in range(2):
+        result = pipeline(Frame(i, i / 10, np.full((*size, 3), 40, np.uint8)))
+        assert result.hands == ()

@@ -1,0 +1,119 @@
+"""Training crops: pictures and labels move together, and the light between them stays a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from engines.geometry.crop import crop_around, upright_angle_rad
+from engines.geometry.pinhole import rootnet_k
+from tests.support.small_bank import FOCAL_PX, SIZE_PX, write_backgrounds, write_shard
+from training.banks.bank import HandBank, load_bank
+from training.lite.augment import Augmenter
+from training.lite.backgrounds import load_backgrounds
+from training.lite.batch import Stored, random_crops
+from training.lite.crop_places import NO_NOISE, CropNoise
+from training.lite.jpeg import jpeg_artefacts
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> HandBank:
+    root = tmp_path_factory.mktemp("bank")
+    write_shard(root, "1", 24, seed=1)
+    return load_bank(root, ["1"], SIZE_PX, root / "cache")
+
+
+def stored(bank: HandBank) -> Stored:
+    return Stored(
+        torch.from_numpy(bank.pictures.copy()),
+        torch.from_numpy(bank.joints_cam_mm),
+        torch.from_numpy(bank.hand_present).float(),
+        torch.from_numpy(bank.intrinsics_px),
+        torch.ones(len(bank), 5),
+    )
+
+
+def test_bank_reads_pictures_and_hands(bank: HandBank) -> None:
+    assert bank.pictures.shape == (24, 4, SIZE_PX, SIZE_PX)
+    assert bank.hand_present.sum(axis=1).tolist() == [2 if i % 3 == 0 else 1 for i in range(24)]
+    assert (bank.pictures[:, :3].max(axis=1) <= bank.pictures[:, 3]).all()  # premultiplied
+
+
+@pytest.mark.parametrize(
+    "noise", [NO_NOISE, CropNoise(empty=0.0, focus=0.0), CropNoise(flip=1.0, empty=0.0, focus=1.0)]
+)
+def test_labels_lie_on_what_is_drawn(bank: HandBank, noise: CropNoise) -> None:
+    """Every joint is a disc in the stored picture: its label must lie on opaque pixels after any move."""
+    crops, labels = random_crops(stored(bank), 96, noise, torch.Generator().manual_seed(3))
+    on_disc = []
+    for crop, joints, weight in zip(crops, labels.joints_crop_px, labels.place_weight, strict=True):
+        for x, y in joints[weight > 0].round().long().clamp(0, 95):
+            on_disc.append(float(crop[3, y, x]) > 0.4)
+    assert len(on_disc) > 300
+    assert np.mean(on_disc) > 0.99
+
+
+def test_a_crop_without_noise_is_the_trackers_own(bank: HandBank) -> None:
+    _, labels = random_crops(stored(bank), 160, NO_NOISE, torch.Generator().manual_seed(0))
+    joints, present = bank.joints_cam_mm[1], bank.hand_present[1]
+    hand = 0 if present[0] else 1
+    rows = slice(21 * hand, 21 * hand + 21)
+    projected = FOCAL_PX * joints[rows, :2] / joints[rows, 2:] + SIZE_PX / 2 - 0.5
+    crop = crop_around(projected, upright_angle_rad([projected]))
+    expected = projected @ crop.crop_from_image(160)[:2, :2].T + crop.crop_from_image(160)[:2, 2]
+    np.testing.assert_allclose(labels.joints_crop_px[1, rows].numpy(), expected, atol=1.0e-2)
+    gamma = joints[rows][20, 2] / rootnet_k(crop.side_px, FOCAL_PX, FOCAL_PX)
+    assert float(labels.gamma[1, hand]) == pytest.approx(gamma, rel=1.0e-4)
+
+
+def test_mirroring_exchanges_the_hands(bank: HandBank) -> None:
+    mirrored = CropNoise(shift=0, log_scale=0, roll_deg=0, flip=1.0, focus=0, empty=0)
+    plain, labels = random_crops(stored(bank), 96, NO_NOISE, torch.Generator().manual_seed(0))
+    flipped, turned = random_crops(stored(bank), 96, mirrored, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(flipped, plain.flip(-1), atol=0.02, rtol=0)
+    torch.testing.assert_close(turned.hand_present, labels.hand_present.flip(1))
+    torch.testing.assert_close(turned.left_minus_right_root_mm, -labels.left_minus_right_root_mm)
+
+
+def test_emptied_crops_hold_no_hand(bank: HandBank) -> None:
+    crops, labels = random_crops(stored(bank), 64, CropNoise(empty=1.0), torch.Generator().manual_seed(0))
+    assert float(crops.abs().max()) == 0
+    assert float(labels.hand_present.sum() + labels.place_weight.sum() + labels.pair.sum()) == 0
+
+
+def test_augmented_pictures_are_pictures_and_repeatable(bank: HandBank, tmp_path: Path) -> None:
+    write_backgrounds(tmp_path)
+    backgrounds = load_backgrounds(tmp_path)
+
+    def draw() -> torch.Tensor:
+        rng = torch.Generator().manual_seed(7)
+        crops, _ = random_crops(stored(bank), 96, CropNoise(), rng)
+        return Augmenter(backgrounds, rng)(crops)
+
+    images = draw()
+    assert images.shape == (24, 3, 96, 96)
+    assert bool(torch.isfinite(images).all())
+    assert 0 <= float(images.min()) < float(images.max()) <= 1
+    torch.testing.assert_close(images, draw())
+
+
+@pytest.mark.parametrize("quality", [30, 60, 90])
+def test_jpeg_artefacts_are_those_of_opencv(quality: int) -> None:
+    y, x = np.mgrid[:96, :96].astype(np.float32) / 96
+    picture = np.stack([0.5 + 0.4 * np.sin(9 * x + 5 * y), x, 0.3 + 0.5 * y], -1)
+    picture[30:60, 20:70] = [0.9, 0.2, 0.4]
+    ours = jpeg_artefacts(torch.from_numpy(picture).permute(2, 0, 1)[None], torch.tensor([float(quality)]))
+    options = [
+        cv2.IMWRITE_JPEG_QUALITY,
+        quality,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    ]
+    coded = cv2.imencode(".jpg", np.rint(picture[..., ::-1] * 255).astype(np.uint8), options)[1]
+    theirs = cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1].astype(np.float32) / 255
+    damage = np.abs(theirs - picture).mean()
+    assert np.abs(ours[0].permute(1, 2, 0).numpy() - theirs).mean() < 0.5 * damage + 0.003

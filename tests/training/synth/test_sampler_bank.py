@@ -1,0 +1,150 @@
+"""Whole samples and banks of them: drawn, written, stopped, resumed, read. All of it needs OpenGL and skips without."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from engines.errors import UserError
+from engines.geometry.pinhole import Intrinsics, project
+from training.banks.bank import load_bank
+from training.synth.render.render_bank import check_drawing, render_bank
+from training.synth.render.shards import BankPlan, missing, prepare
+
+if TYPE_CHECKING:
+    from training.synth.render.sampler import Sample
+
+COUNT, SHARD_SIZE, SEED = 7, 3, 5
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _drawing() -> None:
+    pytest.importorskip("moderngl", reason="moderngl is not installed (make setup EXTRAS=synth)")
+    try:
+        check_drawing()
+    except UserError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def samples() -> list[Sample]:
+    from training.synth.render.sampler import Sampler
+
+    with Sampler(SEED) as sampler:
+        return [sampler.sample(index) for index in range(12)]
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("bank")
+    render_bank(root, COUNT, SEED, workers=2, backgrounds=None, shard_size=SHARD_SIZE)
+    return root
+
+
+def test_visible_joints_lie_on_the_hand(samples: list[Sample]) -> None:
+    for sample in samples:
+        shown = sample.joint_visible
+        assert not shown[~np.repeat(sample.present, 21)].any()
+        x, y = np.rint(project(sample.joints_cam_mm[shown], sample.intrinsics)).astype(int).T
+        assert np.all(sample.picture[y, x, 3] > 127)
+        for hand in np.flatnonzero(sample.present):
+            assert shown[21 * hand : 21 * hand + 20].mean() >= 0.3
+
+
+def test_cut_outs_have_smooth_edges_and_room_around(samples: list[Sample]) -> None:
+    for sample in samples:
+        alpha = sample.picture[..., 3]
+        assert alpha.shape == (320, 320)
+        assert np.mean(alpha == 255) > 0.05
+        assert sample.recipe.behind or np.mean(alpha == 0) > 0.1
+        assert np.any((alpha > 0) & (alpha < 255))
+        assert not sample.picture[alpha == 0].any()
+        assert 5 < sample.picture[alpha == 255][:, :3].mean() < 250
+
+
+def test_a_sample_does_not_depend_on_those_before_it(samples: list[Sample]) -> None:
+    from training.synth.render.sampler import Sampler
+
+    with Sampler(SEED) as sampler:
+        again = sampler.sample(9)
+    np.testing.assert_array_equal(again.picture, samples[9].picture)
+    np.testing.assert_array_equal(again.joints_cam_mm, samples[9].joints_cam_mm)
+
+
+def test_bank_reads_back_what_was_drawn(bank: Path, samples: list[Sample], tmp_path: Path) -> None:
+    read = load_bank(bank, ["000", "001", "002"], 320, tmp_path)
+    assert len(read) == COUNT
+    for index, sample in enumerate(samples[:COUNT]):
+        np.testing.assert_allclose(read.joints_cam_mm[index], sample.joints_cam_mm)
+        np.testing.assert_array_equal(read.hand_present[index], sample.present)
+        stored, drawn = Intrinsics(*read.intrinsics_px[index]), sample.intrinsics
+        np.testing.assert_allclose(stored.as_array(), drawn.as_array(), rtol=1e-5, atol=1e-3)
+        np.testing.assert_array_equal(read.pictures[index, 3], sample.picture[..., 3])
+        solid = sample.picture[..., 3] == 255
+        lost = read.pictures[index, :3].transpose(1, 2, 0)[solid].astype(int) - sample.picture[..., :3][solid]
+        assert np.abs(lost).mean() < 5
+
+
+def test_reduced_pictures_keep_joints_on_hands(bank: Path, tmp_path: Path) -> None:
+    read = load_bank(bank, ["000"], 176, tmp_path)
+    with np.load(bank / "shard-000.npz", allow_pickle=False) as labels:
+        visible = labels["joint_visible"] > 0
+    for index in range(len(read)):
+        shown = read.joints_cam_mm[index][visible[index]]
+        x, y = np.rint(project(shown, Intrinsics(*read.intrinsics_px[index]))).astype(int).T
+        assert np.mean(read.pictures[index, 3, y, x] > 128) > 0.95
+
+
+def test_labels_have_their_documented_form(bank: Path) -> None:
+    with np.load(bank / "shard-001.npz", allow_pickle=False) as labels:
+        assert labels["joints_cam_mm"].shape == (3, 42, 3) and labels["joints_cam_mm"].dtype == np.float32
+        assert labels["joint_valid"].shape == labels["joint_visible"].shape == (3, 42)
+        assert labels["visible_share"].shape == labels["hand_present"].shape == (3, 2)
+        np.testing.assert_array_equal(labels["sample_index"], [3, 4, 5])
+        assert all(labels[name].dtype.kind == "U" for name in ("mode", "view", "style", "age", "held", "behind"))
+        assert labels["motion_px"].shape == (3,) and labels["motion_px"].dtype == np.float32
+        single = labels["mode"] == "single"
+        np.testing.assert_array_equal(labels["hand_present"].sum(axis=1) == 1, single)
+        assert np.isinf(labels["gap_mm"][single]).all()
+
+
+def test_finished_shards_stay_and_a_half_one_is_done_anew(bank: Path) -> None:
+    plan = BankPlan(SEED, SHARD_SIZE, ())
+    assert missing(bank, plan, COUNT) == []
+    before = {path.name: path.read_bytes() for path in bank.iterdir()}
+    kept = (bank / "shard-000.tar").stat().st_mtime_ns
+    (bank / "shard-001.npz").unlink()
+    (bank / "shard-002.tar").rename(bank / "shard-002.tar.partial")
+    assert missing(bank, plan, COUNT) == [range(3, 6), range(6, 7)]
+    render_bank(bank, COUNT, SEED, workers=1, backgrounds=None, shard_size=SHARD_SIZE)
+    assert (bank / "shard-000.tar").stat().st_mtime_ns == kept
+    for name in ("shard-001.tar", "shard-002.tar", "sheet-001.jpg"):
+        assert (bank / name).read_bytes() == before[name], "one worker draws what two have drawn"
+    assert not list(bank.glob("*.partial*"))
+    assert missing(bank, plan, COUNT + 1) == [range(6, 8)]
+    whole = (bank / "shard-000.npz").read_bytes()
+    (bank / "shard-000.npz").write_bytes(whole[:200])
+    assert missing(bank, plan, COUNT) == [range(0, 3)], "a damaged shard is rendered again"
+    (bank / "shard-000.npz").write_bytes(whole)
+
+
+def test_sheet_can_be_looked_at(bank: Path) -> None:
+    sheet = cv2.imread(str(bank / "sheet-000.jpg"))
+    assert sheet is not None and sheet.shape == (240, 8 * 240, 3)
+    assert sheet[:, : 3 * 240].std() > 10
+
+
+def test_another_plan_is_refused_in_one_line(bank: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="another seed") as caught:
+        prepare(bank, BankPlan(SEED + 1, SHARD_SIZE, ()))
+    assert "\n" not in str(caught.value)
+    (tmp_path / "shard-100.npz").write_bytes(b"")
+    with pytest.raises(UserError, match="did not make"):
+        prepare(tmp_path, BankPlan(SEED, SHARD_SIZE, ()))
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UserError, match="cannot write"):
+        prepare(tmp_path / "file", BankPlan(SEED, SHARD_SIZE, ()))

@@ -1,0 +1,1 @@
+"""Shards of hands to train `lite` on."""

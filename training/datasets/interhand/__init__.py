@@ -1,0 +1,1 @@
+"""InterHand2.6M, whose label files are large."""

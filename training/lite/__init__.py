@@ -1,0 +1,1 @@
+"""Training `lite`: batches, crops, augmentation, losses, confidence."""

@@ -1,0 +1,72 @@
+"""MediaPipe's hand landmark network in `lite`'s trunk, wholly or in part; read from the installed mediapipe wheel.
+
+`hand_landmark_full.tflite` is licensed Apache-2.0 and credited in NOTICE. OpenVINO reads the file; its constants are
+copied layer by layer, which is exact.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engines.errors import UserError
+from engines.networks.lite import Lite
+from engines.networks.mobile_trunk import MobileTrunk
+
+
+def landmark_file() -> Path:
+    """Path of `hand_landmark_full.tflite` in the installed wheel."""
+    spec = find_spec("mediapipe")
+    if spec is None or spec.origin is None:
+        raise UserError("mediapipe is not installed: run make setup")
+    path = Path(spec.origin).parent / "modules/hand_landmark/hand_landmark_full.tflite"
+    if not path.exists():
+        raise UserError(f"{path} is not in this mediapipe wheel: install mediapipe==0.10.21")
+    return path
+
+
+def mix_trunk(network: Lite, share: float) -> None:
+    """Move the trunk of `network` in place by `share` of the way to MediaPipe's weights."""
+    released = MobileTrunk()
+    load_mediapipe_weights(released)
+    with torch.no_grad():
+        for own, theirs in zip(network.trunk.parameters(), released.parameters(), strict=True):
+            own.lerp_(theirs, share)
+
+
+def load_mediapipe_weights(trunk: MobileTrunk) -> None:
+    """Fill `trunk` with the published weights; raises UserError if the file holds another network."""
+    layers = _convolutions(landmark_file())
+    targets = trunk.convolutions()
+    if len(layers) != len(targets):
+        raise UserError(f"mediapipe's landmark network has {len(layers)} convolutions, expected {len(targets)}")
+    with torch.no_grad():
+        for target, (weight, bias) in zip(targets, layers, strict=True):
+            target.weight.copy_(torch.from_numpy(weight).reshape(target.weight.shape))
+            if target.bias is not None:
+                target.bias.copy_(torch.from_numpy(bias))
+
+
+def _convolutions(path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """(weight, bias) of every convolution in order; weights as torch has them, (out, in / groups, k, k).
+
+    The file stores half-precision constants behind transposes and casts, so they are computed, not copied.
+    """
+    import openvino as ov
+
+    core = ov.Core()
+    nodes = core.read_model(path).get_ordered_ops()
+    outputs = []
+    for node in nodes:
+        if node.get_type_name() in ("Convolution", "GroupConvolution"):
+            add = next(iter(node.output(0).get_target_inputs())).get_node()
+            outputs += [node.input_value(1), add.input_value(1)]
+    constants = ov.Model(outputs, [])
+    values = core.compile_model(constants, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([])
+    arrays = [np.array(values[k], np.float32) for k in range(len(outputs))]
+    weights = [w.reshape(-1, *w.shape[-3:]) if w.ndim == 5 else w for w in arrays[0::2]]
+    return [(weight, bias.reshape(-1)) for weight, bias in zip(weights, arrays[1::2], strict=True)]

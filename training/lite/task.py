@@ -1,0 +1,82 @@
+"""Training `lite` on banks of rendered and real hands: what the loop asks for."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from engines.networks.checkpoints import load_weights
+from engines.networks.lite import Lite, LiteMaps
+from engines.spec import LITE
+from training.banks.banks import load_mix, load_real_mix
+from training.lite.anchor import TrunkAnchor
+from training.lite.backgrounds import load_backgrounds
+from training.lite.batch import of_rows
+from training.lite.batches import LiteBatch, LiteBatches
+from training.lite.losses import compute_losses
+from training.lite.mediapipe_trunk import load_mediapipe_weights
+from training.lite.validation import HeldOut, load_held_out, validate
+from training.loop.ranks import Ranks
+from training.loop.state import TrainingState, apply_schedule
+from training.loop.task import Loss
+from training.settings import Settings
+
+
+class LiteTask:
+    """Batches by their place in the run, so that one that was interrupted goes on to the same result."""
+
+    def __init__(self, settings: Settings, ranks: Ranks) -> None:
+        """Read everything; raises UserError naming what is missing."""
+        data = settings.data
+        self.samples = settings.schedule.samples
+        self._settings, self._ranks = settings, ranks
+        self._backgrounds = load_backgrounds(data.backgrounds)
+        self._held_out: HeldOut = load_held_out(data)
+        rendered = load_mix(data.training_sources(), data.picture_px, data.cache)
+        real = load_real_mix(data.training_sources("real"), data.real_px, data.cache)
+        self._batches = LiteBatches(settings, settings.crop_px(LITE.input_px), rendered, real, self._backgrounds)
+        self._anchor = TrunkAnchor(start_network(settings).trunk.to(settings.device)) if _anchored(settings) else None
+        self._network: Lite | None = None
+
+    def set_rates(self, state: TrainingState[Lite]) -> None:
+        """The schedule of the settings."""
+        apply_schedule(state, self._settings.schedule)
+
+    def draw(self, state: TrainingState[Lite]) -> LiteBatch:
+        """Every process draws the whole batch, with the same random numbers, and keeps its part."""
+        self._network = state.network
+        batch, rows = self._batches.draw(state.samples), self._ranks.rows()
+        return LiteBatch(batch.images[rows], of_rows(batch.labels, rows))
+
+    def inputs(self, batch: LiteBatch) -> tuple[Tensor, ...]:
+        """The crops."""
+        return (batch.images.contiguous(memory_format=torch.channels_last),)
+
+    def loss(self, answer: object, batch: LiteBatch) -> Loss:
+        """All terms, weighted as the settings say."""
+        losses, weights = compute_losses(cast(LiteMaps, answer), batch.labels, LITE), self._settings.loss
+        total, terms = losses.total(weights), vars(losses)
+        if self._anchor is None or self._network is None:
+            return Loss(total, terms)
+        far = self._anchor.distance(self._network.trunk)
+        return Loss(total + weights.trunk_anchor * far, terms | {"trunk_anchor": far.detach()})
+
+    def validate(self, network: Lite) -> dict[str, float]:
+        """Errors on held-out hands."""
+        return validate(network, self._held_out, self._backgrounds, self._settings)
+
+
+def _anchored(settings: Settings) -> bool:
+    return settings.loss.trunk_anchor > 0
+
+
+def start_network(settings: Settings) -> Lite:
+    """`lite` with the weights the run starts from: those of the settings, or MediaPipe's trunk and random heads."""
+    network = Lite()
+    if settings.start is None:
+        load_mediapipe_weights(network.trunk)
+    else:
+        load_weights(network, settings.start)
+    return network

@@ -1,0 +1,119 @@
+"""What a run carries from step to step: network, averaged network, optimiser, place in the schedule; and its file."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import torch
+from torch import nn
+
+from engines.errors import UserError
+from engines.networks.lite import Lite
+from engines.networks.mobile_trunk import depthwise_kernels, early_parameters
+from engines.networks.reading import read_checkpoint
+from training.loop.run_settings import RunSettings
+from training.settings import ScheduleSettings, Settings
+
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
+
+
+@dataclass
+class TrainingState(Generic[NetworkT]):
+    """The only mutable object of a run."""
+
+    network: NetworkT
+    averaged: NetworkT
+    optimizer: torch.optim.Optimizer
+    rng: torch.Generator
+    scaler: torch.amp.GradScaler
+    """Keeps half-precision gradients from vanishing; does nothing in other precisions."""
+    samples: int = 0
+
+
+def begin(settings: RunSettings, network: NetworkT, optimizer: torch.optim.Optimizer) -> TrainingState[NetworkT]:
+    """A run at its beginning; the network is on its device already."""
+    averaged = copy.deepcopy(network).requires_grad_(False).eval()
+    rng = torch.Generator(device=settings.device).manual_seed(settings.seed)
+    scaler = torch.amp.GradScaler(torch.device(settings.device).type, enabled=settings.amp() == "fp16")
+    return TrainingState(network, averaged, optimizer, rng, scaler)
+
+
+def new_state(settings: Settings, network: Lite) -> TrainingState[Lite]:
+    """A run of `lite` at its beginning, from a network that may have been started from other weights."""
+    network.to(settings.device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its types do not
+    trunk = list(network.trunk.parameters())
+    known = {id(parameter) for parameter in trunk}
+    heads = [parameter for parameter in network.parameters() if id(parameter) not in known]
+    groups = [{"params": heads, "factor": 1.0}, {"params": trunk, "factor": settings.schedule.trunk_factor}]
+    optimizer = torch.optim.AdamW(groups, lr=settings.schedule.learning_rate, weight_decay=settings.weight_decay)
+    return begin(settings, network, optimizer)
+
+
+def schedule_factor(samples: int, schedule: ScheduleSettings) -> float:
+    """Share of the full learning rate at a place in the run."""
+    warm = min(1.0, (samples + 1) / max(schedule.warmup, 1))
+    if samples <= schedule.decay_from:
+        return warm
+    share = min(1.0, (samples - schedule.decay_from) / max(schedule.samples - schedule.decay_from, 1))
+    return warm * max(0.5 * (1 + math.cos(math.pi * share)), 0.002)
+
+
+def apply_schedule(state: TrainingState[Lite], schedule: ScheduleSettings) -> None:
+    """Set learning rates and decide which parts of the trunk learn."""
+    factor = schedule_factor(state.samples, schedule)
+    for group in state.optimizer.param_groups:
+        group["lr"] = schedule.learning_rate * group["factor"] * factor
+    released = state.samples >= schedule.release_trunk
+    state.network.trunk.requires_grad_(released)
+    frozen = early_parameters(state.network.trunk, schedule.frozen_stages)
+    if not schedule.depthwise:
+        frozen += depthwise_kernels(state.network.trunk)
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+
+
+@torch.no_grad()
+def average(state: TrainingState[NetworkT], decay: float) -> None:
+    """Move the averaged network a step towards the current one; batch-norm statistics are taken over."""
+    pairs = list(zip(state.averaged.parameters(), state.network.parameters(), strict=True))
+    torch._foreach_lerp_([a for a, _ in pairs], [b for _, b in pairs], 1 - decay)
+    for kept, current in zip(state.averaged.buffers(), state.network.buffers(), strict=True):
+        kept.copy_(current)
+
+
+def save_state(state: TrainingState[NetworkT], path: Path) -> None:
+    """Write everything that an interrupted run needs, whole or not at all."""
+    content = {
+        "network": state.network.state_dict(),
+        "averaged": state.averaged.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "rng": state.rng.get_state(),
+        "scaler": state.scaler.state_dict(),
+        "samples": state.samples,
+    }
+    partial = path.with_suffix(".partial")
+    torch.save(content, partial)
+    partial.replace(path)
+
+
+def load_state(state: TrainingState[NetworkT], path: Path) -> None:
+    """Continue from a file of `save_state`; raises UserError if it belongs to another network."""
+    content = read_checkpoint(path)
+    try:
+        _load(state.network, content["network"])
+        _load(state.averaged, content["averaged"])
+        state.optimizer.load_state_dict(content["optimizer"])
+        state.scaler.load_state_dict(content.get("scaler", {}) if state.scaler.is_enabled() else {})
+        state.rng.set_state(content["rng"])
+        state.samples = int(content["samples"])
+    except (KeyError, RuntimeError, ValueError, TypeError) as error:
+        raise UserError(f"{path}: not a checkpoint of this network; remove it to start anew") from error
+
+
+def _load(module: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    module.load_state_dict(weights)

@@ -1,0 +1,1 @@
+"""One hand: mesh, shape, pose, contact."""

@@ -1,0 +1,228 @@
+"""Shape + joint angles + placement -> a hand in the camera frame (numpy and scipy; any thread).
+
+The right hand is modelled; a left hand is its mirror image (x to -x in the hand frame). Camera frame as in OpenCV:
+x right, y down, z forward, mm.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from engines.skeleton import WRIST, Side
+from training.synth.hand.asset import FOREARM_BONE, finger_joint, load_asset, phalanx_bone
+from training.synth.hand.poses import WRIST_LOWER_DEG, WRIST_UPPER_DEG, JointAngles
+from training.synth.hand.shape import HandShape, identity_transforms, skin
+
+_EYE = np.eye(3)
+_X, _Y, _Z = _EYE
+MIRROR: Final = np.array([-1.0, 1.0, 1.0])
+RAY_DEG: Final = (6.0, 0.0, -5.0, -12.0)
+"""Direction of index .. little finger at zero abduction against the hand's y axis, positive radial."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a hand is: its wrist joint in the camera frame and the turn from hand frame to camera frame."""
+
+    wrist_cam_mm: NDArray[np.float64]
+    """(3,)."""
+    camera_from_hand: NDArray[np.float64]
+    """(3, 3) rotation."""
+
+    def mirrored(self) -> Placement:
+        """The placement of the other hand in a mirror at x = 0."""
+        return Placement(self.wrist_cam_mm * MIRROR, self.camera_from_hand * np.outer(MIRROR, MIRROR))
+
+
+@dataclass(frozen=True)
+class HandSkeleton:
+    """One hand's joints in the camera frame; `finger_girth` scales its contact capsules."""
+
+    side: Side
+    joints_mm: NDArray[np.float64]
+    """(21, 3)."""
+    elbow_mm: NDArray[np.float64]
+    """(3,) end of the modelled forearm."""
+    finger_girth: NDArray[np.float64]
+    """(5,)."""
+
+
+@dataclass(frozen=True)
+class HandMesh:
+    """One hand's surface in the camera frame; triangles are the asset's, wound the other way for a left hand."""
+
+    side: Side
+    vertices_mm: NDArray[np.float32]
+    """(N, 3)."""
+    normals: NDArray[np.float32]
+    """(N, 3) unit length, outwards."""
+
+
+@dataclass(frozen=True)
+class HandState:
+    """One hand at one moment: its pose and its place in the camera frame."""
+
+    side: Side
+    angles: JointAngles
+    placement: Placement
+
+    def skeleton(self, shape: HandShape) -> HandSkeleton:
+        """Its joints for a person's hand."""
+        return hand_skeleton(shape, self.angles, self.placement, self.side)
+
+    def mesh(self, shape: HandShape) -> HandMesh:
+        """Its surface for a person's hand."""
+        return hand_mesh(shape, self.angles, self.placement, self.side)
+
+    def moved(self, shift_mm: NDArray) -> HandState:
+        """The same hand shifted by (3,) mm."""
+        shifted = Placement(self.placement.wrist_cam_mm + shift_mm, self.placement.camera_from_hand)
+        return HandState(self.side, self.angles, shifted)
+
+    def turned(self, rotation: NDArray, shift_mm: NDArray) -> HandState:
+        """The same hand after a (3, 3) rotation about the origin and then a (3,) shift."""
+        wrist = rotation @ self.placement.wrist_cam_mm + shift_mm
+        return HandState(self.side, self.angles, Placement(wrist, rotation @ self.placement.camera_from_hand))
+
+
+def hand_skeleton(shape: HandShape, angles: JointAngles, placement: Placement, side: Side) -> HandSkeleton:
+    """The joints of a hand without its surface."""
+    transforms, joints = _articulate(shape, angles)
+    elbow = transforms[FOREARM_BONE] @ np.append(shape.elbow_mm, 1.0)
+    placed = _place(np.vstack([joints, elbow]), shape, placement, side)
+    return HandSkeleton(side, placed[:21], placed[21], shape.finger_girth)
+
+
+def hand_mesh(shape: HandShape, angles: JointAngles, placement: Placement, side: Side) -> HandMesh:
+    """The surface of a hand."""
+    transforms, _ = _articulate(shape, angles)
+    vertices = _place(skin(shape.vertices_mm, transforms), shape, placement, side).astype(np.float32)
+    normals = vertex_normals(vertices)
+    return HandMesh(side, vertices, -normals if side == "left" else normals)
+
+
+def vertex_normals(vertices_mm: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, 3) area-weighted unit normals of the asset's surface with vertices (N, 3)."""
+    a, b, c = (vertices_mm[load_asset().triangles[:, k]] for k in range(3))
+    total = _vertex_from_triangle() @ np.cross(b - a, c - a)
+    return np.asarray(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9), np.float32)
+
+
+def wrist_towards(elbow_cam_mm: NDArray, placement: Placement, side: Side) -> NDArray[np.float64]:
+    """(3,) wrist angles in degrees, inside the limits, that point the forearm from the wrist to a point."""
+    direction = placement.camera_from_hand.T @ (elbow_cam_mm - placement.wrist_cam_mm)
+    direction = direction * MIRROR if side == "left" else direction
+    x, y, z = direction / np.linalg.norm(direction)
+    flexion = np.degrees(np.arctan2(z, -y))
+    deviation = np.degrees(np.arcsin(np.clip(x, -1, 1)))
+    return np.clip([flexion, deviation, 0.0], WRIST_LOWER_DEG, WRIST_UPPER_DEG)
+
+
+def hand_from_forearm(wrist_deg: NDArray) -> NDArray[np.float64]:
+    """(3, 3) turn of the forearm in the hand frame for the wrist's flexion, deviation and twist."""
+    flexion, deviation, twist = np.radians(wrist_deg)
+    return _turn(_X, -flexion) @ _turn(_Z, deviation) @ _turn(_Y, twist)
+
+
+def _place(points: NDArray, shape: HandShape, placement: Placement, side: Side) -> NDArray:
+    local = points - shape.joints_mm[WRIST]
+    local = local * MIRROR if side == "left" else local
+    return local @ placement.camera_from_hand.T + placement.wrist_cam_mm
+
+
+def _turn(axis: NDArray, angle_rad: float) -> NDArray[np.float64]:
+    """(3, 3) rotation about a unit axis (Rodrigues), in plain floats: ten times as fast as SciPy's for a single one."""
+    x, y, z = axis.tolist()
+    c, s = math.cos(angle_rad), math.sin(angle_rad)
+    d = 1 - c
+    return np.array(
+        [
+            [c + x * x * d, x * y * d - z * s, x * z * d + y * s],
+            [x * y * d + z * s, c + y * y * d, y * z * d - x * s],
+            [x * z * d - y * s, y * z * d + x * s, c + z * z * d],
+        ]
+    )
+
+
+def _articulate(shape: HandShape, angles: JointAngles) -> tuple[NDArray, NDArray]:
+    """Bone transforms (17, 3, 4) and joints (21, 3) in the hand frame; the palm stays, the forearm turns."""
+    transforms, posed = identity_transforms(), shape.joints_mm.copy()
+    _set_turn(
+        transforms[FOREARM_BONE], hand_from_forearm(angles.wrist_deg), shape.joints_mm[WRIST], shape.joints_mm[WRIST]
+    )
+    for finger in range(5):
+        _articulate_finger(finger, shape, np.radians(angles.fingers_deg[finger]), transforms, posed)
+    return transforms, posed
+
+
+def _articulate_finger(finger: int, shape: HandShape, angles: NDArray, transforms: NDArray, posed: NDArray) -> None:
+    """Fill the finger's three bone transforms and four joints."""
+    rest = shape.joints_mm[[finger_joint(finger, k) for k in range(4)]]
+    axes, rest_flexion = _rest_geometry(shape)[finger]
+    turn, head = _EYE, rest[0]
+    for k in range(3):
+        bone = rest[k + 1] - rest[k]
+        if k == 0:
+            turn = _base_turn(finger, bone / np.linalg.norm(bone), axes[0], angles)
+        else:
+            turn = turn @ _turn(axes[k], angles[k + 1] - rest_flexion[k - 1])
+        _set_turn(transforms[phalanx_bone(finger, k)], turn, rest[k], head)
+        head = head + turn @ bone
+        posed[finger_joint(finger, k + 1)] = head
+
+
+def _base_turn(finger: int, direction: NDArray, axis: NDArray, angles: NDArray) -> NDArray:
+    """Turn of the first bone: relative to rest for the thumb, absolute in the hand frame for the fingers."""
+    if finger == 0:
+        dorsal = np.cross(direction, axis)
+        return _turn(axis, angles[0]) @ _turn(dorsal, angles[1]) @ _turn(direction, -0.35 * angles[1])
+    rest_flexion = np.arctan2(direction[2], np.hypot(direction[0], direction[1]))
+    rest_ray = np.arctan2(direction[0], direction[1])
+    ray = np.radians(RAY_DEG[finger - 1]) + angles[1]
+    return _turn(axis, angles[0] - rest_flexion) @ _turn(-_Z, ray - rest_ray)
+
+
+@lru_cache(maxsize=64)
+def _rest_geometry(shape: HandShape) -> tuple[tuple[NDArray, NDArray], ...]:
+    """For each finger its three flexion axes (3, 3) and the rest flexion (2,) of its two outer joints."""
+    chains = [shape.joints_mm[[finger_joint(finger, k) for k in range(4)]] for finger in range(5)]
+    return tuple((_flexion_axes(f, rest), _rest_flexion(f, rest)) for f, rest in enumerate(chains))
+
+
+def _flexion_axes(finger: int, rest: NDArray) -> NDArray:
+    """(3, 3) the finger's flexion axis made perpendicular to each of its three bones."""
+    bones = np.diff(rest, axis=0)
+    bones /= np.linalg.norm(bones, axis=1, keepdims=True)
+    axis = load_asset().flexion_axes[finger]
+    axes = axis - (bones @ axis)[:, None] * bones
+    return axes / np.linalg.norm(axes, axis=1, keepdims=True)
+
+
+def _rest_flexion(finger: int, rest: NDArray) -> NDArray:
+    """(2,) flexion in radians that the middle and end joint have in the rest pose."""
+    bones = np.diff(rest, axis=0)
+    bones /= np.linalg.norm(bones, axis=1, keepdims=True)
+    sine = np.cross(bones[:-1], bones[1:]) @ load_asset().flexion_axes[finger]
+    return np.arctan2(sine, np.sum(bones[:-1] * bones[1:], axis=1))
+
+
+def _set_turn(transform: NDArray, turn: NDArray, rest_mm: NDArray, posed_mm: NDArray) -> None:
+    """Write the (3, 4) transform that turns about `rest_mm` and brings that point to `posed_mm`."""
+    transform[:, :3] = turn
+    transform[:, 3] = posed_mm - turn @ rest_mm
+
+
+@lru_cache(maxsize=1)
+def _vertex_from_triangle() -> sparse.csr_matrix:
+    asset = load_asset()
+    triangles = asset.triangles
+    columns = np.repeat(np.arange(len(triangles)), 3)
+    ones = np.ones(triangles.size, np.float32)
+    return sparse.csr_matrix((ones, (triangles.ravel(), columns)), (len(asset.vertices_mm), len(triangles)))

@@ -1,0 +1,1 @@
+"""Who is there, what they wear, what stands behind, from where it is seen."""

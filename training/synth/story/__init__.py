@@ -1,0 +1,1 @@
+"""Hands in motion: clips with ground truth."""

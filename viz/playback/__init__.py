@@ -1,0 +1,1 @@
+"""Playing a track file again: `python -m viz.playback`."""

@@ -1,0 +1,1 @@
+"""Both hands in 3D."""

@@ -1,0 +1,1 @@
+"""Video files of the result, and pictures of a recording by time."""

@@ -1,0 +1,1 @@
+"""Windows on a screen, and what their keys do."""
