@@ -12,7 +12,7 @@ from typing import Final
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.video.frame import VideoFrame
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from engines.errors import UserError
@@ -20,6 +20,7 @@ from realtime.sources.pictures import MAX_PIXELS, check_size
 
 NOT_VIDEO_FORMATS: Final = ("tty", "ass", "srt", "webvtt")
 """What FFmpeg makes of plain text; nobody means that."""
+_COVER: Final = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 def open_container(path: Path) -> InputContainer:
@@ -39,10 +40,16 @@ def open_container(path: Path) -> InputContainer:
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:
-    """Its first video stream; raises UserError if there is none that can be decoded, or its pictures are too large."""
-    if not container.streams.video or container.format.name in NOT_VIDEO_FORMATS:
-        raise UserError(f"{name}: holds no video")
-    stream = container.streams.video[0]
+    """The video that a player would show, FFmpeg's best one; cover pictures do not count.
+
+    Raises UserError if there is none, it cannot be decoded, or its pictures are too large.
+    """
+    videos = [stream for stream in container.streams.video if not stream.disposition & _COVER]
+    if not videos or container.format.name in NOT_VIDEO_FORMATS:
+        only = ", only a cover picture" if container.streams.video and not videos else ""
+        raise UserError(f"{name}: holds no video{only}")
+    best = container.streams.best("video")
+    stream = best if isinstance(best, VideoStream) and best in videos else videos[0]
     if stream.codec_context is None:
         raise UserError(f"{name}: its video is in a format that cannot be decoded")
     if stream.codec_context.width or stream.codec_context.height:
@@ -50,8 +57,3 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
     # Still pictures tell their size only while they are decoded: there the decoder itself refuses.
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     return stream
-
-
-def quarter_turns(frame: VideoFrame) -> int:
-    """Counter-clockwise quarter turns that make the frame upright."""
-    return round(frame.rotation / 90) % 4
