@@ -9,10 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from engines.errors import UserError
 from realtime.config import CameraSettings
+from realtime.sources import live_source
 from realtime.sources.camera import CameraSource
 from realtime.sources.live_source import ReplaySource
 from realtime.sources.opening import open_source
@@ -134,6 +136,17 @@ def test_replay_shows_no_frame_before_its_time(tmp_path: Path) -> None:
         seen = {f.index: f.t_capture_s - start_s for f in source}
     assert 4 in seen
     assert all(t_s >= times_ms[i] / 1e3 - 1e-3 for i, t_s in seen.items())
+
+
+def test_replay_waits_for_no_pause_of_an_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(live_source, "LONGEST_PAUSE_S", 0.2)
+    path = write_video(tmp_path / "a.mp4", [0, 40, 3_600_040, 3_600_080])
+    with ReplaySource(path) as source:
+        times = [f.t_capture_s for f in source]
+    np.testing.assert_allclose(np.diff(times), [0.04, 0.2, 0.04], atol=1e-3)
+    assert "a pause of 3600 s is cut to 0.2 s" in caplog.text
 
 
 def test_replay_that_is_closed_early(tmp_path: Path) -> None:
