@@ -6,6 +6,7 @@ larger than the program handles is refused before it is decoded.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -20,11 +21,15 @@ from realtime.sources.pictures import MAX_PIXELS, check_size
 
 NOT_VIDEO_FORMATS: Final = ("tty", "ass", "srt", "webvtt")
 """What FFmpeg makes of plain text; nobody means that."""
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+"""Two letters at least: one is a drive of Windows. `Path` makes one slash of two."""
 _COVER: Final = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 def open_container(path: Path) -> InputContainer:
     """The opened file; raises UserError naming it if it is missing, a folder, or no video."""
+    if _ADDRESS.match(str(path)) and not path.exists():
+        raise UserError(f"{path}: is an address; for a stream use --camera")
     if path.is_dir():
         raise UserError(f"{path}: is a folder; for a folder of pictures use --images")
     if not path.is_file():

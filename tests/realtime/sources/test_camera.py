@@ -98,7 +98,38 @@ def test_closed_without_having_been_started(network_camera: NetworkCamera) -> No
     assert not source._device.isOpened()
 
 
-@pytest.mark.parametrize("camera", ["97", "/dev/video97", "/dev/null", "nonsense", "http://127.0.0.1:9/none"])
+SECRETS = (
+    *("rtsp://user:secret@127.0.0.1:9/h264", "rtsp://secret@[::1]:9/", "rtsp://user:secret/@secret@127.0.0.1:9/"),
+    "http://127.0.0.1:9/video.cgi?user=secret&pwd=secret",
+)
+
+
+@pytest.mark.parametrize("address", SECRETS)
+def test_no_password_of_an_address_is_told(address: str, capfd: pytest.CaptureFixture[str]) -> None:
+    shown = {"r": "camera rtsp://", "h": "camera http://127.0.0.1:9/video.cgi?..."}[address[0]]
+    with pytest.raises(UserError, match="check address, user name and password") as caught:
+        CameraSource(address, make_settings(0))
+    assert str(caught.value).startswith(shown)
+    with pytest.raises(UserError, match="for a stream use --camera") as other:
+        open_source(make_settings(0), video=Path(address))
+    assert "secret" not in f"{caught.value} {other.value} {capfd.readouterr()}"
+
+
+def test_a_camera_that_works_has_a_name_without_its_password(network_camera: NetworkCamera) -> None:
+    address = network_camera.address.replace("http://", "http://user:secret@")
+    with CameraSource(f"{address}video?token=secret", make_settings(5)) as source:
+        assert next(iter(source)).image_bgr.shape == (SIZE[1], SIZE[0], 3)
+        assert source.name == f"camera {network_camera.address}video?..."
+
+
+def test_a_network_camera_whose_pixels_are_not_square(network_camera: NetworkCamera) -> None:
+    network_camera.pixel_aspect = 4, 3
+    with CameraSource(network_camera.address, make_settings(5)) as source:
+        assert source.size_px == (round(SIZE[0] * 4 / 3), SIZE[1])
+        assert next(iter(source)).image_bgr.shape == (SIZE[1], round(SIZE[0] * 4 / 3), 3)
+
+
+@pytest.mark.parametrize("camera", ["97", "/dev/video97", "/dev/null", "nonsense"])
 def test_missing_camera(camera: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UserError, match=r"No camera was found|Found: /dev/video") as caught:
         CameraSource(camera, make_settings(0))
