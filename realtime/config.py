@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from engines.backends.opening import BackendName, Precision
 from engines.errors import UserError
+from engines.text_file import read_text
 
 DEFAULT_FILE: Final = Path(__file__).with_name("default.yaml")
 
@@ -181,7 +182,7 @@ _Loader.add_implicit_resolver(
 
 def _read_yaml(path: Path) -> Tree:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except OSError as error:
         raise UserError(f"{path}: the settings file cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from engines.errors import UserError
+from engines.text_file import read_text
 from training.lite.settings import Settings
 from training.paper.settings import InterNetSettings, RootNetSettings
 
@@ -61,7 +62,7 @@ def _read(path: Path, within: tuple[Path, ...] = ()) -> dict[str, Any]:
     if not path.exists():
         raise UserError(f"{path}: no such settings file")
     try:
-        values = yaml.safe_load(path.read_text()) or {}
+        values = yaml.safe_load(read_text(path)) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
