@@ -18,15 +18,15 @@ from typing import Final, TypeAlias
 
 from engines.backends.opening import EngineRequest, open_backend
 from engines.networks.checkpoints import save_weights
-from training.banks.labelled import balanced, on_photographs
 from training.command import exit_code
-from training.datasets.registry import load_split
 from training.datasets.sample import LabelledSample
+from training.datasets.synthetic import balanced, on_photographs
 from training.evaluate import WEBCAM, judge_network
 from training.evaluation.report import markdown_table
 from training.evaluation.root_depth import root_depths
 from training.lite.averaged import averaged_network
 from training.loop.loop import checkpoint_path
+from training.registry import load_split
 from training.settings import Settings, load_settings
 from training.train import run
 

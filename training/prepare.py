@@ -19,9 +19,9 @@ import numpy as np
 from engines.errors import UserError
 from training.command import positive
 from training.datasets.interhand.interhand26m import SUBSETS
-from training.datasets.registry import DATA_SETS, DataSet, data_set, load_split
 from training.datasets.sample import LabelledSample, read_picture
 from training.evaluation.pictures import labels_sheet
+from training.registry import DATA_SETS, DataSet, data_set, load_split
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ from engines.presets import DEFAULT_WEIGHTS
 from engines.second_look import SecondLook
 from training import train
 from training.banks.banks import load_mix
-from training.datasets.registry import load_split
 from training.datasets.sample import LabelledSample
 from training.evaluate import judge_network
 from training.evaluation.report import even_rows, write_report
@@ -32,6 +31,7 @@ from training.evaluation.root_depth import TRUE, RootDepths
 from training.export import export
 from training.lite.backgrounds import SIDE_PX, load_backgrounds
 from training.lite.validation import validate
+from training.registry import load_split
 from training.retraining.plan import Banks, RetrainPlan
 from training.retraining.stage import Outcome, file_digest
 from training.settings import Settings
