@@ -36,9 +36,12 @@ from viz.drawing.status import OverlayStatus
 REMEMBER_S: Final = 0.5
 """A hand that was away for longer may come back where it likes."""
 JUMP_SIZES: Final = 0.75
-"""A hand that moves by more than so many of its own sizes between two neighbouring frames has jumped."""
+"""A hand that moves by more than so many of its own sizes between two neighbouring frames has jumped ..."""
+JUMP_SIZES_S: Final = 8.0
+"""... or, where frames are far between, by so many in a second."""
 JUMP_MM: Final = 120.0
-"""Likewise for its wrist in space: 3.6 m/s at 30 frames a second."""
+"""Likewise for its wrist in space."""
+JUMP_MM_S: Final = 2000.0
 
 
 @dataclass(frozen=True)
@@ -125,9 +128,11 @@ def _jumps(results: Sequence[HandFrame]) -> Iterator[Moment]:
             before, now = results[index - 1].hand(side), results[index].hand(side)
             if before is None or now is None:
                 continue
-            if hand_distance(before.joints_px, now.joints_px) > JUMP_SIZES:
+            step_s = results[index].t_capture_s - results[index - 1].t_capture_s
+            if hand_distance(before.joints_px, now.joints_px) > max(JUMP_SIZES, JUMP_SIZES_S * step_s):
                 yield index, "jump px"
-            if np.linalg.norm(before.joints_cam_mm[WRIST] - now.joints_cam_mm[WRIST]) > JUMP_MM:
+            moved_mm = np.linalg.norm(before.joints_cam_mm[WRIST] - now.joints_cam_mm[WRIST])
+            if moved_mm > max(JUMP_MM, JUMP_MM_S * step_s):
                 yield index, "jump mm"
 
 
@@ -178,7 +183,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.holding", description=__doc__)
     parser.add_argument("clip", type=Path, nargs="+", help="videos")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=VALUE", help="change a setting")
-    parser.add_argument("--sheets", type=Path, metavar="DIR", help="draw overlays there: all over the clip, and moments")
+    parser.add_argument(
+        "--sheets", type=Path, metavar="DIR", help="draw overlays there: all over the clip, and moments"
+    )
     parser.add_argument("--moments", action="store_true", help="name the frames of exchanges and jumps")
     given = parser.parse_args(argv)
     try:
