@@ -20,8 +20,10 @@ from engines.building.engine_graph import engine_graph
 from engines.building.verify import sample_crops, verify
 from engines.errors import UserError
 from engines.presets import SPECS
+from engines.terminal import command
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m engines.build", description=__doc__)

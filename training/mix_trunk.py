@@ -13,6 +13,7 @@ from pathlib import Path
 from engines.networks.checkpoints import load_weights, save_weights
 from engines.networks.lite import Lite
 from engines.presets import DEFAULT_WEIGHTS
+from engines.terminal import command
 from training.command import exit_code, share
 from training.lite.mediapipe_trunk import mix_trunk
 from training.sidecar import read_sidecar
@@ -28,6 +29,7 @@ def write_mix(weights: Path, part: float, output: Path) -> None:
     print(f"{output}: {made_of}")
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
+from engines.terminal import command
 from training.command import exit_code, positive
 from training.evaluate import WEBCAM
 from training.retraining.plan import CONFIGS, RetrainPlan, settings_of
@@ -30,6 +31,7 @@ _COUNT: Final = {False: 32_000, True: 32}
 _SHARD_SIZE: Final = {False: 2_000, True: 16}
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     arguments = _parser().parse_args(argv)

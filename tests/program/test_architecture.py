@@ -19,16 +19,17 @@ MAY_IMPORT = {
     "viz": {
         "engines.geometry.crop",
         "engines.errors",
+        "engines.terminal",
         "engines.geometry.pinhole",
         "engines.skeleton",
         "realtime.messages",
     }
     | {
         "realtime.tracks.schema",
-        "realtime.sources.video_file",
-        "realtime.sources.recording",
-        "realtime.sources.recording_end",
-    }  # one opener of files
+        "realtime.sources",
+        "realtime.formats.steady",
+        "realtime.opencv_windows",
+    }  # one opener of files, one clock, one answer to what windows need
     | {"viz"},
     "training": {"engines", "realtime", "training"},
 }
@@ -81,7 +82,8 @@ def test_heavy_packages_stay_in_their_homes(package: str) -> None:
 def test_package_files_hold_a_docstring_only() -> None:
     for path in (path for path in FILES if path.name == "__init__.py"):
         body = ast.parse((ROOT / path).read_text(encoding="utf-8")).body
-        assert len(body) == 1, path
+        # What reports home is switched off before anything of it can be imported.
+        assert len(body) == (3 if path.as_posix() == "engines/__init__.py" else 1), path
         assert ast.get_docstring(ast.Module(body, [])), path
 
 
