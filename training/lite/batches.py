@@ -13,7 +13,7 @@ from training.banks.bank import HandBank
 from training.banks.banks import BankMix
 from training.banks.real_bank import RealBank
 from training.lite.augment import Augmenter
-from training.lite.batch import Labels, joined, random_crops, stored_batch
+from training.lite.batch import Labels, joined, of_rows, random_crops, stored_batch
 from training.lite.real_batch import random_real_crops, stored_real
 from training.settings import Settings
 
@@ -24,6 +24,14 @@ class LiteBatch:
 
     images: Tensor
     labels: Labels
+    clean: Tensor
+    """(B, 3, S, S) the real crops before they were degraded; the rendered ones are those of `images`."""
+    real: Tensor
+    """(B,) which are real."""
+
+    def rows(self, rows: slice) -> LiteBatch:
+        """These samples of it."""
+        return LiteBatch(self.images[rows], of_rows(self.labels, rows), self.clean[rows], self.real[rows])
 
 
 def real_count(batch: int, rendered_share: float, real_share: float) -> int:
@@ -72,17 +80,24 @@ class LiteBatches:
         parts = [self._rendered_part(settings.batch - reals, rng)]
         if real is not None:
             parts.append(self._real_part(real, reals, rng))
-        return LiteBatch(torch.cat([part.images for part in parts]), joined([part.labels for part in parts]))
+        return LiteBatch(
+            torch.cat([part.images for part in parts]),
+            joined([part.labels for part in parts]),
+            torch.cat([part.clean for part in parts]),
+            torch.cat([part.real for part in parts]),
+        )
 
     def _rendered_part(self, count: int, rng: torch.Generator) -> LiteBatch:
         data = self._settings.data
         index = self._rendered.draw(count, rng, data.pairs)
         stored = stored_batch(self._rendered, index, self._settings.device)
         hands, labels = random_crops(stored, self._crop_px, data.crop_noise, rng)
-        return LiteBatch(Augmenter(self._backgrounds, rng, data.augmentation.rendered)(hands), labels)
+        images = Augmenter(self._backgrounds, rng, data.augmentation.rendered)(hands)
+        return LiteBatch(images, labels, images, torch.zeros(count, dtype=torch.bool, device=images.device))
 
     def _real_part(self, real: BankMix[RealBank], count: int, rng: torch.Generator) -> LiteBatch:
         data = self._settings.data
         stored = stored_real(real, real.draw(count, rng), self._settings.device)
         crops, labels = random_real_crops(stored, self._crop_px, data.crop_noise, rng)
-        return LiteBatch(Augmenter(self._backgrounds, rng, data.augmentation.real).degrade(crops), labels)
+        images = Augmenter(self._backgrounds, rng, data.augmentation.real).degrade(crops.clone())
+        return LiteBatch(images, labels, crops, torch.ones(count, dtype=torch.bool, device=images.device))
