@@ -25,10 +25,12 @@ from training.evaluation.reliability import Reliability, reliability
 from training.lite.averaged import mean_network
 from training.lite.backgrounds import load_backgrounds
 from training.lite.calibration import fit_confidence, spreads
+from training.lite.settings import Settings
 from training.lite.validation import load_held_out, validate
 from training.loop.loop import checkpoint_path
 from training.paper.export import commit, export_paper
-from training.settings import Settings, load_any_settings, start_override
+from training.paper.settings import InterNetSettings, RootNetSettings
+from training.settings import load_any_settings, start_override
 from training.sidecar import read_sidecar
 
 _PLACES: Final[Any] = {
@@ -132,12 +134,22 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(settings, Settings):
             _report(export(settings, output, arguments.mean_with), output)
         else:
-            facts = export_paper(settings, arguments.rootnet, output)
+            facts = export_paper(settings, _rootnet(arguments.rootnet), output)
             print(f"{output}: {facts['network']}, {facts['samples']} samples")
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _rootnet(named: Path | None) -> InterNetSettings | RootNetSettings | Path | None:
+    """What `--rootnet` names: the settings of a run, or a checkpoint."""
+    if named is None or named.suffix not in (".yaml", ".yml"):
+        return named
+    settings = load_any_settings(named, [])
+    if isinstance(settings, Settings):
+        raise UserError(f"{named}: settings of network lite; --rootnet takes those of rootnet")
+    return settings
 
 
 def _report(facts: dict[str, Any], output: Path) -> None:

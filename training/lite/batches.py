@@ -15,7 +15,7 @@ from training.banks.real_bank import RealBank
 from training.lite.augment import Augmenter
 from training.lite.batch import Labels, joined, of_rows, random_crops, stored_batch
 from training.lite.real_batch import random_real_crops, stored_real
-from training.settings import Settings
+from training.lite.settings import Settings
 
 
 @dataclass(frozen=True)

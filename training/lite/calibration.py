@@ -13,8 +13,8 @@ from engines.networks.lite import Lite
 from training.banks.bank import HandBank
 from training.banks.banks import BankMix
 from training.evaluation.reliability import RIGHT_PX
+from training.lite.settings import Settings
 from training.lite.validation import held_out_batches
-from training.settings import Settings
 
 _SAMPLES = 3000
 

@@ -18,12 +18,13 @@ from training.lite.batches import LiteBatch, LiteBatches
 from training.lite.consistency import consistency, of_samples, taught_labels
 from training.lite.losses import compute_losses
 from training.lite.mediapipe_trunk import load_mediapipe_weights
+from training.lite.settings import Settings
+from training.lite.state import apply_schedule
 from training.lite.validation import HeldOut, load_held_out, validate
 from training.loop.ranks import Ranks
 from training.loop.run_settings import autocast
-from training.loop.state import TrainingState, apply_schedule
+from training.loop.state import TrainingState
 from training.loop.task import Loss
-from training.settings import Settings
 
 
 class LiteTask:

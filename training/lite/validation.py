@@ -18,7 +18,7 @@ from training.lite.augment import Augmenter
 from training.lite.batch import Labels, random_crops, stored_batch
 from training.lite.crop_places import CropNoise
 from training.lite.real_batch import random_real_crops, stored_real
-from training.settings import DataSettings, Settings
+from training.lite.settings import DataSettings, Settings
 
 SAMPLES = 768
 NOISE = CropNoise(shift=0.06, log_scale=0.08, roll_deg=12.0, flip=0.0, focus=0.0, empty=0.0)

@@ -29,11 +29,11 @@ from training.evaluation.report import even_rows, write_report
 from training.evaluation.root_depth import TRUE, RootDepths
 from training.export import export
 from training.lite.backgrounds import SIDE_PX, load_backgrounds
+from training.lite.settings import Settings
 from training.lite.validation import load_held_out, validate
 from training.registry import load_split
 from training.retraining.plan import Banks, RetrainPlan
 from training.retraining.stage import Outcome, file_digest
-from training.settings import Settings
 from training.synth.render.render_bank import check_drawing, render_bank
 from training.synth.render.sensor import srgb_from_linear
 from training.synth.scene.background import room

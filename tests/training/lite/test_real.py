@@ -31,8 +31,9 @@ from training.lite.crop_places import NO_NOISE, CropNoise, places_beside
 from training.lite.losses import compute_losses
 from training.lite.mediapipe_trunk import load_mediapipe_weights
 from training.lite.real_batch import StoredReal, random_real_crops, stored_real
+from training.lite.settings import Settings
 from training.mix_trunk import main as mix_main
-from training.settings import Settings, load_settings
+from training.settings import load_settings
 from training.train import main as train_main
 
 PICTURE_PX = 192

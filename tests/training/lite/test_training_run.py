@@ -22,9 +22,10 @@ from training.export import main as export_main
 from training.lite.averaged import averaged_network, mean_network
 from training.lite.calibration import fit_confidence
 from training.lite.losses import compute_losses
+from training.lite.settings import ScheduleSettings
+from training.lite.state import schedule_factor
 from training.loop.curves import RunLog
-from training.loop.state import schedule_factor
-from training.settings import ScheduleSettings, load_any_settings, load_settings
+from training.settings import load_any_settings, load_settings
 from training.train import main as train_main
 
 
