@@ -34,11 +34,9 @@ class LiteBatch:
         return LiteBatch(self.images[rows], of_rows(self.labels, rows), self.clean[rows], self.real[rows])
 
 
-def real_count(batch: int, rendered_share: float, real_share: float) -> int:
-    """How many of a batch are real: as the banks' shares say, at least one of each kind."""
-    if real_share == 0:
-        return 0
-    return min(max(round(batch * real_share / (rendered_share + real_share)), 1), batch - 1)
+def real_count(batch: int, share: float) -> int:
+    """How many of a batch are real, at least one of each kind."""
+    return min(max(round(batch * share), 1), batch - 1)
 
 
 def sample_rng(seed: int, samples: int, device: str) -> torch.Generator:
@@ -76,7 +74,7 @@ class LiteBatches:
         """The same, made here and now."""
         settings, real = self._settings, self._real
         rng = sample_rng(settings.seed, samples, settings.device)
-        reals = 0 if real is None else real_count(settings.batch, self._rendered.share, real.share)
+        reals = 0 if real is None else real_count(settings.batch, self._real_share(real))
         parts = [self._rendered_part(settings.batch - reals, rng)]
         if real is not None:
             parts.append(self._real_part(real, reals, rng))
@@ -86,6 +84,10 @@ class LiteBatches:
             torch.cat([part.clean for part in parts]),
             torch.cat([part.real for part in parts]),
         )
+
+    def _real_share(self, real: BankMix[RealBank]) -> float:
+        given = self._settings.data.real
+        return real.share / (real.share + self._rendered.share) if given is None else given
 
     def _rendered_part(self, count: int, rng: torch.Generator) -> LiteBatch:
         data = self._settings.data

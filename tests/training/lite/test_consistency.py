@@ -10,8 +10,8 @@ import torch
 from engines.networks.decode import crop_from_heat, joint_cells
 from engines.networks.lite import LiteMaps
 from engines.spec import LITE
+from tests.support.real_set import PICTURE_PX, settings_file, write_set
 from tests.support.small_bank import write_backgrounds, write_shard
-from tests.training.lite.test_real import PICTURE_PX, settings_file, write_set
 from training.banks.banks import BankSource, load_real_mix
 from training.lite.batch import Labels
 from training.lite.consistency import consistency, of_samples, taught_labels
