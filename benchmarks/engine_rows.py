@@ -20,7 +20,7 @@ from engines.backends.gpu import nvidia_gpu
 from engines.backends.opening import Backend, BackendName, EngineRequest, Precision, is_installed, open_backend
 from engines.building.verify import LIMITS_MM, latencies_ms, sample_crops, verify
 from engines.errors import UserError
-from engines.presets import weights_of
+from engines.presets import SHIPPED, weights_of
 
 CHOICES: Final[dict[BackendName, tuple[Precision, ...]]] = {
     "tensorrt": ("fp32", "fp16", "int8"),
@@ -127,8 +127,8 @@ def _megabytes(folder: Path) -> float:
 
 def weights_for_preset(preset: str, paper: Path | None, folder: Path) -> Path:
     """The weights to measure with: given, shipped, or untrained ones made in `folder`."""
-    if preset == "lite" or paper is not None:
-        return weights_of(preset, None if preset == "lite" else paper)
+    if preset in SHIPPED or paper is not None:
+        return weights_of(preset, None if preset in SHIPPED else paper)
     from benchmarks.smooth_weights import smooth_paper
     from engines.networks.paper import write_paper
 

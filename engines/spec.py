@@ -29,9 +29,15 @@ class NetworkSpec:
     depth_along_ray: bool = False
     """Whether joints' depths are along the line of sight through the crop's centre (`engines.geometry.ray_depth`), not
     along the camera's axis as published."""
+    second_look: bool = False
+    """Whether a crop that is alone may be looked at twice (`engines.second_look`); published networks run as published."""
+    root_depth_inside: bool = False
+    """Whether RootNet's factor comes out of the network itself, so that no RootNet of its own goes with it."""
 
 
-LITE: Final = NetworkSpec(preset="lite", input_px=224, heatmap_stride=8, depth_along_ray=True)
+LITE: Final = NetworkSpec(
+    preset="lite", input_px=224, heatmap_stride=8, depth_along_ray=True, second_look=True, root_depth_inside=True
+)
 PAPER: Final = NetworkSpec(preset="paper", input_px=256, heatmap_stride=4, readout="refined")
 PAPER_ARGMAX: Final = NetworkSpec(preset="paper-argmax", input_px=256, heatmap_stride=4, readout="argmax")
 

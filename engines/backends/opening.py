@@ -18,7 +18,7 @@ from engines.backends.gpu import nvidia_gpu
 from engines.building.cache import default_cache
 from engines.errors import UserError
 from engines.geometry.crop import Crop
-from engines.presets import weights_of
+from engines.presets import spec_of, weights_of
 
 BackendName = Literal["auto", "tensorrt", "tensorrt_rtx", "openvino", "torch"]
 Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
@@ -125,8 +125,10 @@ def weights_for(request: EngineRequest, say: Say = lambda _: None) -> Path:
     weights = weights_of(request.preset, request.weights)
     if request.rootnet is None:
         return weights
-    if request.preset == "lite":
-        raise UserError("preset lite has RootNet's factor in it: leave --rootnet out, or choose --preset paper")
+    if spec_of(request.preset).root_depth_inside:
+        raise UserError(
+            f"preset {request.preset} has RootNet's factor in it: leave --rootnet out, or choose --preset paper"
+        )
     from engines.convert import joined
 
     return joined(weights, request.rootnet, request.cache or default_cache(), say)
