@@ -18,9 +18,9 @@ from benchmarks.eager import EagerTorch
 from benchmarks.engine_table import Failure, Row
 from engines.backends.gpu import nvidia_gpu
 from engines.backends.opening import Backend, BackendName, EngineRequest, Precision, is_installed, open_backend
-from engines.building.verify import LIMITS_MM, latencies_ms, sample_crops, verify
 from engines.errors import UserError
 from engines.presets import SHIPPED, weights_of
+from engines.verification.verify import LIMITS_MM, latencies_ms, sample_crops, verify
 
 CHOICES: Final[dict[BackendName, tuple[Precision, ...]]] = {
     "tensorrt": ("fp32", "fp16", "int8"),

@@ -15,11 +15,11 @@ from typing import get_args
 
 from engines.backends.gpu import nvidia_gpu
 from engines.backends.opening import BATCHES, Backend, BackendName, EngineRequest, Precision, open_backend, weights_for
-from engines.building.cache import SIDECAR, add_fact, default_cache
 from engines.building.engine_graph import engine_graph
-from engines.building.verify import sample_crops, verify
+from engines.cache.store import SIDECAR, add_fact, default_cache
 from engines.errors import UserError
 from engines.presets import SPECS
+from engines.verification.verify import sample_crops, verify
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engines.building.cache import file_sha256
+from engines.cache.store import file_sha256
 from engines.errors import UserError
 from engines.presets import DEFAULT_WEIGHTS
 

@@ -30,7 +30,7 @@ class NetworkSpec:
     """Whether joints' depths are along the line of sight through the crop's centre (`engines.geometry.ray_depth`), not
     along the camera's axis as published."""
     second_look: bool = False
-    """Whether a lonely crop is looked at twice (`engines.second_look`); published networks run as published."""
+    """Whether a single crop is looked at twice (`engines.second_look`); published networks run as published."""
     root_depth_inside: bool = False
     """Whether RootNet's factor comes out of the network itself, so that no RootNet of its own goes with it."""
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.backends.gpu import nvidia_gpu
-from engines.building.cache import default_cache
+from engines.cache.store import default_cache
 from engines.errors import UserError
 from engines.geometry.crop import Crop
 from engines.presets import spec_of, weights_of

@@ -14,9 +14,9 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from engines.backends.opening import BackendUnavailable, EngineRequest, Say
-from engines.building.cache import default_cache, engine_key, find_engine, store_engine, why_not_cached
 from engines.building.calibration import calibration_sha256
 from engines.building.engine_graph import engine_graph
+from engines.cache.store import default_cache, engine_key, find_engine, store_engine, why_not_cached
 from engines.errors import UserError
 from engines.geometry.crop import Crop
 from engines.geometry.cutting import CpuCutter

@@ -18,7 +18,7 @@ from engines.backends.gpu import nvidia_gpu
 from engines.backends.opening import BackendUnavailable, EngineRequest, Flavour, Say, unavailable_if_it_fails
 from engines.backends.tensorrt_engine import PLAN_FILE, ensure_engine, graph_precision
 from engines.backends.tensorrt_slots import RuntimeCache, Slot
-from engines.building.tensorrt_build import TensorRt, load_tensorrt, supported_targets
+from engines.building.tensorrt_plan import TensorRt, load_tensorrt, supported_targets
 from engines.errors import UserError
 from engines.geometry.crop import Crop
 from engines.geometry.device_cutting import DeviceCutter

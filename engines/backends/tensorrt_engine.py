@@ -9,7 +9,17 @@ from typing import Any, Final
 
 from engines.backends.gpu import Gpu, nvidia_gpu
 from engines.backends.opening import BackendUnavailable, EngineRequest, Flavour, Say, require_installed
-from engines.building.cache import (
+from engines.building.calibration import calibration_sha256
+from engines.building.engine_graph import engine_graph
+from engines.building.tensorrt_plan import (
+    INPUT_NAME,
+    TensorRt,
+    build_plan,
+    check_targets,
+    load_tensorrt,
+    supported_targets,
+)
+from engines.cache.store import (
     EngineKey,
     default_cache,
     engine_key,
@@ -18,16 +28,6 @@ from engines.building.cache import (
     replace_file,
     store_engine,
     why_not_cached,
-)
-from engines.building.calibration import calibration_sha256
-from engines.building.engine_graph import engine_graph
-from engines.building.tensorrt_build import (
-    INPUT_NAME,
-    TensorRt,
-    build_plan,
-    check_targets,
-    load_tensorrt,
-    supported_targets,
 )
 from engines.presets import spec_of
 from engines.spec import OUTPUT_NAMES

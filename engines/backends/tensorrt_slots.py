@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from engines.backends.gpu import nvidia_gpu
-from engines.building.cache import replace_file
-from engines.building.tensorrt_build import INPUT_NAME, TensorRt
+from engines.building.tensorrt_plan import INPUT_NAME, TensorRt
+from engines.cache.store import replace_file
 from engines.spec import OUTPUT_NAMES
 
 _WARM_UPS: Final = 3

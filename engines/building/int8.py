@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from engines.backends.opening import BackendUnavailable, Say, is_installed
 from engines.building.graph import INPUT_NAME
 from engines.building.qdq import LAYERS, halved, network_part, signed
-from engines.building.verify import LIMITS_MM, Answers, differences
 from engines.errors import UserError
 from engines.spec import OUTPUT_NAMES
+from engines.verification.verify import LIMITS_MM, Answers, differences
 
 _BETWEEN: Final = frozenset({"Add", "Clip", "Relu", "Reshape", "Transpose"})
 """What may stay in INT8 between such layers; all else, and whatever comes after the last layer, stays in fp32."""

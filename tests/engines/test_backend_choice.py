@@ -18,7 +18,7 @@ from engines.backends.opening import (
 )
 from engines.backends.tf32 import tf32
 from engines.backends.torch_backend import TorchBackend
-from engines.building.tensorrt_build import build_plan, load_tensorrt
+from engines.building.tensorrt_plan import build_plan, load_tensorrt
 from engines.presets import weights_of
 
 

@@ -19,13 +19,13 @@ from engines.backends.opening import (
     open_backend,
 )
 from engines.backends.torch_backend import TorchBackend
-from engines.building.verify import SAMPLE_CLIP, read_frames, sample_crops, verify
 from engines.errors import UserError
 from engines.geometry.crop import Crop, extract
 from engines.geometry.device_cutting import DeviceCutter
 from engines.networks.paper import write_paper
 from engines.presets import spec_of, weights_of
 from engines.spec import LITE, PAPER
+from engines.verification.verify import SAMPLE_CLIP, read_frames, sample_crops, verify
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU, or torch without CUDA")
 PRESETS = ("lite", "paper")

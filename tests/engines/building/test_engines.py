@@ -19,14 +19,14 @@ import torch
 from engines.backends.opening import EngineRequest, open_backend
 from engines.build import main as build_main
 from engines.building import graph as graph_module
-from engines.building import verify as verify_module
-from engines.building.cache import SIDECAR, engine_key, find_engine, store_engine, why_not_cached
-from engines.building.verify import differences, sample_crops, verify
+from engines.cache.store import SIDECAR, engine_key, find_engine, store_engine, why_not_cached
 from engines.errors import UserError
 from engines.networks.checkpoints import load_weights, save_weights
 from engines.networks.lite import Lite
 from engines.presets import weights_of
 from engines.spec import LITE, OUTPUT_NAMES
+from engines.verification import verify as verify_module
+from engines.verification.verify import differences, sample_crops, verify
 
 
 @pytest.fixture(scope="module")

@@ -13,13 +13,13 @@ import pytest
 from engines.backends.opening import EngineRequest, is_installed, open_backend
 from engines.build import main as build_main
 from engines.building import graph as graph_module
-from engines.building import verify
 from engines.building.calibration import calibration_crops, calibration_sha256
 from engines.building.qdq import PAIRS, network_part
-from engines.building.verify import SAMPLE_CLIP, differences, sample_crops
 from engines.errors import UserError
 from engines.presets import weights_of
 from engines.spec import LITE, OUTPUT_NAMES
+from engines.verification import verify
+from engines.verification.verify import SAMPLE_CLIP, differences, sample_crops
 
 INPUT_PX = LITE.input_px
 needs_int8 = pytest.mark.skipif(

@@ -17,7 +17,8 @@ from engines.backends.gpu import nvidia_gpu
 from engines.backends.opening import BackendUnavailable, EngineRequest, is_installed, open_backend
 from engines.backends.tensorrt_engine import PLAN_FILE, ensure_engine
 from engines.build import main as build_main
-from engines.building.cache import (
+from engines.building.tensorrt_plan import load_tensorrt
+from engines.cache.store import (
     SIDECAR,
     EngineKey,
     engine_key,
@@ -26,13 +27,12 @@ from engines.building.cache import (
     store_engine,
     why_not_cached,
 )
-from engines.building.tensorrt_build import load_tensorrt
-from engines.building.verify import LIMITS_MM, sample_crops
 from engines.errors import UserError
 from engines.networks.internet import InterNet
 from engines.networks.paper import write_paper
 from engines.presets import spec_of, weights_of
 from engines.spec import LITE, OUTPUT_NAMES
+from engines.verification.verify import LIMITS_MM, sample_crops
 
 needs_rtx = pytest.mark.skipif(
     not is_installed("tensorrt_rtx"), reason="tensorrt_rtx is not installed (make setup EXTRAS=rtx)"

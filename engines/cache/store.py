@@ -25,8 +25,8 @@ SIDECAR = "engine.json"
 _ATTEMPTS = 3
 _GRAPH_SOURCES = (
     *("building/engine_graph.py", "building/graph.py", "building/int8.py", "building/qdq.py"),
-    *("building/calibration.py", "geometry/crop.py", "building/verify.py"),  # which crops INT8 is calibrated on
-    *("building/tensorrt_build.py", "geometry/pinhole.py", "skeleton.py", "spec.py", "networks/*.py"),
+    *("building/calibration.py", "geometry/crop.py", "verification/verify.py"),  # which crops INT8 is calibrated on
+    *("building/tensorrt_plan.py", "geometry/pinhole.py", "skeleton.py", "spec.py", "networks/*.py"),
 )
 _ABANDONED_S = 24 * 3600
 """A build that takes longer than this was killed."""
