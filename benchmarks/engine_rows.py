@@ -17,10 +17,15 @@ from numpy.typing import NDArray
 from benchmarks.eager import EagerTorch
 from benchmarks.engine_table import Failure, Row
 from engines.backends.gpu import nvidia_gpu
-from engines.backends.opening import Backend, BackendName, EngineRequest, Precision, is_installed, open_backend
+from engines.backends.opening import open_backend
+from engines.building.sample_crops import sample_crops
+from engines.building.tolerance import LIMITS_MM
+from engines.contract import Backend, BackendName, EngineRequest, Precision
 from engines.errors import UserError
+from engines.installed import is_installed
 from engines.presets import SHIPPED, weights_of
-from engines.verification.verify import LIMITS_MM, latencies_ms, sample_crops, verify
+from engines.verification.timing import latencies_ms
+from engines.verification.verify import verify
 
 CHOICES: Final[dict[BackendName, tuple[Precision, ...]]] = {
     "tensorrt": ("fp32", "fp16", "int8"),

@@ -1,4 +1,4 @@
-"""The one exception for what a user can cause and mend."""
+"""What a user can cause and mend, and what this machine cannot do: one line each."""
 
 from __future__ import annotations
 
@@ -13,3 +13,7 @@ class UserError(Exception):
         """The line; what a file or a name brought along that would break it, or steer a terminal, is escaped."""
         text = super().__str__()
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+class BackendUnavailable(UserError):
+    """This backend cannot run here, whatever the weights; another one may."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.geometry.crop import Crop
 from engines.presets import spec_of
 from engines.skeleton import SWAP_HANDS

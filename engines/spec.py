@@ -45,10 +45,14 @@ PAPER_PEAK: Final = 255.0
 """Height of the blob that the released InterNet was trained to put on a joint."""
 PAPER_SIGMA: Final = 2.5
 """Standard deviation of that blob in voxels."""
+ROOTNET_AREA_MM2: Final = 300.0 * 300.0
+"""A_real of RootNet for hands: the real area that the square box of a hand is taken to cover."""
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 """Of RGB / 255: RootNet's input, and InterNet's as mmpose trained it."""
 
+INPUT_NAME: Final = "crops_bgr"
+"""Input of every deployed network: (B, S, S, 3) uint8 BGR crops."""
 OUTPUT_NAMES: Final = (
     "joints_crop_px",
     "joint_depth_mm",

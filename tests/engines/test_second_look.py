@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.backends.opening import Backend, EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import Backend, EngineRequest
 from engines.presets import DEFAULT_WEIGHTS, SPECS
 from engines.second_look import SecondLook, looking_twice, mean_of_looks, mirrored
 from engines.spec import OUTPUT_NAMES

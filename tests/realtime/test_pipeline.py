@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.backends.opening import Backend, EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import Backend, EngineRequest
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.config import load_settings
 from realtime.live import run_recorded

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engines.geometry.pinhole import ROOTNET_AREA_MM2
 from engines.skeleton import WRISTS
+from engines.spec import ROOTNET_AREA_MM2
 from training.banks.bank import HandBank
 from training.lite.crop_places import (
     CropNoise,

@@ -16,17 +16,21 @@ import numpy as np
 import pytest
 import torch
 
-from engines.backends.opening import EngineRequest, open_backend
+from engines.backends.opening import open_backend
 from engines.build import main as build_main
 from engines.building import graph as graph_module
-from engines.cache.store import SIDECAR, engine_key, find_engine, store_engine, why_not_cached
+from engines.building.sample_crops import sample_crops
+from engines.building.tolerance import LIMITS_MM
+from engines.cache.key import engine_key
+from engines.cache.store import SIDECAR, find_engine, store_engine, why_not_cached
+from engines.contract import EngineRequest
 from engines.errors import UserError
 from engines.networks.checkpoints import load_weights, save_weights
 from engines.networks.lite import Lite
 from engines.presets import weights_of
 from engines.spec import LITE, OUTPUT_NAMES
-from engines.verification import verify as verify_module
-from engines.verification.verify import differences, sample_crops, verify
+from engines.verification.comparison import differences
+from engines.verification.verify import verify
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +167,7 @@ def _serialise_on_a_full_disk(told: Path) -> None:
     import openvino as ov
     from openvino import opset13
 
-    from engines.backends.openvino_backend import serialised
+    from engines.building.openvino_files import serialised
 
     crops = opset13.parameter([1, 100], np.float32)
     weights = opset13.constant(np.ones((100, 1000), np.float32))
@@ -286,7 +290,7 @@ def test_build_command_verifies(cache: Path, capsys: pytest.CaptureFixture[str],
     assert kept["crops"] == 32
     assert kept["joints_mm_mean"] < 0.1
     assert kept["latency_p50_ms"] > 0
-    monkeypatch.setitem(verify_module.LIMITS_MM, "fp32", -1.0)
+    monkeypatch.setitem(LIMITS_MM, "fp32", -1.0)
     assert build_main(arguments) == 2
     assert "fp32 may bring" in capsys.readouterr().err
     assert build_main([*arguments, "--no-verify"]) == 0

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from engines.backends.captured import packed, unpacked
-from engines.backends.opening import EngineRequest
 from engines.backends.torch_backend import TorchBackend
+from engines.building.sample_crops import SAMPLE_CLIP, read_frames
+from engines.contract import EngineRequest
 from engines.geometry.crop import Crop, extract
 from engines.geometry.cutting import CpuCutter
 from engines.geometry.device_cutting import DeviceCutter
 from engines.presets import weights_of
 from engines.spec import LITE, OUTPUT_NAMES
-from engines.verification.verify import SAMPLE_CLIP, read_frames
 
 CPU = torch.device("cpu")
 
