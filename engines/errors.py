@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from engines.redaction import without_secrets
+
 
 class UserError(Exception):
     """A mistake in what the program was given: one line that names the thing and the way out.
@@ -10,8 +12,11 @@ class UserError(Exception):
     """
 
     def __str__(self) -> str:
-        """The line; what a file or a name brought along that would break it, or steer a terminal, is escaped."""
-        text = super().__str__()
+        """The line; what a file or a name brought along that would break it, or steer a terminal, is escaped.
+
+        No password of an address is in it.
+        """
+        text = without_secrets(super().__str__())
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 

@@ -26,9 +26,10 @@ from training.evaluate import WEBCAM, judge_network
 from training.evaluation.report import markdown_table
 from training.evaluation.root_depth import root_depths
 from training.lite.averaged import averaged_network
+from training.lite.settings import Settings
 from training.loop.loop import checkpoint_path
 from training.registry import load_split
-from training.settings import Settings, load_settings
+from training.settings import load_settings
 from training.train import run
 
 _Figures: TypeAlias = dict[str, dict[str, float]]

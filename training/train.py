@@ -12,12 +12,13 @@ from pathlib import Path
 import torch
 
 from training.command import exit_code
+from training.lite.state import new_state
 from training.lite.task import LiteTask, start_network
 from training.loop.batch_norm import synchronised
 from training.loop.loop import checkpoint_path, train
 from training.loop.ranks import Ranks, open_ranks
 from training.loop.run_settings import RunSettings
-from training.loop.state import NetworkT, TrainingState, load_state, new_state
+from training.loop.state import NetworkT, TrainingState, load_state
 from training.loop.task import BatchT, Task
 from training.paper.internet_task import InterNetTask, start_internet
 from training.paper.rootnet_task import RootNetTask, start_rootnet

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -136,8 +135,7 @@ def onnx_answers(graph: bytes, crops: NDArray[np.uint8]) -> Answers:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """NNCF draws its progress on stdout, which belongs to our callers, and reports its use to its makers: neither."""
-    os.environ.setdefault("NNCF_CI", "1")
+    """NNCF draws its progress on stdout, which belongs to our callers."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
         warnings.simplefilter("ignore")
         yield

@@ -22,6 +22,7 @@ def write(tracks: Tracks, path: Path) -> None:
         "format": FORMAT,
         "intrinsics_px": json.dumps(tracks.intrinsics_px.tolist()),
         "distortion": json.dumps(tracks.intrinsics.distortion),
+        "lens_model": tracks.intrinsics.lens_model,
         "size_px": json.dumps(tracks.size_px.tolist()),
         "settings": tracks.settings,
         "versions": tracks.versions,

@@ -20,7 +20,7 @@ def write(tracks: Tracks, path: Path) -> None:
     texts = {"format": FORMAT, "settings": tracks.settings, "versions": tracks.versions}
     fields: dict[str, NDArray] = {name: np.array(text) for name, text in texts.items()}
     for name, (dtype, _) in (RUN_FIELDS | FRAME_FIELDS).items():
-        fields[name] = np.ascontiguousarray(getattr(tracks, name), dtype)
+        fields[name] = np.asarray(getattr(tracks, name), dtype, order="C")
     _write(path, fields)
 
 

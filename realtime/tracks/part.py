@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from engines.errors import UserError
-from engines.geometry.distortion import MOST
+from engines.geometry.distortion import LENS_MODELS, MOST
 from engines.geometry.pinhole import Intrinsics
 from realtime.tracks.schema import MAX_HEADER_BYTES, PART_MAGIC, RECORD, read_part
 
@@ -75,6 +75,7 @@ def header_line(intrinsics: Intrinsics, size_px: tuple[int, int], settings: str,
         "record_bytes": RECORD.itemsize,
         "intrinsics_px": intrinsics.as_array().tolist(),
         "distortion": [*intrinsics.distortion, *[0.0] * (MOST - len(intrinsics.distortion))],
+        "lens_model": LENS_MODELS.index(intrinsics.lens_model),
         "size_px": list(size_px),
         "settings": settings,
         "versions": versions,

@@ -10,7 +10,7 @@ import json
 import logging
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -20,7 +20,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from engines.errors import UserError
 from engines.geometry.crop import Crop
-from engines.geometry.distortion import MOST, trimmed
+from engines.geometry.distortion import LENS_MODELS, MOST, trimmed
 from engines.geometry.pinhole import Intrinsics
 from engines.npz import ARCHIVE_ERRORS
 from engines.skeleton import HAND_SLICES, SIDES
@@ -53,9 +53,10 @@ FRAME_FIELDS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
 RUN_FIELDS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
     "intrinsics_px": ("<f8", (4,)),
     "distortion": ("<f8", (MOST,)),
+    "lens_model": ("|u1", ()),
     "size_px": ("<i4", (2,)),
 }
-_ADDED: Final = {"root_depth_sigma_mm": np.nan, "distortion": 0.0}
+_ADDED: Final = {"root_depth_sigma_mm": np.nan, "distortion": 0.0, "lens_model": 0}
 """Fields that older files lack, and what they are then."""
 TEXT_FIELDS: Final = ("format", "settings", "versions")
 
@@ -100,6 +101,8 @@ class Tracks:
     """JSON text."""
     versions: str
     """JSON text."""
+    lens_model: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((), np.uint8))
+    """() index into LENS_MODELS: whose coefficients `distortion` holds."""
 
     def __len__(self) -> int:
         """F, the number of frames."""
@@ -115,7 +118,8 @@ class Tracks:
     def intrinsics(self) -> Intrinsics:
         """The camera, the same for all frames."""
         fx, fy, cx, cy = (float(v) for v in self.intrinsics_px)
-        return Intrinsics(fx, fy, cx, cy, distortion=trimmed(self.distortion.tolist()))
+        model = LENS_MODELS[int(self.lens_model)]
+        return Intrinsics(fx, fy, cx, cy, distortion=trimmed(self.distortion.tolist(), model), lens_model=model)
 
     def hand_frame(self, i: int) -> HandFrame:
         """Frame i (0 .. F-1, or negative from the end) as the pipeline gave it; `stage_ms` is not kept."""
@@ -160,6 +164,8 @@ def load_tracks(path: Path | str) -> Tracks:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
     if tracks.root_depth_from.size and tracks.root_depth_from.max() >= len(ROOT_DEPTH_NAMES):
         raise UserError(f"{path}: the track file is damaged (root_depth_from holds unknown codes)")
+    if tracks.lens_model >= len(LENS_MODELS):
+        raise UserError(f"{path}: the track file is damaged (lens_model holds an unknown code)")
     return tracks
 
 
@@ -264,7 +270,8 @@ def _part_fields(path: Path, header_line: bytes) -> dict[str, Any]:
             raise ValueError("records of another version")
         fields: dict[str, Any] = {name: str(header[name]) for name in ("settings", "versions")}
         for name, (dtype, shape) in RUN_FIELDS.items():
-            fields[name] = np.array(header[name], dtype).reshape(shape)
+            value = header[name] if name in header or name not in _ADDED else np.full(shape, _ADDED[name])
+            fields[name] = np.array(value, dtype).reshape(shape)
     except (OverflowError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: the unfinished track file is damaged ({_line(error)})") from error
     return fields

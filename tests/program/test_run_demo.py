@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import run_demo
-from realtime.camera_space.intrinsics import save_intrinsics
+from realtime.camera_space.calibration_file import save_intrinsics
 from realtime.tracks.schema import RECORD, Tracks, load_tracks
 from tests.support.video_files import write_video
 from tests.support.virtual_display import xvfb_run

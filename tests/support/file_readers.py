@@ -29,8 +29,9 @@ from engines.networks.reading import read_checkpoint, read_tensors
 from realtime.batch.checkpoint import Checkpoint, load_checkpoint
 from realtime.batch.job import Job, Work
 from realtime.batch.manifest import NAME, Manifest
+from realtime.camera_space.calibration_file import save_intrinsics
 from realtime.camera_space.hand_size import HandProfile, load_profile, save_profile
-from realtime.camera_space.intrinsics import load_intrinsics, save_intrinsics
+from realtime.camera_space.intrinsics import load_intrinsics
 from realtime.config import DEFAULT_FILE, load_settings
 from realtime.snapshot import freeze, thaw
 from realtime.sources.pictures import UnreadablePicture, picture_size, read_picture

@@ -16,11 +16,11 @@ from engines.errors import UserError
 from engines.networks.checkpoints import save_weights
 from engines.networks.lite import Lite
 from tests.support.small_bank import write_shard
+from training.lite.settings import Settings
 from training.retrain import main, summary
 from training.retraining.plan import CONFIGS, banks_of, settings_of
 from training.retraining.stage import Outcome, Record, Stage, run_stage
 from training.retraining.steps import install
-from training.settings import Settings
 from training.synth.render.render_bank import check_drawing
 
 ROOT = Path(__file__).parents[2]

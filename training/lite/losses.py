@@ -34,6 +34,10 @@ class LossWeights:
     root_mm: float = 0.02
     hands: float = 1.0
     gamma: float = 2.0
+    trunk_anchor: float = 0.0
+    """How strongly the trunk's learnable layers are held to where they began: this times the mean over them of
+    |w - w0|^2 / |w0|^2 (`training.lite.anchor`).
+    """
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Losses:
 
     def total(self, weights: LossWeights) -> Tensor:
         """The weighted sum that is minimised."""
-        terms = [getattr(self, name) * weight for name, weight in vars(weights).items()]
+        terms = [value * getattr(weights, name) for name, value in vars(self).items()]
         return torch.stack(terms).sum()
 
     def values(self) -> dict[str, float]:
@@ -71,13 +75,13 @@ def compute_losses(maps: LiteMaps, labels: Labels, spec: NetworkSpec) -> Losses:
     hands = F.binary_cross_entropy_with_logits(maps.hand_logits, labels.hand_present, reduction="none")
     return Losses(
         heatmap=_mean(
-            _heatmap_entropy(maps.heat_logits, heat_from_crop(labels.joints_crop_px, stride)), labels.joint_weight
+            _heatmap_entropy(maps.heat_logits, heat_from_crop(labels.joints_crop_px, stride)), labels.place_weight
         ),
-        joints_px=_mean(distance, labels.joint_weight),
-        joint_depth_mm=_mean(depth, labels.joint_weight),
-        root_mm=_mean((root - labels.left_minus_right_root_mm).abs(), labels.pair_weight),
+        joints_px=_mean(distance, labels.place_weight),
+        joint_depth_mm=_mean(depth, labels.depth_weight),
+        root_mm=_mean((root - labels.left_minus_right_root_mm).abs(), labels.root_weight),
         hands=_mean(hands, labels.hand_weight),
-        gamma=_mean((maps.gamma - labels.gamma).abs(), labels.hand_present),
+        gamma=_mean((maps.gamma - labels.gamma).abs(), labels.gamma_weight),
     )
 
 

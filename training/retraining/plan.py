@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from engines.errors import UserError
+from training.lite.settings import BankSettings, Settings
 from training.retraining.stage import digest, file_digest
-from training.settings import BankSettings, Settings, load_settings
+from training.settings import load_settings
 
 CONFIGS: Final = (Path("training/configs/lite.yaml"), Path("training/configs/lite_finish.yaml"))
 """Small crops first, then full ones."""

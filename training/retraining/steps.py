@@ -25,18 +25,17 @@ from engines.presets import DEFAULT_WEIGHTS
 from engines.second_look import SecondLook
 from engines.verification.verify import verify
 from training import train
-from training.banks.banks import load_mix
 from training.datasets.sample import LabelledSample
 from training.evaluate import judge_network
 from training.evaluation.report import even_rows, write_report
 from training.evaluation.root_depth import TRUE, RootDepths
 from training.export import export
 from training.lite.backgrounds import SIDE_PX, load_backgrounds
-from training.lite.validation import validate
+from training.lite.settings import Settings
+from training.lite.validation import load_held_out, validate
 from training.registry import load_split
 from training.retraining.plan import Banks, RetrainPlan
 from training.retraining.stage import Outcome, file_digest
-from training.settings import Settings
 from training.synth.render.render_bank import check_drawing, render_bank
 from training.synth.render.sensor import srgb_from_linear
 from training.synth.scene.background import room
@@ -162,7 +161,7 @@ def _held_out_px(weights: Path, settings: Settings) -> float:
     load_weights(network, weights)
     data = settings.data.model_copy(update={"crop_px": None})  # as it will look: at its full input
     settings = settings.model_copy(update={"data": data})
-    held_out = load_mix(data.validation_sources(), data.picture_px, data.cache)
+    held_out = load_held_out(data)
     found = validate(network.to(settings.device).eval(), held_out, load_backgrounds(data.backgrounds), settings)
     return (found["single_px"] + found["pair_px"]) / 2
 

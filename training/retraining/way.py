@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from engines.errors import UserError
+from training.lite.settings import Settings
 from training.retraining import steps
 from training.retraining.plan import Banks, RetrainPlan, banks_of, placed, without_places
 from training.retraining.stage import Record, Stage, file_digest, run_stage
-from training.settings import Settings
 
 
 class Retraining:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from engines.errors import UserError
 from engines.geometry.crop import Crop
+from engines.geometry.distortion import LENS_MODELS, LensModel
 from engines.geometry.pinhole import Intrinsics
 from engines.skeleton import SIDES
 from realtime.messages import HandFrame, HandPose
@@ -303,8 +304,9 @@ def test_misuse_is_an_error_of_ours(tmp_path: Path) -> None:
         writer.append(other)
 
 
-def test_a_lens_and_the_sigmas_come_back(tmp_path: Path) -> None:
-    lens = replace(INTRINSICS, distortion=(-0.2, 0.05, 0.001, 0.0))
+@pytest.mark.parametrize("model", LENS_MODELS)
+def test_a_lens_and_the_sigmas_come_back(tmp_path: Path, model: LensModel) -> None:
+    lens = replace(INTRINSICS, distortion=(-0.2, 0.05, 0.001, 0.0), lens_model=model)
     frame = make_frame(2)
     hands = tuple(replace(hand, root_depth_sigma_mm=30.5, root_depth_from="fused") for hand in frame.hands)
     frame = replace(frame, intrinsics=lens, hands=hands)
@@ -320,7 +322,8 @@ def test_a_lens_and_the_sigmas_come_back(tmp_path: Path) -> None:
 def test_files_from_before_the_sigmas_are_read(tmp_path: Path) -> None:
     write(tmp_path / "new.npz")
     with np.load(tmp_path / "new.npz", allow_pickle=False) as file:
-        older = {name: file[name] for name in file.files if name not in ("root_depth_sigma_mm", "distortion")}
+        later = ("root_depth_sigma_mm", "distortion", "lens_model")
+        older = {name: file[name] for name in file.files if name not in later}
     np.savez(tmp_path / "old.npz", **older)
     tracks = load_tracks(tmp_path / "old.npz")
     assert tracks.hand_frame(3).intrinsics == INTRINSICS
