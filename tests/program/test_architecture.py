@@ -55,8 +55,8 @@ ROOMS = {
 
 A folder stands for the folders in it, unless they are named themselves, as "synth/hand".
 """
-THE_BACKENDS_OWN = {"engines.backends.opening", "engines.backends.gpu", "engines.backends.tf32"}
-"""All that others may know of the room; the last two are about the GPU."""
+SHOWN_BY_BACKENDS = {"engines.backends.opening", "engines.backends.gpu", "engines.backends.tf32"}
+"""All that others may import of the room: what opens one of them, and two files about the GPU."""
 HOMES = {
     "mediapipe": {"realtime/tracking/detector.py"},
     "open3d": {"viz/scene3d/open3d_scene.py"},
@@ -142,7 +142,7 @@ def test_a_folder_stands_for_those_in_it_that_have_no_name_of_their_own() -> Non
     rooms = {"synth": 0, "synth/hand": 1, "bank": 2}
     files = ("synth/hand/mesh.py", "synth/pair/touch.py", "synth/render.py", "bank.py")
     assert [room_of(Path("training") / file, rooms) for file in files] == ["synth/hand", "synth", "synth", "bank"]
-    with pytest.raises(LookupError, match="lost.py is in no room"):
+    with pytest.raises(LookupError, match=r"lost\.py is in no room"):
         room_of(Path("training/lost.py"), rooms)
 
 
@@ -172,8 +172,8 @@ def test_no_files_import_each_other_in_a_circle(wing: str) -> None:
 def test_one_place_knows_the_backends() -> None:
     room = Path("engines/backends")
     inside = [path for path in FILES if room in path.parents]
-    names = {"engines.backends." + path.stem for path in inside if is_code(path)} - THE_BACKENDS_OWN
-    assert len(names) > len(THE_BACKENDS_OWN)
+    names = {"engines.backends." + path.stem for path in inside if is_code(path)} - SHOWN_BY_BACKENDS
+    assert len(names) > len(SHOWN_BY_BACKENDS)
     outside = [path for path in FILES if room not in path.parents]
     assert not [(str(path), name) for path in outside for name in imported_names(path) if knows(name, names)]
     opening = "engines.backends.opening"
