@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.backends.opening import Backend, EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import Backend, EngineRequest
 from engines.errors import UserError
 from engines.geometry.distortion import MOST
 from engines.second_look import SecondLook

@@ -18,7 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from engines.backends.opening import EngineRequest, open_backend
-from engines.building.cache import file_sha256
+from engines.cache.store import file_sha256
 from engines.errors import UserError
 from engines.presets import DEFAULT_WEIGHTS
 from engines.second_look import SecondLook

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.backends.opening import EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import EngineRequest
 from engines.errors import UserError
 from engines.networks.checkpoints import save_weights
 from engines.networks.lite import Lite

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.geometry.pinhole import ROOTNET_AREA_MM2
 from engines.skeleton import WRISTS
+from engines.spec import ROOTNET_AREA_MM2
 from training.banks.bank import HandBank
 from training.banks.banks import BankMix
 from training.lite.crop_places import (

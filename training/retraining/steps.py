@@ -15,13 +15,15 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from engines.backends.opening import EngineRequest, open_backend
-from engines.building.verify import sample_crops, verify
+from engines.backends.opening import open_backend
+from engines.building.sample_crops import sample_crops
+from engines.contract import EngineRequest
 from engines.errors import UserError
 from engines.networks.checkpoints import load_weights, sidecar_path
 from engines.networks.lite import Lite
 from engines.presets import DEFAULT_WEIGHTS
 from engines.second_look import SecondLook
+from engines.verification.verify import verify
 from training import train
 from training.datasets.sample import LabelledSample
 from training.evaluate import judge_network
