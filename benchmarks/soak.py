@@ -34,7 +34,7 @@ from realtime.sources.live_source import ReplaySource
 from realtime.sources.recording import VideoSource
 from realtime.streams.address import Address
 from realtime.streams.sending import open_streams
-from realtime.tracks.schema import load_tracks
+from realtime.tracks.reader import load_tracks
 from realtime.tracks.writer import TrackWriter
 from viz.viewer import Viewer
 from viz.views import ViewRequest, open_views

@@ -22,8 +22,8 @@ from realtime.calibration.sheet import PAPERS_MM, SUFFIXES, write_sheet
 from realtime.calibration.solve import COEFFICIENTS, Solution, solve
 from realtime.camera_space.calibration_file import save_intrinsics
 from realtime.camera_space.intrinsics import checked
-from realtime.cli.outputs import check_output
 from realtime.config import load_settings
+from realtime.files import check_output
 from realtime.sources.opening import Source, open_source
 
 CALIBRATION_SUFFIXES = (".json", ".yaml", ".yml")

@@ -18,8 +18,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from engines.backends.opening import EngineRequest, open_backend
-from engines.cache.store import file_sha256
 from engines.errors import UserError
+from engines.files import file_sha256
 from engines.presets import DEFAULT_WEIGHTS
 from engines.second_look import SecondLook
 from training.command import above_zero, exit_code

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engines.errors import UserError
 from viz.drawing.status import StatusMeter
-from viz.video.recorder import Recorder, Renderer
+from viz.video.recorder import Recorder, open_renderer
 from viz.viewer import CompositeViewer, Display, NullViewer, Viewer
 
 
@@ -53,14 +53,3 @@ def _open_windows(request: ViewRequest, display: Display, views: list[Viewer], s
             views.append(Open3DViewer(display=display))
         except UserError as error:
             say(f"{error}; the camera window goes on")
-
-
-def open_renderer(display: Display, say: Callable[[str], None]) -> Renderer | None:
-    """The 3D view for a video; without OpenGL the video goes on without it, and `say` gets the reason."""
-    try:
-        from viz.scene3d.open3d_renderer import Open3DRenderer
-
-        return Open3DRenderer(display=display)
-    except UserError as error:
-        say(f"the video has no 3D view: {error}")
-        return None

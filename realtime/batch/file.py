@@ -16,8 +16,8 @@ from realtime.batch.finish import Stopped, finish
 from realtime.batch.job import Job, Outcome, Work
 from realtime.batch.lock import hold
 from realtime.batch.track import track
+from realtime.files import remove_unfinished
 from realtime.formats.saving import SUFFIXES
-from realtime.tracks.unfinished import remove_unfinished
 
 _LOCK_WAIT_S: Final = 5.0
 """The workers of a killed run notice its death within a moment; a resume waits that long for them."""

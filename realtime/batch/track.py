@@ -25,7 +25,8 @@ from realtime.reports.versions import versions
 from realtime.snapshot import freeze, thaw
 from realtime.sources.image_folder import ImageFolderSource
 from realtime.sources.recording import VideoSource
-from realtime.tracks.writer import CannotGoOn, TrackWriter, recover_part
+from realtime.tracks.part import recover_part
+from realtime.tracks.writer import CannotGoOn, TrackWriter
 
 CHECKPOINT_FRAMES: Final = 100
 """A kill costs at most the work on so many frames."""

@@ -28,7 +28,7 @@ from realtime.pipeline import HandPipeline
 from realtime.sources.camera import CameraSource
 from realtime.sources.live_source import ReplaySource
 from realtime.sources.recording import VideoSource
-from realtime.tracks.schema import load_tracks
+from realtime.tracks.reader import load_tracks
 from realtime.tracks.writer import TrackWriter
 from tests.program.test_faults import files_no_larger_than, refused
 from tests.realtime.test_live import capture_threads, see_nothing

@@ -38,8 +38,8 @@ from realtime.sources.pictures import UnreadablePicture, picture_size, read_pict
 from realtime.sources.recording import VideoSource
 from realtime.tracks.npz import write
 from realtime.tracks.part import header_line
-from realtime.tracks.schema import PART_MAGIC, load_tracks
-from realtime.tracks.writer import encode
+from realtime.tracks.reader import load_tracks
+from realtime.tracks.schema import PART_MAGIC, encode
 from tests.support.hand_frames import INTRINSICS, SIZE, hand_frame
 from tests.support.track_files import tracks_of
 from tests.support.video_files import steady, write_video

@@ -16,7 +16,8 @@ from engines.errors import UserError
 from engines.terminal import command
 from realtime.messages import HandFrame
 from realtime.sources.recording import VideoSource
-from realtime.tracks.schema import Tracks, load_tracks
+from realtime.tracks.reader import load_tracks
+from realtime.tracks.schema import Tracks
 from viz.drawing.overlay import draw_overlay
 from viz.drawing.status import OverlayStatus
 from viz.playback.playhead import Playhead

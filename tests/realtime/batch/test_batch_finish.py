@@ -24,7 +24,8 @@ from realtime.batch.manifest import Manifest
 from realtime.batch.run import batch_settings
 from realtime.config import load_settings
 from realtime.engine import backend_of
-from realtime.tracks.schema import Tracks, load_tracks
+from realtime.tracks.reader import load_tracks
+from realtime.tracks.schema import Tracks
 from tests.support.long_runs import after, holder, never, program, same, wait_for
 from tests.support.recordings import ROOT, cut
 
