@@ -21,6 +21,7 @@ from pathlib import Path
 try:
     from engines.errors import UserError
     from engines.presets import weights_of
+    from engines.terminal import command
     from realtime.batch.job import Work
     from realtime.batch.limits import sensible_workers
     from realtime.batch.plan import expand, plan
@@ -237,6 +238,7 @@ def _complete(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0 and not path.with_name(path.name + PART_SUFFIX).exists()
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code: 0, 2 for what the user can mend, 1 for a fault of ours, 130 for Ctrl-C."""
     options = parse(argv)

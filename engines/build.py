@@ -22,9 +22,11 @@ from engines.cache.weights import weights_for
 from engines.contract import BATCHES, Backend, BackendName, EngineRequest, Precision
 from engines.errors import UserError
 from engines.presets import SPECS
+from engines.terminal import command
 from engines.verification.verify import verify
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m engines.build", description=__doc__)

@@ -14,8 +14,10 @@ from typing import Any
 from engines.errors import UserError
 from engines.files import origin
 from engines.presets import DEFAULT_WEIGHTS
+from engines.terminal import command
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m engines.convert", description=__doc__)

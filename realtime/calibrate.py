@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from engines.errors import UserError
+from engines.terminal import command
 from realtime.calibration.board import Board, parse_squares
 from realtime.calibration.collect import Collector
 from realtime.calibration.feedback import Feedback, window_opens
@@ -35,6 +36,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; see python -m realtime.calibrate --help\n")
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     options = _parsed(argv)

@@ -18,6 +18,7 @@ from engines.backends.opening import open_backend
 from engines.contract import EngineRequest
 from engines.errors import UserError
 from engines.second_look import SecondLook
+from engines.terminal import command
 from training.command import positive
 from training.datasets.sample import LabelledSample
 from training.datasets.synthetic import on_photographs
@@ -74,6 +75,7 @@ def _samples(arguments: argparse.Namespace) -> Sequence[LabelledSample]:
     return chosen if arguments.backgrounds is None else on_photographs(chosen, arguments.backgrounds)
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.depth", description=__doc__)

@@ -22,6 +22,7 @@ from engines.errors import UserError
 from engines.geometry.crop import Crop
 from engines.presets import SPECS
 from engines.second_look import looking_twice
+from engines.terminal import command
 from training.datasets.interhand.interhand26m import SUBSETS
 from training.datasets.sample import LabelledSample
 from training.datasets.synthetic import balanced, on_photographs
@@ -74,6 +75,7 @@ def judge(
     return Run(name, found, errors, figures(errors, labelled_hands(samples)), reliability_of(errors))
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     arguments = _parser().parse_args(argv)

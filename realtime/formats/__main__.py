@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 from engines.errors import UserError
+from engines.terminal import command
 from realtime.cli.outputs import check_output
 from realtime.formats.saving import SUFFIXES, save_as
 from realtime.tracks.schema import Tracks, load_tracks
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m realtime.formats", description=__doc__)

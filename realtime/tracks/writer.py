@@ -20,6 +20,7 @@ import numpy as np
 from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics
 from engines.skeleton import HAND_SLICES, SIDES
+from engines.terminal import command
 from realtime.formats.saving import NATIVE_SUFFIX, save_as
 from realtime.messages import HandFrame
 from realtime.tracks.npz import write_arrays
@@ -238,6 +239,7 @@ def _cannot_write(path: Path, error: OSError) -> UserError:
     return UserError(f"{path}: cannot be written ({error.strerror or error}); name another file or make room")
 
 
+@command
 def main(arguments: list[str]) -> int:
     """Finish the part files given on the command line."""
     if not arguments:

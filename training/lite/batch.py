@@ -64,8 +64,8 @@ def joined(parts: Sequence[Labels]) -> Labels:
     return Labels(**{field.name: torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Labels)})
 
 
-def of_rows(labels: Labels, rows: slice) -> Labels:
-    """The labels of these samples of the batch."""
+def of_rows(labels: Labels, rows: slice | Tensor) -> Labels:
+    """The labels of these samples of the batch: a slice, or (B,) which."""
     return Labels(**{field.name: getattr(labels, field.name)[rows] for field in fields(Labels)})
 
 

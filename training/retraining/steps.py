@@ -33,6 +33,7 @@ from training.export import export
 from training.lite.backgrounds import SIDE_PX, load_backgrounds
 from training.lite.settings import Settings
 from training.lite.validation import load_held_out, validate
+from training.mix_trunk import MEDIAPIPES_SHARE, write_mix
 from training.registry import load_split
 from training.retraining.plan import Banks, RetrainPlan
 from training.retraining.stage import Outcome, file_digest
@@ -73,6 +74,13 @@ def run_training(settings: Settings) -> Outcome:
     return Outcome(_last_validation(settings.output / "log.csv"), settings.output / "last.pt")
 
 
+def mix(weights: Path, folder: Path) -> Outcome:
+    """Weights with a part of MediaPipe's trunk, to train on real hands from."""
+    target = folder / _WEIGHTS
+    write_mix(weights, MEDIAPIPES_SHARE, target)
+    return Outcome(f"{MEDIAPIPES_SHARE:g} of MediaPipe's trunk", target)
+
+
 def export_weights(settings: Settings, folder: Path) -> Outcome:
     """Calibrated weights of a finished run."""
     weights = folder / _WEIGHTS
@@ -100,6 +108,7 @@ def judge_held_out(weights: Path, banks: Banks, cache: Path, dry_run: bool, fold
     samples = [
         sample
         for bank in banks.banks
+        if bank.kind == "rendered"
         for shard in bank.validation
         for sample in load_split("synthetic", bank.root, shard)
         if sample.sequence == shard  # the split 10 is also that of shard 100

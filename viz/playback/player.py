@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.terminal import command
 from realtime.messages import HandFrame
 from realtime.sources.recording import VideoSource
 from realtime.tracks.schema import Tracks, load_tracks
@@ -35,6 +36,7 @@ _SKIP_S: Final = 5.0
 """How far page up and down go."""
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     options = _parser().parse_args(arguments)
