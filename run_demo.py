@@ -20,6 +20,7 @@ from typing import Any
 
 try:
     from engines.errors import UserError
+    from engines.terminal import command
     from realtime.batch.job import Work
     from realtime.batch.limits import sensible_workers
     from realtime.batch.plan import expand, plan
@@ -177,6 +178,7 @@ def _run(argv: list[str]) -> int:
     return run(_with_demo(options) if options.source.demo else options)
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code: 0, 2 for what the user can mend, 1 for a fault of ours, 130 for Ctrl-C."""
     argv = sys.argv[1:] if argv is None else argv

@@ -14,11 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.backends.opening import Backend, EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import Backend, EngineRequest
 from engines.errors import UserError
 from engines.geometry.distortion import MOST
 from engines.second_look import SecondLook
 from engines.skeleton import HAND_SLICES
+from engines.terminal import command
 from realtime.batch.run import batch_settings
 from realtime.camera_space.bone_lengths import bone_lengths, hand_length
 from realtime.config import load_settings
@@ -59,6 +61,7 @@ def offline(frames: Sequence[HandFrame], hand_length_mm: float | None) -> list[H
     return [smooth.hand_frame(i) for i in range(len(smooth))]
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.offline", description=__doc__)

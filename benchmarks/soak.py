@@ -24,6 +24,7 @@ import psutil
 from benchmarks.clips import SAMPLE
 from benchmarks.x_windows import open_windows as windows_on_screen
 from engines.errors import UserError
+from engines.terminal import command
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.config import Settings, load_settings
 from realtime.engine import backend_of
@@ -152,6 +153,7 @@ class Soak:
         return times.user + times.system
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code: 1 for a leak or a drop, 2 where it cannot run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)

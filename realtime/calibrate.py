@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from engines.errors import UserError
+from engines.terminal import command
 from realtime.calibration.board import Board, parse_squares
 from realtime.calibration.collect import Collector
 from realtime.calibration.feedback import Feedback, window_opens
@@ -29,6 +30,7 @@ _GOOD_PX = 1.0
 _GOOD_FOCAL_SHARE = 0.01
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     options = _parsed(argv)

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from engines.backends.opening import BackendName, Precision
+from engines.contract import BackendName, Precision
 from engines.errors import UserError
 from engines.text_file import read_text
 

@@ -16,8 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from engines.backends.opening import EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import EngineRequest
 from engines.networks.checkpoints import save_weights
+from engines.terminal import command
 from training.command import exit_code
 from training.datasets.sample import LabelledSample
 from training.datasets.synthetic import balanced, on_photographs
@@ -88,6 +90,7 @@ def _table(rows: Sequence[tuple[str, _Figures]], tests: Sequence[str]) -> str:
     return markdown_table(head, body)
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(

@@ -21,6 +21,7 @@ import torch
 from engines.errors import UserError
 from engines.networks.checkpoints import save_weights
 from engines.presets import DEFAULT_WEIGHTS
+from engines.terminal import command
 from training.evaluation.reliability import Reliability, reliability
 from training.lite.averaged import mean_network
 from training.lite.backgrounds import load_backgrounds
@@ -106,6 +107,7 @@ def _filled(found: Reliability) -> dict[str, Any]:
     return {**lists, "expected_error": found.expected_error}
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(

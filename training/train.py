@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from engines.terminal import command
 from training.command import exit_code
 from training.lite.state import new_state
 from training.lite.task import LiteTask, start_network
@@ -26,6 +27,7 @@ from training.paper.state import new_paper_state
 from training.settings import AnySettings, load_any_settings, start_override
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.errors import UserError
 from realtime.batch.checkpoint import fingerprint
 from realtime.batch.finish import Stopped, finish

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from realtime.batch.checkpoint import Checkpoint, load_checkpoint
 from realtime.batch.job import Job, Work
 from realtime.camera_space.intrinsics import resolve_intrinsics

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from engines.errors import UserError
+from engines.terminal import command
 from realtime.command import CommandParser, exit_code
 from realtime.files import check_output
 from realtime.formats.saving import SUFFIXES, save_as
@@ -17,6 +18,7 @@ from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import PART_SUFFIX
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = CommandParser("python -m realtime.formats", __doc__)

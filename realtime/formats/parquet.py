@@ -27,4 +27,5 @@ def write(tracks: Tracks, path: Path) -> None:
         "settings": tracks.settings,
         "versions": tracks.versions,
     }
-    pq.write_table(pa.table(arrays).replace_schema_metadata(facts), path, compression="zstd")
+    with path.open("wb") as file:  # Arrow takes no name that is not UTF-8
+        pq.write_table(pa.table(arrays).replace_schema_metadata(facts), file, compression="zstd")

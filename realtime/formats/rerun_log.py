@@ -17,16 +17,16 @@ _PATHS: Final = {"joints_cam_mm": "camera/{}", "joints_px": "camera/image/{}"}
 
 def write(tracks: Tracks, path: Path) -> None:
     """Write joints as points and bones as lines, in camera millimetres and in pixels. Raises OSError."""
-    path.open("wb").close()  # Rerun reports a place that cannot be written to its log only
     fx, fy, cx, cy = tracks.intrinsics_px.tolist()
     size = tracks.size_px.tolist()
     log: Any = rr.new_recording("two_hands")
-    log.save(str(path))
+    memory = log.memory_recording()  # Rerun itself tells of a full disk, or of a name that is no text, to nobody
     log.log("camera", rr.ViewCoordinates.RDF, static=True)
     log.log("camera/image", rr.Pinhole(focal_length=[fx, fy], principal_point=[cx, cy], resolution=size), static=True)
     for side in SIDES:
         for field, place in _PATHS.items():
             _log_hand(log, tracks, side, getattr(tracks, field)[:, HAND_SLICES[side]], place.format(side))
+    path.write_bytes(memory.drain_as_bytes())
     log.disconnect()
 
 

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 import run_demo
-from engines.backends.opening import EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import EngineRequest
 from engines.geometry.pinhole import Intrinsics
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.config import CameraSettings, load_settings

@@ -19,8 +19,9 @@ import torch
 from safetensors.numpy import save as safetensors_bytes
 from torch import nn
 
-from engines.building.cache import SIDECAR, EngineKey, find_engine, store_engine, why_not_cached
 from engines.building.calibration import calibration_crops
+from engines.cache.key import EngineKey
+from engines.cache.store import SIDECAR, find_engine, store_engine, why_not_cached
 from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics
 from engines.networks.checkpoints import load_weights

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.terminal import command
 from realtime.command import CommandParser, exit_code
 from realtime.messages import HandFrame
 from realtime.sources.recording import VideoSource
@@ -37,6 +38,7 @@ _SKIP_S: Final = 5.0
 """How far page up and down go."""
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     options = _parser().parse_args(arguments)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import run_demo
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.errors import UserError
 from realtime.batch.checkpoint import Checkpoint, fingerprint, load_checkpoint
 from realtime.batch.counts import Counts

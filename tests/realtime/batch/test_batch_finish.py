@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import run_demo
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from realtime.batch.contents import contents_of
 from realtime.batch.counts import counts_of
 from realtime.batch.file import process

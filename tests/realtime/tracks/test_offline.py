@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.geometry.pinhole import Intrinsics, backproject, project
 from engines.skeleton import HAND_SLICES, SIDES, WRISTS
 from realtime.batch.run import batch_settings
