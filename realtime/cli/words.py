@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, get_args
 
-from engines.backends.opening import BackendName
+from engines.contract import BackendName
 from engines.presets import SPECS
 from realtime.camera_space.hand_size import LONGEST_MM, SHORTEST_MM
 from realtime.command import CommandParser, above_zero, between
