@@ -26,9 +26,9 @@ try:
     from realtime.batch.plan import expand, plan
     from realtime.batch.run import run_batch
     from realtime.camera_space.intrinsics import resolve_intrinsics
-    from realtime.cli.checks import check_files
     from realtime.cli.measuring import calibrate_hand, keep_length
     from realtime.cli.options import BatchOptions, Options, parse
+    from realtime.cli.outputs import check_files
     from realtime.cli.stopping import SIGNALS, StopSignals, leave
     from realtime.config import Settings
     from realtime.engine import backend_of

@@ -2,8 +2,8 @@
 
     defaults  <  hand profile  <  settings file (--config)  <  named options  <  --set
 
-`realtime.cli.words` lists the options; `realtime.cli.checks` says which do not go together. From here on nobody sees
-text: what an option is short for lies at its place in `Settings`, the rest in the dataclasses below.
+`realtime.cli.words` lists the options, `realtime.cli.contradictions` says which do not go together. From here on nobody
+sees text: what an option is short for lies at its place in `Settings`, the rest in the dataclasses below.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from realtime.camera_space.hand_size import HandProfile
-from realtime.cli.checks import contradictions
+from realtime.cli.contradictions import contradictions
 from realtime.cli.hand_profile import default_profile, load_profile
 from realtime.cli.words import SHORT_NAMES, command_parser
 from realtime.config import Layer, Settings, file_layer, set_layer, settings_of

@@ -1,4 +1,4 @@
-"""What a run refuses before anything slow is done and before any file is touched (any thread)."""
+"""Which words of a command line do not go together, and the way out (any thread)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,9 @@ import argparse
 import glob
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from engines.presets import weights_of
 from realtime.cli.words import BESIDE
-from realtime.files import check_output
-from realtime.formats.saving import SUFFIXES, require
-
-if TYPE_CHECKING:
-    from realtime.cli.options import Options
 
 _ONE_ONLY: Final = ("save_tracks", "realtime", "seconds", "profile_json", "profile", "trace")
 _MANY_ONLY: Final = ("workers", "resume", "format", "offline_smoothing", "ray")
@@ -71,25 +65,3 @@ def _measuring(words: argparse.Namespace) -> Iterator[str]:
 def _given(words: argparse.Namespace, names: tuple[str, ...]) -> list[str]:
     """Those of the options that are there, as they are typed."""
     return [f"--{name.replace('_', '-')}" for name in names if getattr(words, name) not in (None, False, [])]
-
-
-def check_files(options: Options) -> None:
-    """Raise UserError where a file that is to be written cannot be, or is one that is read."""
-    settings, report = options.settings, options.report
-    weights = weights_of(settings.engine.preset, Path(settings.engine.weights) if settings.engine.weights else None)
-    calibration = Path(settings.intrinsics.file) if settings.intrinsics.file else None
-    taken = [path for path in (options.source.video, options.config, weights, calibration) if path is not None]
-    profile = options.hand.profile if options.hand.keep or options.hand.calibrate_mm else None
-    outputs = (
-        ("--profile-file", profile, (".yaml", ".yml")),
-        ("--save-tracks", options.save_tracks, SUFFIXES),
-        ("--save-video", options.view.save_video, (".mp4",)),
-        ("--profile-json", report.profile_json, (".json",)),
-        ("--trace", report.trace, (".json",)),
-    )
-    for option, path, suffixes in outputs:
-        if path is not None:
-            check_output(option, path, suffixes, taken)
-            taken.append(path)
-    if options.save_tracks is not None:
-        require(options.save_tracks.suffix)
