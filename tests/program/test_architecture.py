@@ -29,9 +29,15 @@ MAY_IMPORT = {
         "engines.geometry.pinhole",
         "engines.skeleton",
         "realtime.messages",
+        "realtime.command",
     }
     | {
+        "realtime.live",
+        "realtime.sinks",
+    }  # what comes out of a run, and what takes it
+    | {
         "realtime.tracks.schema",
+        "realtime.tracks.reader",
         "realtime.sources",
         "realtime.formats.steady",
         "realtime.opencv_windows",
@@ -50,6 +56,22 @@ ROOMS = {
         backends
         answers second_look
         build convert
+    """,
+    "realtime": """
+        messages config files command timing handover snapshot opencv_windows
+        engine sources tracking
+        camera_space
+        pipeline live
+        sinks
+        tracks
+        formats streams reports calibration
+        batch cli calibrate
+    """,
+    "viz": """
+        viewer drawing
+        scene3d
+        window video
+        views playback
     """,
 }
 """Rooms (folders; files that lie in none) of a wing: each line may import those above it, none of its own line.

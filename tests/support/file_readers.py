@@ -30,8 +30,9 @@ from realtime.batch.checkpoint import Checkpoint, load_checkpoint
 from realtime.batch.job import Job, Work
 from realtime.batch.manifest import NAME, Manifest
 from realtime.camera_space.calibration_file import save_intrinsics
-from realtime.camera_space.hand_size import HandProfile, load_profile, save_profile
+from realtime.camera_space.hand_size import HandProfile
 from realtime.camera_space.intrinsics import load_intrinsics
+from realtime.cli.hand_profile import load_profile, save_profile
 from realtime.config import DEFAULT_FILE, load_settings
 from realtime.snapshot import freeze, thaw
 from realtime.sources.pictures import UnreadablePicture, picture_size, read_picture
