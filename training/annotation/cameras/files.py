@@ -28,14 +28,14 @@ UNITS_MM: Final = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4}
 _ORTHOGONAL: Final = 1e-3
 
 
-def load_cameras(path: Path, unit: str | None = None) -> Rig:
+def load_cameras(path: Path, unit: str | None = None, sizes_px: Sequence[tuple[int, int]] = ()) -> Rig:
     """The cameras of a file, lengths in millimetres; ignored ones of Caliscope are left out.
 
     `unit` (mm, cm, m, inch, or a number of mm) is what the file's lengths are in where it does not say so itself.
-    Raises UserError naming the camera and what is wrong with it.
+    `sizes_px` of the videos are for files that tell no size. Raises UserError naming the camera and what is wrong with it.
     """
     if path.is_dir():
-        return _of_folder(path, _scale(unit, "--unit") if unit else None)
+        return _of_folder(path, _scale(unit, "--unit") if unit else None, sizes_px)
     tree = read_toml(path)
     own_form = isinstance(tree.get("cameras"), dict)
     tables = tree["cameras"] if own_form else {k: v for k, v in tree.items() if k != "metadata"}
@@ -139,19 +139,20 @@ def _scale(unit: str, where: str) -> float:
     return scale
 
 
-def _of_folder(folder: Path, scale: float | None) -> Rig:
+def _of_folder(folder: Path, scale: float | None, sizes_px: Sequence[tuple[int, int]]) -> Rig:
     """`c0.dat`, `rot_trans_c0.dat`, ...: matrix, distortion; first R and T."""
     lenses = sorted(folder.glob("c[0-9]*.dat"))
     if not lenses:
         raise UserError(f"{folder}: is a folder without c0.dat and rot_trans_c0.dat; name the file of cameras")
     if scale is None:
         raise UserError(f"{folder}: does not say how long its unit, a square of the board, is: add --unit with it in mm")
+    if len(sizes_px) != len(lenses):
+        raise UserError(f"{folder}: holds {len(lenses)} cameras, and tells not how large their pictures are; name a video for each")
     rig = []
-    for lens in lenses:
+    for lens, size in zip(lenses, sizes_px, strict=True):
         k, place = _numbers(lens), _numbers(folder / f"rot_trans_{lens.name}")
         if len(k) < 13 or len(place) < 12:
             raise UserError(f"{lens}: no camera as python_stereo_camera_calibrate writes it")
-        size = [2 * round(k[2]), 2 * round(k[5])]  # not told: the principal point lies near the middle
         table = {"size": size, "matrix": k[:9], "distortions": k[9:14], "rotation": place[:9], "translation": place[9:12]}
         rig.append(_camera(str(lens), lens.stem.removeprefix("c"), table, scale))
     return tuple(rig)

@@ -32,18 +32,18 @@ def gather(
     Videos are in the order of the file of cameras, or named as them. `offsets` are the seconds at which each video
     began, or `auto`, which estimates them from what moves.
     """
-    rig = load_cameras(cameras, unit)
     if len(videos) < 2:
         raise UserError("one view only: it takes the videos of two cameras or more to place a joint in space")
+    times = [read_times(video) for video in videos]
+    rig = load_cameras(cameras, unit, [video.size_px for video in times])
     if len(videos) != len(rig):
         raise UserError(f"{len(videos)} videos, but {cameras} holds {len(rig)} cameras: name one for each, in its order")
-    ordered = _ordered(videos, [camera.name for camera in rig])
-    times = [read_times(video) for video in ordered]
+    times = _ordered(times, [camera.name for camera in rig])
     for camera, video in zip(rig, times, strict=True):
         check_picture_size(camera.name, camera.size_px, video.size_px)
     names = [camera.name for camera in rig]
     moments = _moments(times, names, timestamps, offsets)
-    recording = Recording(folder, rig, tuple(ordered), moments.frames, moments.t_s)
+    recording = Recording(folder, rig, tuple(video.path for video in times), moments.frames, moments.t_s)
     recording.save()
     return recording
 
@@ -68,7 +68,7 @@ def _moments(
     return moments_by_time(times, values)
 
 
-def _ordered(videos: Sequence[Path], names: Sequence[str]) -> list[Path]:
+def _ordered(videos: Sequence[VideoTimes], names: Sequence[str]) -> list[VideoTimes]:
     """Videos called as the cameras go to them, whatever the order; else as they come."""
-    by_name = {video.stem: video for video in videos}
+    by_name = {video.path.stem: video for video in videos}
     return [by_name[name] for name in names] if set(names) <= set(by_name) else list(videos)
