@@ -21,6 +21,7 @@ from pathlib import Path
 try:
     from engines.errors import UserError
     from engines.presets import weights_of
+    from engines.terminal import command
     from realtime.batch.job import Work
     from realtime.batch.limits import sensible_workers
     from realtime.batch.plan import expand, plan
@@ -28,12 +29,12 @@ try:
     from realtime.camera_space.hand_size import HandProfile, measure_hand
     from realtime.camera_space.intrinsics import resolve_intrinsics
     from realtime.cli.options import parse, settings_of
-    from realtime.cli.outputs import check_output
     from realtime.cli.scale_options import CALIBRATION_S, keep_length
     from realtime.cli.stopping import SIGNALS, StopSignals, leave
     from realtime.config import Settings
     from realtime.engine import backend_of
-    from realtime.formats.saving import SUFFIXES, require
+    from realtime.files import check_output
+    from realtime.formats.saving import SUFFIXES, require, save_as
     from realtime.live import Result, run_live, run_recorded
     from realtime.pipeline import HandPipeline
     from realtime.reports.summary import RunSummary
@@ -150,7 +151,9 @@ def run(options: argparse.Namespace) -> int:
         tracks = None
         if options.save_tracks:
             texts = settings.model_dump_json(), json.dumps(versions())
-            tracks = at_end.enter_context(TrackWriter(options.save_tracks, intrinsics, source.size_px, *texts))
+            tracks = at_end.enter_context(
+                TrackWriter(options.save_tracks, intrinsics, source.size_px, *texts, save=save_as)
+            )
         request = ViewRequest(options.headless, not options.no_3d, options.mirror, options.save_video, source.is_live)
         views = open_views(request, say)
         at_end.callback(views.close)
@@ -237,6 +240,7 @@ def _complete(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0 and not path.with_name(path.name + PART_SUFFIX).exists()
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code: 0, 2 for what the user can mend, 1 for a fault of ours, 130 for Ctrl-C."""
     options = parse(argv)

@@ -24,6 +24,7 @@ import psutil
 from benchmarks.clips import SAMPLE
 from benchmarks.x_windows import open_windows
 from engines.errors import UserError
+from engines.terminal import command
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.config import Settings, load_settings
 from realtime.engine import backend_of
@@ -33,7 +34,7 @@ from realtime.sources.live_source import ReplaySource
 from realtime.sources.recording import VideoSource
 from realtime.streams.address import Address
 from realtime.streams.sending import open_streams
-from realtime.tracks.schema import load_tracks
+from realtime.tracks.reader import load_tracks
 from realtime.tracks.writer import TrackWriter
 from viz.viewer import Viewer
 from viz.views import ViewRequest, open_views
@@ -168,6 +169,7 @@ class Soak:
         return times.user + times.system
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code: 1 for a leak or a drop, 2 where it cannot run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)

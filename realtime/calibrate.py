@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import NoReturn
 
 from engines.errors import UserError
+from engines.terminal import command
 from realtime.calibration.board import Board, parse_squares
 from realtime.calibration.collect import Collector
 from realtime.calibration.feedback import Feedback, window_opens
 from realtime.calibration.sheet import PAPERS_MM, SUFFIXES, write_sheet
 from realtime.calibration.solve import COEFFICIENTS, Solution, solve
-from realtime.camera_space.intrinsics import checked, save_intrinsics
-from realtime.cli.outputs import check_output
+from realtime.camera_space.calibration_file import save_intrinsics
+from realtime.camera_space.intrinsics import checked
 from realtime.config import load_settings
+from realtime.files import check_output
 from realtime.sources.opening import Source, open_source
 
 CALIBRATION_SUFFIXES = (".json", ".yaml", ".yml")
@@ -34,6 +36,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; see python -m realtime.calibrate --help\n")
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     options = _parsed(argv)

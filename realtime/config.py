@@ -15,15 +15,22 @@ from typing import Annotated, Any, Final, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from engines.backends.opening import BackendName, Precision
+from engines.contract import BackendName, Precision
 from engines.errors import UserError
+from engines.text_file import read_text
 
 DEFAULT_FILE: Final = Path(__file__).with_name("default.yaml")
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Person = Literal["nearest", "largest", "first"]
 Tree = dict[str, Any]
+_RENAMED: Final = {
+    "tracker.lose_after_frames": "it is 'tracker.lose_after_s' now, in seconds: 5 frames at 30 Hz were 0.15",
+    "tracker.crop_smoothing": "it is 'tracker.crop_smoothing_s' now, a time constant: 0.5 at 30 Hz was 0.05",
+}
+"""What became of settings of earlier versions."""
 
 
 class _Section(BaseModel):
@@ -37,6 +44,7 @@ class CameraSettings(_Section):
     height: Annotated[int, Field(ge=1, le=8192)]
     fps: Annotated[float, Field(gt=0, le=1000)]
     reconnect_s: NotNegative
+    mirrored: bool
 
 
 class IntrinsicsSettings(_Section):
@@ -82,14 +90,15 @@ class DetectorSettings(_Section):
 
 
 class TrackerSettings(_Section):
-    """When crops merge, split and are lost; overlaps are intersection over union."""
+    """When crops merge, split and are lost; overlaps are shares of the smaller hand's box."""
 
     merge_overlap: Share
     split_overlap: Share
     lose_probability: Share
     lose_confidence: Share
-    lose_after_frames: Annotated[int, Field(ge=1)]
-    crop_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    lose_after_s: NotNegative
+    crop_smoothing_s: NotNegative
+    person: Person
 
     @model_validator(mode="after")
     def _split_below_merge(self) -> TrackerSettings:
@@ -181,7 +190,7 @@ _Loader.add_implicit_resolver(
 
 def _read_yaml(path: Path) -> Tree:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except OSError as error:
         raise UserError(f"{path}: the settings file cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -237,6 +246,8 @@ def _check_keys(layer: Tree, tree: Tree, known: set[str], name: str, prefix: str
 
 
 def _suggest(dotted: str, known: set[str]) -> str:
+    if dotted in _RENAMED:
+        return _RENAMED[dotted]
     leaf = dotted.rpartition(".")[2]
     close = [k for k in sorted(known) if k.rpartition(".")[2] == leaf]
     close += difflib.get_close_matches(dotted, known, n=2, cutoff=0.8)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,10 @@ from numpy.typing import NDArray
 from engines.geometry.crop import Crop
 from engines.geometry.pinhole import Intrinsics
 from engines.skeleton import Side
+
+SPEED_OVER_S: Final = 1 / 80
+"""Speeds are measured over at least this: network cameras deliver pairs of frames with stamps a millisecond apart, and
+a step divided by so short a time is noise."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class HandBox:
     crop: Crop
     """Upright square around the hand, in the definition of `engines.geometry.crop`."""
     score: float
+    palm_px: float = 0.0
+    """Length of the palm in the picture, which tells how near the hand is whatever its fingers do; 0: not known."""
 
 
 @dataclass(frozen=True)

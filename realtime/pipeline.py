@@ -6,26 +6,34 @@ Synchronous, without threads and drawing: what is tested on a clip is what runs 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from engines.answers import answers
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.geometry.pinhole import Intrinsics
-from realtime.camera_space.fusion import DepthFusion
-from realtime.camera_space.smoothing import HandSmoother
+from realtime.camera_space.fusion import DepthFusion, FusionState
+from realtime.camera_space.smoothing import HandSmoother, SmootherState
 from realtime.config import Settings
 from realtime.messages import Frame, HandFrame
-from realtime.snapshot import freeze, thaw
 from realtime.timing import OnStage, StageTimer
 from realtime.tracking.detector import HandDetector
-from realtime.tracking.tracker import HandTracker
+from realtime.tracking.tracker import HandTracker, TrackerState
 
 _SEARCH_S = 0.05
 """How often to search while no hand at all is followed: the most a hand's first appearance is late."""
-_NO_STATE = frozenset({"_settings", "_backend", "_intrinsics_of", "_detector", "_on_stage"})
-"""What a pipeline holds that says nothing about the frames it has seen (the detector looks at each one afresh)."""
+
+
+@dataclass(frozen=True)
+class PipelineState:
+    """All that the coming frames' results depend on; the detector looks at each one afresh."""
+
+    size_px: tuple[int, int]
+    searched_s: float
+    tracker: TrackerState
+    fusion: FusionState
+    smoother: SmootherState
 
 
 class HandPipeline:
@@ -72,7 +80,10 @@ class HandPipeline:
             outputs = answers(self._backend, pictures, crops, intrinsics) if plans else []
         with timer.stage("fuse"):
             seen = self._tracker.update(plans, outputs, frame.t_capture_s)
-            hands = self._fusion(seen, frame.t_capture_s, intrinsics)
+            if seen.exchanged:
+                self._fusion.exchange_names()
+                self._smoother.exchange_names()
+            hands = self._fusion(seen.hands, frame.t_capture_s, intrinsics)
             hands = self._smoother(hands, frame.t_capture_s, intrinsics)
         return HandFrame(
             index=frame.index,
@@ -84,27 +95,28 @@ class HandPipeline:
             stage_ms=timer.take(),
         )
 
-    def state(self) -> Any:
-        """All that the coming frames' results depend on, as JSON values; the same process goes on undisturbed."""
-        return freeze({name: value for name, value in vars(self).items() if name not in _NO_STATE})
+    @property
+    def state(self) -> PipelineState:
+        """What another pipeline needs to go on; `realtime.snapshot` keeps it in a file."""
+        parts = self._tracker.state, self._fusion.state, self._smoother.state
+        return PipelineState(self._size_px, self._searched_s, *parts)
 
-    def restore(self, state: Any) -> None:
-        """Go on where the pipeline of another process with the same settings was when it gave `state()`.
-
-        Raises ValueError if that is no state of such a pipeline.
-        """
-        fields = thaw(state)
-        if not isinstance(fields, dict) or not set(fields) >= set(vars(self)) - _NO_STATE:
-            raise ValueError("not the state of this pipeline")
-        vars(self).update(fields)
+    def restore(self, state: PipelineState) -> None:
+        """Go on where a pipeline with the same settings was when it had that state."""
+        self._set_size(state.size_px)
+        self._searched_s = state.searched_s
+        self._tracker.state, self._fusion.state, self._smoother.state = state.tracker, state.fusion, state.smoother
 
     def close(self) -> None:
         """Free what the detector holds."""
         self._detector.close()
 
-    def _start_over(self, size_px: tuple[int, int]) -> None:
+    def _set_size(self, size_px: tuple[int, int]) -> None:
         self._size_px = size_px
         self._intrinsics = self._intrinsics_of(size_px)  # may read a calibration file: once, not every frame
+
+    def _start_over(self, size_px: tuple[int, int]) -> None:
+        self._set_size(size_px)
         self._searched_s = -np.inf
         self._tracker.reset()
         self._fusion.reset()
@@ -117,5 +129,4 @@ class HandPipeline:
         if known >= self._settings.detector.max_hands or frame.t_capture_s - self._searched_s < wait_s:
             return
         self._searched_s = frame.t_capture_s
-        boxes = self._detector(frame.image_bgr)
-        self._tracker.acquire(boxes[: self._settings.detector.max_hands])
+        self._tracker.acquire(self._detector(frame.image_bgr), frame.t_capture_s)

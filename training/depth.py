@@ -14,17 +14,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from engines.backends.opening import EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import EngineRequest
 from engines.errors import UserError
 from engines.second_look import SecondLook
-from training.banks.labelled import on_photographs
+from engines.terminal import command
 from training.command import positive
-from training.datasets.registry import DATA_SETS, load_split
 from training.datasets.sample import LabelledSample
+from training.datasets.synthetic import on_photographs
 from training.evaluate import WEBCAM
 from training.evaluation.look import look, turned_crops
 from training.evaluation.report import even_rows
 from training.evaluation.wrist_depths import DepthFigures, compare, seen_hands
+from training.registry import DATA_SETS, load_split
 
 _HEAD = f"{'':22}{'hands':>7}{'bias':>9}{'spread':>9}{'rms':>9}{'mean':>10}{'median':>10}{'rms/sigma':>11}"
 
@@ -73,6 +75,7 @@ def _samples(arguments: argparse.Namespace) -> Sequence[LabelledSample]:
     return chosen if arguments.backgrounds is None else on_photographs(chosen, arguments.backgrounds)
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.depth", description=__doc__)

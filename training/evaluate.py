@@ -16,21 +16,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
-from engines.backends.opening import Backend, BackendName, EngineRequest, Precision, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import Backend, BackendName, EngineRequest, Precision
 from engines.errors import UserError
 from engines.geometry.crop import Crop
 from engines.presets import SPECS
 from engines.second_look import looking_twice
-from training.banks.labelled import balanced, on_photographs
+from engines.terminal import command
 from training.datasets.interhand.interhand26m import SUBSETS
-from training.datasets.registry import DATA_SETS, data_set, load_split
 from training.datasets.sample import LabelledSample
+from training.datasets.synthetic import balanced, on_photographs
 from training.evaluation.errors import labelled_hands, measure
 from training.evaluation.figures import figures, reliability_of
 from training.evaluation.look import look, turned_crops
 from training.evaluation.predictions import Predictions, aligned_with, load_predictions, save_predictions
 from training.evaluation.report import Run, even_rows, reliability_table, sheet_of, table, write_report
 from training.evaluation.root_depth import RootDepths, root_depths, with_absolute_left_root
+from training.registry import DATA_SETS, data_set, load_split
 
 WEBCAM = Path("../shared/data/eval/webcam_left_hand")
 
@@ -73,6 +75,7 @@ def judge(
     return Run(name, found, errors, figures(errors, labelled_hands(samples)), reliability_of(errors))
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     arguments = _parser().parse_args(argv)

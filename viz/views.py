@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engines.errors import UserError
 from viz.drawing.status import StatusMeter
-from viz.video.recorder import Recorder, Renderer
+from viz.video.recorder import Recorder, open_renderer
 from viz.viewer import CompositeViewer, Display, NullViewer, Viewer
 
 
@@ -30,7 +30,7 @@ def open_views(request: ViewRequest, say: Callable[[str], None]) -> Viewer:
     views: list[Viewer] = []
     try:
         if not request.headless:
-            _open_windows(request, display, views)
+            _open_windows(request, display, views, say)
         if request.video is not None:
             status = StatusMeter(request.live).update
             renderer = open_renderer(display, say) if request.three_d else None
@@ -41,23 +41,15 @@ def open_views(request: ViewRequest, say: Callable[[str], None]) -> Viewer:
     return CompositeViewer(views) if views else NullViewer()
 
 
-def _open_windows(request: ViewRequest, display: Display, views: list[Viewer]) -> None:
-    """Append each window as it opens, so that the caller can close the first if the second cannot be had."""
+def _open_windows(request: ViewRequest, display: Display, views: list[Viewer], say: Callable[[str], None]) -> None:
+    """Append the camera window, and the 3D view where OpenGL works: a run is not lost for it, `say` gets the reason."""
     from viz.window.camera_window import CameraWindow
 
     views.append(CameraWindow(StatusMeter(request.live).update, display))
     if request.three_d:
-        from viz.window.open3d_viewer import Open3DViewer
+        try:
+            from viz.window.open3d_viewer import Open3DViewer
 
-        views.append(Open3DViewer(display=display))
-
-
-def open_renderer(display: Display, say: Callable[[str], None]) -> Renderer | None:
-    """The 3D view for a video; without OpenGL the video goes on without it, and `say` gets the reason."""
-    try:
-        from viz.scene3d.open3d_renderer import Open3DRenderer
-
-        return Open3DRenderer(display=display)
-    except UserError as error:
-        say(f"the video has no 3D view: {error}")
-        return None
+            views.append(Open3DViewer(display=display))
+        except UserError as error:
+            say(f"{error}; the camera window goes on")

@@ -17,7 +17,7 @@ from realtime.batch.counts import Counts
 from realtime.sources.image_folder import PICTURE_SUFFIXES
 
 SUFFIX: Final = ".state"
-FORMAT: Final = "two-hands-state 2"
+FORMAT: Final = "two-hands-state 3"
 _MAX_BYTES: Final = 4 << 20
 
 
@@ -40,7 +40,7 @@ class Checkpoint:
     missing: int = 0
     """About how many frames the file announced and did not have; likewise."""
     pipeline: Any = None
-    """`HandPipeline.state()` behind the last of the frames."""
+    """`HandPipeline.state`, frozen, behind the last of the frames."""
 
     def save(self, path: Path) -> None:
         """Replace the file at `path` in one step. Raises OSError."""

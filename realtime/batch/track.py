@@ -15,16 +15,18 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from realtime.batch.checkpoint import Checkpoint, load_checkpoint
 from realtime.batch.job import Job, Work
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.live import run_recorded
-from realtime.pipeline import HandPipeline
+from realtime.pipeline import HandPipeline, PipelineState
 from realtime.reports.versions import versions
+from realtime.snapshot import freeze, thaw
 from realtime.sources.image_folder import ImageFolderSource
 from realtime.sources.recording import VideoSource
-from realtime.tracks.writer import CannotGoOn, TrackWriter, recover_part
+from realtime.tracks.part import recover_part
+from realtime.tracks.writer import CannotGoOn, TrackWriter
 
 CHECKPOINT_FRAMES: Final = 100
 """A kill costs at most the work on so many frames."""
@@ -58,12 +60,13 @@ def track(
     with closing(open_recording(job.source, work.images_fps)) as source:
         if source.expected_frames:
             announce(source.expected_frames)
-        writer, before = _open_writer(job, work, source, before)
+        state = None if before is None else _remembered(before)
+        writer, before = _open_writer(job, work, source, None if state is None else before)
         pipeline = HandPipeline(work.settings, backend, partial(resolve_intrinsics, work.settings.intrinsics))
         try:
             last = before or begin
-            if before is not None:
-                pipeline.restore(before.pipeline)
+            if before is not None and state is not None:
+                pipeline.restore(state)
                 source.begin_at(before.next_index, before.counts.frames)
             end = _run(job, source, pipeline, writer, last, should_stop)
             if end.complete:
@@ -86,6 +89,17 @@ def _earlier(job: Job, begin: Checkpoint) -> Checkpoint | None:
     return None
 
 
+def _remembered(before: Checkpoint) -> PipelineState | None:
+    """What the pipeline remembered at the checkpoint; None, with a word why, if that is of no use."""
+    if before.pipeline is None:
+        return None
+    try:
+        return thaw(PipelineState, before.pipeline)
+    except ValueError as error:
+        _log.warning("what was kept of the run that was stopped cannot be used (%s); it begins anew", error)
+        return None
+
+
 def _run(
     job: Job,
     source: Recording,
@@ -101,7 +115,7 @@ def _run(
         stop = should_stop()
         done = replace(done, counts=done.counts.plus(result.hands), next_index=result.frame.index + 1)
         if stop or done.counts.frames % CHECKPOINT_FRAMES == 0:
-            replace(done, pipeline=pipeline.state()).save(job.state)
+            replace(done, pipeline=freeze(pipeline.state)).save(job.state)
         if stop:
             return done
     done = replace(done, complete=True, damaged=source.dropped, missing=source.missing)
@@ -116,7 +130,7 @@ def _open_writer(
     intrinsics = resolve_intrinsics(work.settings.intrinsics, source.size_px)
     texts = work.settings.model_dump_json(), json.dumps(versions())
     run = job.tracked_file(work.smooth), intrinsics, source.size_px, *texts
-    if before is not None and before.pipeline is not None:
+    if before is not None:
         try:
             return TrackWriter(*run, go_on_behind=before.counts.frames), before
         except CannotGoOn as error:

@@ -8,8 +8,9 @@ switches, the step is blended away over a short time: a hand does not jump becau
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 
@@ -20,15 +21,15 @@ from realtime.camera_space.wrist_depth import RELATIVE_SIGMA_MM, DepthMethod, me
 from realtime.messages import HandPose
 from realtime.tracking.observation import Observation
 
-_FORGET_S = 0.5
+_FORGET_S: Final = 0.5
 """A hand unseen for this long starts without a blend."""
-_LARGEST_STEP = 0.15
+_LARGEST_STEP: Final = 0.15
 """A step of more than this share of the depth is a mistake put right, not a change of view: it is taken at once."""
 
 
-@dataclass
-class _Blend:
-    """What is left of the step at the last switch of the rule."""
+@dataclass(frozen=True)
+class Blend:
+    """A wrist's last depth, and what is left of the step at the last switch of the rule."""
 
     rule: str
     depth_mm: float
@@ -37,23 +38,36 @@ class _Blend:
     since_s: float = 0.0
 
 
+@dataclass(frozen=True)
+class FusionState:
+    """What a fusion remembers of both hands."""
+
+    blends: Mapping[Side, Blend] = field(default_factory=dict)
+
+
 class DepthFusion:
-    """Turns the observations of one frame into hands in camera space."""
+    """Turns the observations of one frame into hands in camera space; `state` is all that it remembers."""
 
     def __init__(self, blend_s: float, method: DepthMethod = "root", hand_length_mm: float | None = None) -> None:
         """`hand_length_mm`: wrist to middle fingertip along the bones, of both hands; None if it is not known."""
         self._blend_s = blend_s
         self._method: DepthMethod = method
         self._hand_length_mm = hand_length_mm
-        self._blends: dict[Side, _Blend] = {}
+        self.state = FusionState()
 
     def reset(self) -> None:
         """Forget past depths."""
-        self._blends.clear()
+        self.state = FusionState()
+
+    def exchange_names(self) -> None:
+        """What was known of the right hand is the left one's, and the other way round: they had been called wrongly."""
+        known = self.state.blends
+        self.state = FusionState({a: known[b] for a, b in zip(SIDES, SIDES[::-1], strict=True) if b in known})
 
     def __call__(self, seen: Sequence[Observation], t_s: float, intrinsics: Intrinsics) -> tuple[HandPose, ...]:
         """Hands of the frame at `t_s`, right before left."""
         by_side = {observation.side: observation for observation in seen}
+        blends = dict(self.state.blends)
         poses: list[HandPose] = []
         right: DepthEstimate | None = None
         for side in SIDES:
@@ -61,10 +75,14 @@ class DepthFusion:
                 continue
             one = by_side[side]
             wrist, source = self._wrist(one, right, intrinsics)
-            depth_mm, source = self._blended(side, wrist.depth_mm, source, one.shared, t_s)
-            wrist = replace(wrist, depth_mm=depth_mm)
+            rule = f"{source}-shared" if one.shared else source
+            blend, left = self._blended(blends.get(side), rule, wrist.depth_mm, t_s)
+            blends[side] = blend
+            wrist = replace(wrist, depth_mm=blend.depth_mm)
             right = wrist if side == "right" else right
+            source = "blend" if left > 0 and blend.offset_mm != 0 else source
             poses.append(hand_pose(one, wrist, source, intrinsics, size_factor(self._hand_length_mm)))
+        self.state = FusionState(blends)
         return tuple(poses)
 
     def _wrist(
@@ -77,22 +95,17 @@ class DepthFusion:
             return DepthEstimate(depth_mm, float(np.hypot(right.sigma_mm, RELATIVE_SIGMA_MM * factor))), "relative"
         return measured_depth(one, self._method, self._hand_length_mm, intrinsics)
 
-    def _blended(self, side: Side, depth_mm: float, source: str, shared: bool, t_s: float) -> tuple[float, str]:
-        """Depth without a jump at a switch of the rule, and where it came from."""
-        rule = f"{source}-shared" if shared else source
-        blend = self._blends.get(side)
-        if blend is None or not 0 <= t_s - blend.t_s <= _FORGET_S:
-            self._blends[side] = _Blend(rule, depth_mm, t_s)
-            return depth_mm, source
-        if rule != blend.rule:
-            step = blend.depth_mm - depth_mm
-            blend.rule, blend.since_s = rule, t_s
-            blend.offset_mm = step if abs(step) < _LARGEST_STEP * depth_mm else 0.0
-        left = 1 - (t_s - blend.since_s) / self._blend_s if self._blend_s > 0 else 0.0
-        blending = left > 0 and blend.offset_mm != 0
-        blend.depth_mm = depth_mm + max(left, 0.0) * blend.offset_mm
-        blend.t_s = t_s
-        return blend.depth_mm, "blend" if blending else source
+    def _blended(self, last: Blend | None, rule: str, depth_mm: float, t_s: float) -> tuple[Blend, float]:
+        """Depth without a jump at a switch of the rule, and the share of the step that is left in it."""
+        if last is None or not 0 <= t_s - last.t_s <= _FORGET_S:
+            return Blend(rule, depth_mm, t_s), 0.0
+        if rule != last.rule:
+            step = last.depth_mm - depth_mm
+            last = replace(
+                last, rule=rule, since_s=t_s, offset_mm=step if abs(step) < _LARGEST_STEP * depth_mm else 0.0
+            )
+        left = max(1 - (t_s - last.since_s) / self._blend_s, 0.0) if self._blend_s > 0 else 0.0
+        return replace(last, depth_mm=depth_mm + left * last.offset_mm, t_s=t_s), left
 
 
 def hand_pose(

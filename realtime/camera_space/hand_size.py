@@ -17,6 +17,7 @@ import yaml
 
 from engines.errors import UserError
 from engines.skeleton import WRIST
+from engines.text_file import read_text
 from realtime.camera_space.closed_form import TYPICAL_HAND_MM
 from realtime.messages import HandFrame
 
@@ -50,7 +51,7 @@ def load_profile(path: Path) -> HandProfile:
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
             raise UserError(f"{path}: too large for a profile")
-        tree: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree: Any = yaml.safe_load(read_text(path))
     except OSError as error:
         raise UserError(f"{path}: the profile cannot be read ({error.strerror}); --hand-length-mm makes one") from error
     except (ValueError, yaml.YAMLError, RecursionError) as error:

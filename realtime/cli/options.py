@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import Final, NoReturn, get_args
 
-from engines.backends.opening import BackendName
+from engines.contract import BackendName
 from engines.presets import SPECS
 from realtime.cli.batch_options import BESIDE, add_batch_options, check_batch_options
 from realtime.cli.scale_options import add_scale_options, check_scale_options, scale_overrides

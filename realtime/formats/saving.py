@@ -11,19 +11,18 @@ from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
-from realtime.tracks.schema import Tracks
-from realtime.tracks.unfinished import unfinished
+from realtime.files import in_one_step
+from realtime.tracks.schema import NATIVE_SUFFIX, Tracks
 
-NATIVE_SUFFIX: Final = ".npz"
 _MODULES: Final = {
-    NATIVE_SUFFIX: "npz",
-    ".jsonl": "jsonl",
-    ".csv": "csv_table",
-    ".parquet": "parquet",
-    ".bvh": "bvh",
-    ".glb": "gltf",
-    ".gltf": "gltf",
-    ".rrd": "rerun_log",
+    NATIVE_SUFFIX: "realtime.tracks.npz",
+    ".jsonl": "realtime.formats.jsonl",
+    ".csv": "realtime.formats.csv_table",
+    ".parquet": "realtime.formats.parquet",
+    ".bvh": "realtime.formats.bvh",
+    ".glb": "realtime.formats.gltf",
+    ".gltf": "realtime.formats.gltf",
+    ".rrd": "realtime.formats.rerun_log",
 }
 _PACKAGES: Final = {
     ".parquet": ("pyarrow", "formats"),
@@ -54,11 +53,6 @@ def save_as(tracks: Tracks, path: Path) -> None:
     """
     suffix = path.suffix.lower()
     require(suffix)
-    module = importlib.import_module(f"realtime.formats.{_MODULES[suffix]}")
-    temporary = unfinished(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    module = importlib.import_module(_MODULES[suffix])
+    with in_one_step(path) as temporary:
         module.write(tracks, temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

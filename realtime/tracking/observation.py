@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,13 @@ from engines.skeleton import HAND_SLICES, SIDES, Side
 
 SAME_HAND: Final = 0.35
 """Two sets of joints closer than this share of the hand's size are the same hand seen twice."""
+_NAME_COUNTS: Final = 0.35
+"""The network's name for a hand in a shared crop outweighs such a distance, in hands."""
+_BOTH_ARE_THERE: Final = 0.6
+"""Two hands on each other are believed where the network is so sure of each."""
+
+Places = Mapping[Side, NDArray[np.float64] | None]
+"""Where the joints (21, 2) px of each followed hand must be, if they were ever seen."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +60,59 @@ def observe(
     )
 
 
-def without_doubles(seen: list[Observation]) -> list[Observation]:
-    """If two crops show the same hand, keep the surer one; in a shared crop hands may well lie on each other."""
-    if len(seen) != len(SIDES) or seen[0].shared:
-        return seen
-    a, b = seen
+def assigned(both: Sequence[Observation], places: Places) -> list[Observation]:
+    """Observations of a shared crop, each with the name of the hand that must be there, or exchanged.
+
+    The network's names hold, unless the hands clearly lie where the other ones were: for a moment it takes one for the
+    other, or sees one of them in both channels.
+    """
+    if any(place is None for place in places.values()):
+        return list(both)
+    as_named, crossed = (sum(_distance(one, places[name(one)]) for one in both) for name in (_own, _others))
+    if as_named - crossed <= _NAME_COUNTS * len(both):
+        return list(both)
+    return [replace(one, side=_others(one)) for one in both]
+
+
+def one_each(there: Sequence[Observation], places: Places) -> list[Observation]:
+    """If both observations are of one hand, keep that of the track which must be there.
+
+    In a shared crop hands may well lie on each other; there the network is sure of both.
+    """
+    if len(there) != len(SIDES):
+        return list(there)
+    a, b = there
     if hand_distance(a.joints_px, b.joints_px) > SAME_HAND:
-        return seen
-    return [a if a.probability >= b.probability else b]
+        return [a, b]
+    if a.shared and min(a.probability, b.probability) >= _BOTH_ARE_THERE:
+        return [a, b]
+    if a.shared or places[a.side] is None or places[b.side] is None:
+        known = [one for one in (a, b) if places[one.side] is not None]
+        return known[:1] if len(known) == 1 else [max((a, b), key=lambda one: one.probability)]
+    return [min((a, b), key=lambda one: _distance(one, places[one.side]))]
 
 
-def hand_distance(a_px: NDArray[np.float64], b_px: NDArray[np.float64]) -> float:
+def rightness(one: Observation) -> float:
+    """How much an observed hand looks like a right one: 1, or a left one: -1."""
+    right, left = (float(p) for p in one.output.hand_probability)
+    if one.shared or min(right, left) > 0.5:
+        return one.probability if one.channel == "right" else -one.probability
+    return right - left
+
+
+def hand_distance(a_px: NDArray, b_px: NDArray) -> float:
     """Mean distance of equal joints (21, 2) of two hands, in sizes of the larger one."""
     size = max(np.ptp(a_px, axis=0).max(), np.ptp(b_px, axis=0).max())
     return float(np.linalg.norm(a_px - b_px, axis=1).mean() / max(size, 1.0))
+
+
+def _distance(one: Observation, place: NDArray[np.float64] | None) -> float:
+    return 0.0 if place is None else hand_distance(one.joints_px, place)
+
+
+def _own(one: Observation) -> Side:
+    return one.side
+
+
+def _others(one: Observation) -> Side:
+    return "left" if one.side == "right" else "right"

@@ -1,38 +1,53 @@
 """Whose hands are being followed, and in which crops: acquire, follow, merge, split, rename, lose (one thread).
 
 The unit is a crop, not a hand. Two near hands share one crop, because only there is their relative depth visible;
-hands apart have a crop each. The next crop comes from the joints of the last frame, moved on by their velocity.
+hands apart have a crop each. The next crop comes from the joints of the last frame, moved on by their velocity. A
+track follows a place: what the network calls the hand there counts as evidence for a name, and the name changes only
+when the evidence of the last second is against it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.geometry.crop import Crop, crop_around, upright_angle_rad
+from engines.geometry.crop import Crop
 from engines.output import NetworkOutput
 from engines.skeleton import SIDES, Side
 from realtime.config import TrackerSettings
 from realtime.messages import HandBox
 from realtime.tracking.next_crop import near, overlap, own_crop, shared_crop
-from realtime.tracking.observation import SAME_HAND, Observation, hand_distance, observe, without_doubles
+from realtime.tracking.observation import (
+    SAME_HAND,
+    Observation,
+    Places,
+    assigned,
+    hand_distance,
+    observe,
+    one_each,
+    rightness,
+)
+from realtime.tracking.person import can_be, in_order, is_back, same_body, same_side
+from realtime.tracking.track import Track, found, judged, looks_like, predicted, seen
 
-_EVIDENCE_MEMORY: Final = 0.9
-"""How much of the evidence for a side is kept from frame to frame."""
-_TURN_EVIDENCE: Final = 2.0
-"""Evidence against a hand's name that it takes to rename it; the most that can gather is 10."""
+_TURN: Final = 0.35
+"""How much the followed hands must look like the other side's, each on average, to be renamed."""
 _SHARED_CONFIDENCE: Final = 0.5
 """In a crop of two hands each is smaller and partly hidden: so much of the confidence asked for will do."""
 _COMPANION_PROBABILITY: Final = 0.8
 """How sure the network must be of both hands in a crop around one of them to follow the other too."""
 _HIDDEN_PATIENCE: Final = 4
 """A hand that vanishes beside the other one is rather hidden than gone: so many times longer it is kept."""
-_LONGEST_STEP_S: Final = 0.1
-"""Velocities are trusted for so long."""
+_LEAST_MISSES: Final = 2
+"""However slow the camera, one picture without a hand is no loss."""
+_BACK_S: Final = 0.5
+"""A hand found where one was lost so long ago is that one."""
+_REMEMBER_S: Final = 1.0
+"""For so long nobody else's hand takes the place of a lost one."""
 
 
 @dataclass(frozen=True)
@@ -43,154 +58,184 @@ class CropPlan:
     sides: tuple[Side, ...]
 
 
-@dataclass
-class _Track:
-    crop: Crop
-    joints_px: NDArray[np.float64] | None = None
-    velocity_px_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
-    t_s: float = 0.0
-    evidence: float = 0.0
-    """Positive for right, negative for left."""
-    missed: int = 0
+@dataclass(frozen=True)
+class Sighting:
+    """The hands seen in a frame."""
+
+    hands: tuple[Observation, ...]
+    exchanged: bool = False
+    """The names were found to be wrong in this frame: who remembers something of a hand by its name exchanges them."""
+
+
+@dataclass(frozen=True)
+class TrackerState:
+    """What a tracker remembers."""
+
+    tracks: Mapping[Side, Track] = field(default_factory=dict)
+    lost: Mapping[Side, Track] = field(default_factory=dict)
+    """Hands that were followed until a moment ago."""
+    merged: bool = False
+    pair_crop: Crop | None = None
+    planned_s: float = 0.0
 
 
 class HandTracker:
     """Follows at most one right and one left hand; `plan`, run the network, `update`, for every frame.
 
-    With `most_hands` 1 it follows whichever hand was found first, also where its crop shows both.
+    With `most_hands` 1 it follows whichever hand was found first, also where its crop shows both. `state` is all that
+    it remembers.
     """
 
     def __init__(self, settings: TrackerSettings, input_px: int, most_hands: int = len(SIDES)) -> None:
         self._settings = settings
         self._input_px = input_px
         self._most_hands = most_hands
-        self._tracks: dict[Side, _Track] = {}
-        self._merged = False
-        self._pair_crop: Crop | None = None
+        self.state = TrackerState()
 
     @property
     def sides(self) -> tuple[Side, ...]:
         """Hands that are being followed."""
-        return tuple(side for side in SIDES if side in self._tracks)
+        return tuple(side for side in SIDES if side in self.state.tracks)
 
     def reset(self) -> None:
         """Forget both hands."""
-        self._tracks.clear()
-        self._merged = False
-        self._pair_crop = None
+        self.state = TrackerState()
 
-    def acquire(self, boxes: Sequence[HandBox]) -> None:
-        """Start tracks for hands the detector found where none is followed yet."""
-        for box in boxes:
-            if len(self._tracks) >= self._most_hands or any(
-                near(box.crop, track.crop) for track in self._tracks.values()
-            ):
+    def acquire(self, boxes: Sequence[HandBox], t_s: float) -> None:
+        """Start tracks for hands that the detector found at `t_s`, where none is followed yet."""
+        tracks = dict(self.state.tracks)
+        lost = {side: one for side, one in self.state.lost.items() if 0 <= t_s - one.seen_s <= _REMEMBER_S}
+        for box in in_order(boxes, self._settings.person):
+            if len(tracks) >= self._most_hands or any(near(box.crop, track.crop) for track in tracks.values()):
                 continue
-            side = box.side if box.side not in self._tracks else _other(box.side)
-            self._tracks[side] = _Track(box.crop)
+            side = _name_for(box, tracks, lost, t_s)
+            if side is not None:
+                tracks[side] = _again(found(box.crop, t_s), lost.pop(side, None), box)
+        self.state = replace(self.state, tracks=tracks, lost=lost)
 
     def plan(self, t_s: float) -> list[CropPlan]:
         """The crops of the frame at `t_s`: none, one, or one for each of two hands apart."""
-        predicted = {side: _predicted(track, t_s) for side, track in self._tracks.items()}
-        known = [joints for joints in predicted.values() if joints is not None]
-        if len(known) == len(SIDES):
-            limit = self._settings.split_overlap if self._merged else self._settings.merge_overlap
-            self._merged = overlap(known[0], known[1]) > limit
+        state, tracks = self.state, dict(self.state.tracks)
+        places = {side: predicted(track, t_s) for side, track in tracks.items()}
+        known = [joints for joints in places.values() if joints is not None]
+        limit = self._settings.split_overlap if state.merged else self._settings.merge_overlap
+        merged = len(known) == len(SIDES) and overlap(known[0], known[1]) > limit
+        pair_crop: Crop | None = None
+        if merged:
+            pair_crop = shared_crop(known, state.pair_crop, max(t_s - state.planned_s, 0.0))
+            plans = [CropPlan(pair_crop, SIDES)]
         else:
-            self._merged = False
-        if self._merged:
-            self._pair_crop = shared_crop(known, self._pair_crop)
-            return [CropPlan(self._pair_crop, SIDES)]
-        self._pair_crop = None
-        return [CropPlan(self._own_crop(side, predicted[side]), (side,)) for side in self.sides]
+            tracks = {side: self._with_crop(track, places[side], t_s) for side, track in tracks.items()}
+            plans = [CropPlan(tracks[side].crop, (side,)) for side in SIDES if side in tracks]
+        self.state = replace(state, tracks=tracks, merged=merged, pair_crop=pair_crop, planned_s=t_s)
+        return plans
 
-    def update(self, plans: Sequence[CropPlan], outputs: Sequence[NetworkOutput], t_s: float) -> list[Observation]:
-        """Take the network's answers to the plan; returns the hands seen in this frame."""
-        seen: list[Observation] = []
+    def update(self, plans: Sequence[CropPlan], outputs: Sequence[NetworkOutput], t_s: float) -> Sighting:
+        """Take the network's answers to the plan."""
+        places = {side: predicted(track, t_s) for side, track in self.state.tracks.items()}
+        there: list[Observation] = []
         for plan, output in zip(plans, outputs, strict=True):
-            seen += self._shared(plan, output) if len(plan.sides) > 1 else self._single(plan, output)
-        seen = without_doubles(seen) + self._companion(plans, outputs)
-        by_side = {observation.side: observation for observation in seen}
-        for side in self.sides:
-            self._follow(side, by_side.get(side), t_s)
-        renamed = self._rename()
-        return [replace(one, side=renamed.get(one.side, one.side)) for one in seen]
+            read = self._shared if len(plan.sides) > 1 else self._single
+            there += [one for one in read(plan, output, places) if self._is_sure(one)]
+        there = one_each(there, places)
+        companion = self._companion(plans, outputs)
+        tracks = dict(self.state.tracks)
+        if companion is not None:
+            there.append(companion)
+            tracks[companion.side] = found(companion.crop, t_s)
+        by_side = {one.side: one for one in there}
+        after = {side: self._followed(track, by_side.get(side), t_s) for side, track in tracks.items()}
+        kept = {side: track for side, track in after.items() if track is not None}
+        gone = {side: track for side, track in tracks.items() if side not in kept and track.joints_px is not None}
+        exchanged = _are_misnamed(kept)
+        lost = {side: track for side, track in {**self.state.lost, **gone}.items() if side not in kept}
+        self.state = replace(self.state, tracks=_exchanged(kept, exchanged), lost=_exchanged(lost, exchanged))
+        hands = [replace(one, side=_other(one.side)) if exchanged else one for one in there]
+        return Sighting(tuple(hands), exchanged)
 
-    def _own_crop(self, side: Side, joints: NDArray[np.float64] | None) -> Crop:
-        track = self._tracks[side]
-        if joints is not None:
-            track.crop = own_crop(joints, track.crop, self._settings.crop_smoothing)
-        return track.crop
+    def _with_crop(self, track: Track, joints: NDArray[np.float64] | None, t_s: float) -> Track:
+        if joints is None:
+            return track
+        step_s = max(t_s - track.crop_s, 0.0)
+        return replace(track, crop=own_crop(joints, track.crop, step_s, self._settings.crop_smoothing_s), crop_s=t_s)
 
-    def _single(self, plan: CropPlan, output: NetworkOutput) -> list[Observation]:
-        """A crop around one hand: read it from the channel that is surer, whatever the hand is called."""
+    def _single(self, plan: CropPlan, output: NetworkOutput, places: Places) -> list[Observation]:
+        """A crop around one hand: read it from the channel that is surer, whatever the hand is called.
+
+        Where the crop shows both hands, it is the one that lies where this one must be.
+        """
         side = plan.sides[0]
         right, left = (float(p) for p in output.hand_probability)
-        track = self._tracks[side]
-        track.evidence = _EVIDENCE_MEMORY * track.evidence + (right - left)
-        channel: Side = "right" if right > left else "left"
-        if min(right, left) > 0.5:
-            channel = side
-        return self._seen(observe(output, plan.crop, self._input_px, side, channel))
+        place = places[side]
+        if min(right, left) <= 0.5:
+            return [observe(output, plan.crop, self._input_px, side, "right" if right > left else "left")]
+        both = [observe(output, plan.crop, self._input_px, side, channel) for channel in (side, _other(side))]
+        if place is None:
+            return both[:1]
+        return [min(both, key=lambda one: hand_distance(one.joints_px, place))]
 
-    def _shared(self, plan: CropPlan, output: NetworkOutput) -> list[Observation]:
-        """A crop around both hands: each is read from its own channel."""
+    def _shared(self, plan: CropPlan, output: NetworkOutput, places: Places) -> list[Observation]:
+        """A crop around both hands: each is read from its own channel, unless that clearly shows the other one."""
         both = [observe(output, plan.crop, self._input_px, side, side, shared=True) for side in SIDES]
-        return [one for observation in both for one in self._seen(observation)]
+        return assigned([one for one in both if self._is_sure(one)], places)
 
-    def _companion(self, plans: Sequence[CropPlan], outputs: Sequence[NetworkOutput]) -> list[Observation]:
+    def _companion(self, plans: Sequence[CropPlan], outputs: Sequence[NetworkOutput]) -> Observation | None:
         """The other hand, if only one is followed and its crop clearly shows both: no detector finds clasped hands."""
-        if len(self._tracks) != 1 or self._most_hands == 1 or not plans:
-            return []
+        if len(self.state.tracks) != 1 or self._most_hands == 1 or not plans:
+            return None
         plan, output = plans[0], outputs[0]
         if min(output.hand_probability) < _COMPANION_PROBABILITY:
-            return []
+            return None
         side = plan.sides[0]
         own, other = (observe(output, plan.crop, self._input_px, name, name) for name in (side, _other(side)))
         sure = other.confidence >= 2 * self._settings.lose_confidence
-        if not sure or hand_distance(own.joints_px, other.joints_px) < SAME_HAND:
-            return []
-        self._tracks[other.side] = _Track(plan.crop)
-        return [other]
+        return other if sure and hand_distance(own.joints_px, other.joints_px) >= SAME_HAND else None
 
-    def _seen(self, observation: Observation) -> list[Observation]:
+    def _is_sure(self, one: Observation) -> bool:
         """What is too unsure to be followed counts as not seen: its joints would draw the crop together to a point."""
-        enough = self._settings.lose_confidence * (_SHARED_CONFIDENCE if observation.shared else 1.0)
-        sure = observation.confidence >= enough
-        return [observation] if sure and observation.probability >= self._settings.lose_probability else []
+        enough = self._settings.lose_confidence * (_SHARED_CONFIDENCE if one.shared else 1.0)
+        return one.confidence >= enough and one.probability >= self._settings.lose_probability
 
-    def _follow(self, side: Side, observation: Observation | None, t_s: float) -> None:
-        """Move a track on, or count a miss and in the end lose it."""
-        track = self._tracks[side]
-        if observation is None:
-            track.missed += 1
-            patience = self._settings.lose_after_frames * (_HIDDEN_PATIENCE if self._merged else 1)
-            if track.missed >= patience or track.joints_px is None:
-                del self._tracks[side]
-            return
-        if track.joints_px is not None and t_s > track.t_s:
-            velocity = (observation.joints_px - track.joints_px).mean(axis=0) / (t_s - track.t_s)
-            track.velocity_px_s = 0.5 * track.velocity_px_s + 0.5 * velocity
-        track.joints_px, track.t_s, track.missed = observation.joints_px, t_s, 0
-        if observation.shared:
-            joints = observation.joints_px
-            track.crop = crop_around(joints, upright_angle_rad([joints], track.crop.angle_rad))
+    def _followed(self, track: Track, one: Observation | None, t_s: float) -> Track | None:
+        """The track moved on, or a miss counted; None if it is lost now."""
+        if one is not None:
+            return seen(judged(track, rightness(one), t_s), one.joints_px, t_s, shared=one.shared)
+        if track.joints_px is None:
+            return None
+        patience_s = self._settings.lose_after_s * (_HIDDEN_PATIENCE if self.state.merged else 1)
+        missed = track.missed + 1
+        return None if missed >= _LEAST_MISSES and t_s - track.seen_s >= patience_s else replace(track, missed=missed)
 
-    def _rename(self) -> dict[Side, Side]:
-        """Exchange names once the evidence against them is strong; returns old name -> new name."""
-        against = {side: (-1 if side == "right" else 1) * track.evidence for side, track in self._tracks.items()}
-        if not against or min(against.values()) < _TURN_EVIDENCE:
-            return {}
-        self._tracks = {_other(side): track for side, track in self._tracks.items()}
-        return {side: _other(side) for side in against}
+
+def _name_for(box: HandBox, tracks: Mapping[Side, Track], lost: Mapping[Side, Track], t_s: float) -> Side | None:
+    """What a found hand is called; None if it is not of the person who is followed."""
+    back = [
+        side for side, one in lost.items() if side not in tracks and t_s - one.seen_s <= _BACK_S and is_back(box, one)
+    ]
+    if back:
+        return box.side if box.side in back else back[0]
+    if any(not same_body(box, track) or same_side(box, track) for track in tracks.values()):
+        return None
+    side = box.side if box.side not in tracks else _other(box.side)
+    return side if side not in lost or can_be(box, lost[side], t_s) else None
+
+
+def _again(new: Track, before: Track | None, box: HandBox) -> Track:
+    """A new track that knows what the lost one knew of its side, if it is the same hand."""
+    if before is None or not is_back(box, before):
+        return new
+    return replace(new, rightness_s=before.rightness_s, judged_s=before.judged_s)
+
+
+def _are_misnamed(tracks: Mapping[Side, Track]) -> bool:
+    """Whether the hands look like those of the other side: of two, one is right and one is left."""
+    against = sum(looks_like(track, _other(side)) for side, track in tracks.items())
+    return bool(tracks) and against >= _TURN * len(tracks)
+
+
+def _exchanged(tracks: Mapping[Side, Track], exchange: bool) -> Mapping[Side, Track]:
+    return {_other(side): track for side, track in tracks.items()} if exchange else tracks
 
 
 def _other(side: Side) -> Side:
     return "left" if side == "right" else "right"
-
-
-def _predicted(track: _Track, t_s: float) -> NDArray[np.float64] | None:
-    """Where the joints will be at `t_s`, if they have been seen."""
-    if track.joints_px is None:
-        return None
-    return track.joints_px + track.velocity_px_s * min(max(t_s - track.t_s, 0.0), _LONGEST_STEP_S)

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 import run_demo
-from engines.backends.opening import EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import EngineRequest
 from engines.geometry.pinhole import Intrinsics
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.config import CameraSettings, load_settings
@@ -27,7 +28,7 @@ from realtime.pipeline import HandPipeline
 from realtime.sources.camera import CameraSource
 from realtime.sources.live_source import ReplaySource
 from realtime.sources.recording import VideoSource
-from realtime.tracks.schema import load_tracks
+from realtime.tracks.reader import load_tracks
 from realtime.tracks.writer import TrackWriter
 from tests.program.test_faults import files_no_larger_than, refused
 from tests.realtime.test_live import capture_threads, see_nothing

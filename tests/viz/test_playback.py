@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from realtime.sources.recording import VideoSource
-from realtime.tracks.schema import load_tracks
+from realtime.tracks.reader import load_tracks
 from realtime.tracks.writer import TrackWriter
 from tests.support.hand_frames import INTRINSICS, SIZE, hand_frame
 from tests.support.video_files import frame_of, rotate_clockwise, write_video
@@ -161,7 +161,7 @@ sys.path.insert(0, {root!r})
 import cv2
 from pathlib import Path
 from realtime.tracks.schema import load_tracks
-from viz.playback.player import player as playback
+from viz.playback import player as playback
 from viz.viewer import Display
 tracks = load_tracks({tracks!r})
 pictures = playback.Pictures(tracks, Path({video!r}) if {video!r} else None)

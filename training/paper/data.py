@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from engines.errors import UserError
 from training.datasets.interhand.interhand26m import InterHand26M
 from training.datasets.mix import Mix, Part
-from training.datasets.registry import load_split
 from training.datasets.sample import LabelledSample
 from training.loop.ranks import Ranks
 from training.paper.batches import CropBatch, CropBatches, InOrder, read_ahead
 from training.paper.crops import AS_IT_IS
 from training.paper.settings import PaperSettings, PartSettings
+from training.registry import load_split
 
 
 @dataclass(frozen=True)

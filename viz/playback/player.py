@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.terminal import command
 from realtime.messages import HandFrame
 from realtime.sources.recording import VideoSource
-from realtime.tracks.schema import Tracks, load_tracks
+from realtime.tracks.reader import load_tracks
+from realtime.tracks.schema import Tracks
 from viz.drawing.overlay import draw_overlay
 from viz.drawing.status import OverlayStatus
 from viz.playback.playhead import Playhead
@@ -35,6 +37,7 @@ _SKIP_S: Final = 5.0
 """How far page up and down go."""
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     options = _parser().parse_args(arguments)

@@ -16,13 +16,14 @@ import pytest
 
 import run_demo
 from engines.errors import UserError
+from realtime.batch import ray_cluster as batch_ray
 from realtime.batch.file import process
 from realtime.batch.job import Job, Work
 from realtime.batch.run import batch_settings
-from realtime.batch.run import ray_cluster as batch_ray
 from realtime.config import load_settings
 from realtime.engine import backend_of
-from realtime.tracks.schema import RECORD, load_tracks
+from realtime.tracks.reader import load_tracks
+from realtime.tracks.schema import RECORD
 from tests.support.long_runs import holder, same
 from tests.support.recordings import ROOT, cut
 

@@ -17,6 +17,7 @@ import pytest
 
 from engines.errors import UserError
 from engines.presets import DEFAULT_WEIGHTS
+from realtime.batch import pool as batch_pool
 from realtime.batch.checkpoint import fingerprint
 from realtime.batch.job import Job, Outcome, Work
 from realtime.batch.limits import WORKER_BYTES, sensible_workers
@@ -24,12 +25,11 @@ from realtime.batch.lock import hold, number_in
 from realtime.batch.plan import check_outputs, expand, plan
 from realtime.batch.pool import ATTEMPTS, pool_outcomes
 from realtime.batch.progress import ExpectedFrames
-from realtime.batch.run import pool as batch_pool
 from realtime.batch.run import run_batch
 from realtime.batch.worker import worker_main
 from realtime.config import load_settings
+from realtime.files import remove_unfinished, unfinished
 from realtime.reports.machine import usable_cores
-from realtime.tracks.unfinished import remove_unfinished, unfinished
 from tests.support.long_runs import never
 from tests.support.recordings import ROOT
 

@@ -55,11 +55,11 @@ def test_what_is_known_of_depth_and_lens_is_told() -> None:
     unsure = json.loads(frame_json(StreamFrame(hands, T_UNIX_S)))
     assert unsure["hands"][0]["root_depth_sigma_mm"] is None
     pose = replace(hands.hands[0], root_depth_sigma_mm=12.5)
-    lens = replace(hands.intrinsics, distortion=(0.1, -0.2, 0.0, 0.0, 0.05))
+    lens = replace(hands.intrinsics, distortion=(0.1, -0.2, 0.0, 0.05), lens_model="fisheye")
     sure = json.loads(frame_json(StreamFrame(replace(hands, hands=(pose,), intrinsics=lens), T_UNIX_S)))
     assert valid(sure)
     assert sure["hands"][0]["root_depth_sigma_mm"] == 12.5
-    assert sure["distortion"] == list(lens.distortion)
+    assert (sure["distortion"], sure["lens_model"]) == (list(lens.distortion), "fisheye")
 
 
 def test_the_head_names_joints_and_bones() -> None:

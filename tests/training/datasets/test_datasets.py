@@ -14,18 +14,18 @@ from engines.geometry.pinhole import project
 from engines.skeleton import HAND_SLICES, WRIST
 from tests.support import dataset_files as files
 from tests.support.small_bank import SIZE_PX, write_shard
-from training.banks.labelled import balanced, load_synthetic, on_photographs
 from training.datasets.coco_hands import load_coco_wholebody, load_freihand, load_onehand10k
 from training.datasets.interhand.interhand26m import load_interhand26m
 from training.datasets.orders import BASE_FIRST, LITTLE_FIRST, TIP_FIRST, TZIONAS
-from training.datasets.registry import DATA_SETS, data_set
 from training.datasets.rhd import load_rhd
 from training.datasets.rootnet_output import find_rootnet_output, load_rootnet_output
 from training.datasets.sample import box_around, read_picture
 from training.datasets.stb import COLOUR_INTRINSICS, STEREO_INTRINSICS, load_stb
+from training.datasets.synthetic import balanced, load_synthetic, on_photographs
 from training.datasets.tzionas import load_tzionas
 from training.datasets.webcam import load_webcam
 from training.prepare import main as prepare_main
+from training.registry import DATA_SETS, data_set
 
 LEFT = HAND_SLICES["left"]
 RIGHT = HAND_SLICES["right"]

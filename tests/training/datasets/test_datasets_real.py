@@ -11,8 +11,8 @@ import pytest
 from engines.geometry.crop import transform
 from engines.geometry.pinhole import project
 from engines.skeleton import BONES, HAND_SLICES, SIDES
-from training.datasets.registry import load_split
 from training.datasets.sample import LabelledSample, read_picture
+from training.registry import load_split
 
 FOLDERS = {
     "interhand26m": ("eval/interhand26m", 4),

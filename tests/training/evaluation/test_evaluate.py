@@ -11,17 +11,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.backends.opening import EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import EngineRequest
 from engines.geometry.crop import crop_around, extract, transform, upright_angle_rad
 from engines.geometry.pinhole import backproject, project
 from engines.output import outputs_of_batch
 from engines.skeleton import HAND_SLICES, SWAP_HANDS, WRISTS
 from tests.support import dataset_files as files
 from tests.support.small_bank import write_shard
-from training.banks.labelled import load_synthetic
 from training.datasets.interhand.interhand26m import load_interhand26m
 from training.datasets.orders import BASE_FIRST
 from training.datasets.sample import LabelledSample, read_picture
+from training.datasets.synthetic import load_synthetic
 from training.datasets.webcam import load_webcam
 from training.evaluate import judge_network, judge_predictions
 from training.evaluate import main as evaluate_main

@@ -13,9 +13,9 @@ from engines.errors import UserError
 from engines.geometry.pinhole import project
 from engines.skeleton import HAND_SLICES
 from training.synth.pair.contact import sample_pair
+from training.synth.person.people import sample_person
 from training.synth.scene.bystanders import BEHIND, BEHIND_SHARE, body_scale, place_body
 from training.synth.scene.exposure import MOST_PATH_PX, MOVING_SHARE
-from training.synth.scene.people import sample_person
 from training.synth.scene.scene import Recipe, Rejected, Scene, draw_recipe, draw_scene
 from training.synth.scene.views import PICTURE_PX
 

@@ -13,9 +13,9 @@ from training.synth.held.grip_contact import Pose, deepest_mm, solid_gaps_mm, to
 from training.synth.held.grips import DEEPEST_MM, sample_grip
 from training.synth.held.holding import CARRIED, HELD_BY_ONE, draw_held, holding_arm, holding_pair
 from training.synth.held.objects import MAKERS, UPRIGHT, make_object
-from training.synth.held.solids import box_distance, turned_distance
 from training.synth.pair.plans import PAIR_SHARE
-from training.synth.scene.people import sample_person
+from training.synth.person.people import sample_person
+from training.synth.person.solids import box_distance, turned_distance
 from training.synth.scene.scene import PAIR_PICTURES, draw_recipe
 
 

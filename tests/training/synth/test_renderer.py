@@ -14,8 +14,8 @@ from engines.geometry.pinhole import Intrinsics, project
 from training.synth.hand.model import Placement, hand_mesh, hand_skeleton
 from training.synth.hand.poses import GESTURES
 from training.synth.hand.shape import neutral_shape, sample_shape
+from training.synth.person.appearance import NO_SLEEVE_MM, DressedHand, sample_lights, sample_material, skin_tone
 from training.synth.render.sensor import Webcam, srgb_from_linear
-from training.synth.scene.appearance import NO_SLEEVE_MM, DressedHand, sample_lights, sample_material, skin_tone
 from training.synth.scene.background import room
 from training.synth.story.keyframes import FACING
 

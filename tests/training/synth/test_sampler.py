@@ -29,9 +29,9 @@ from training.synth.pair.arms import forearm_frame, sample_arm
 from training.synth.pair.contact import TOLERANCE_MM, sample_pair
 from training.synth.pair.plan import facing, hand_about
 from training.synth.pair.plans import PAIR_SHARE, PLANNERS
-from training.synth.scene.bands import Axis, band, outline
+from training.synth.person.bands import Axis, band, outline
+from training.synth.person.people import sample_person
 from training.synth.scene.panorama import load_panoramas, panorama_lights
-from training.synth.scene.people import sample_person
 from training.synth.scene.scene import PAIR_PICTURES, Recipe, Rejected, Scene, draw_recipe, draw_scene
 from training.synth.scene.views import BOX_SHARE, PICTURE_PX, VIEW_SHARE
 

@@ -17,7 +17,7 @@ from training.synth.hand.contact import PALM, SELF_TOLERANCE_MM, Capsules, hand_
 from training.synth.hand.model import HandSkeleton, Placement, hand_skeleton
 from training.synth.hand.poses import DIP_PER_PIP, LOWER_DEG, UPPER_DEG, JointAngles
 from training.synth.hand.shape import HandShape
-from training.synth.held.solids import Distance
+from training.synth.person.solids import Distance
 
 FLESH_GIVES_MM: Final = -2.5
 """How deep a solid may press into capsules."""

@@ -24,8 +24,8 @@ from training.synth.held.grip_contact import (
     slide_away,
     touching,
 )
-from training.synth.held.solids import Solid
-from training.synth.scene.appearance import unit
+from training.synth.person.appearance import unit
+from training.synth.person.solids import Solid
 
 DEEPEST_MM: Final = -6.0
 """The most that a solid may press into a hand anywhere."""

@@ -20,12 +20,12 @@ from training.synth.hand.shape import HandShape
 from training.synth.held.grip_contact import Pose, deepest_mm, solid_gaps_mm
 from training.synth.held.grips import DEEPEST_MM, Grip, closed, open_hand, plate, sample_grip
 from training.synth.held.objects import UPRIGHT, box, make_object, sphere
-from training.synth.held.solids import Solid
 from training.synth.pair.arms import WRIST_DEVIATION_DEG, Stance, other_side, sample_arm
 from training.synth.pair.contact import Pair, solve, with_elbows
 from training.synth.pair.plan import PairPlan, facing
 from training.synth.pair.plans import apart, centered
-from training.synth.scene.appearance import Material, Prop
+from training.synth.person.appearance import Material, Prop
+from training.synth.person.solids import Solid
 
 HELD_BY_ONE: Final = {
     "cup": 0.14,

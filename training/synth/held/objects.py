@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from training.synth.held.solids import Part, Solid, box_distance, slab, turned, turned_distance
-from training.synth.scene.appearance import Material, coated
-from training.synth.scene.people import cloth_colour
+from training.synth.person.appearance import Material, coated
+from training.synth.person.people import cloth_colour
+from training.synth.person.solids import Part, Solid, box_distance, slab, turned, turned_distance
 
 METAL_SHARE: Final = 0.1
 UPRIGHT: Final = ("cup", "bottle", "can")

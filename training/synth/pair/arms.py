@@ -17,7 +17,7 @@ from training.synth.hand.model import MIRROR, HandState, Placement, hand_from_fo
 from training.synth.hand.poses import DIP_PER_PIP, GESTURES, JointAngles, sample_angles
 from training.synth.hand.shape import HandShape
 from training.synth.hand.shapes import SHAPES, sample_shape
-from training.synth.scene.appearance import unit
+from training.synth.person.appearance import unit
 
 Stance = Literal["raised", "table"]
 """Hands held up before the body, or lying on or working at a table."""

@@ -12,7 +12,7 @@ from engines.skeleton import SIDES, WRIST, Side
 from training.synth.hand.model import HandSkeleton, HandState, Placement
 from training.synth.hand.poses import JointAngles
 from training.synth.hand.shape import HandShape
-from training.synth.scene.appearance import unit
+from training.synth.person.appearance import unit
 
 KNUCKLES: Final = (7, 11, 15, 19)
 PALM_JOINTS: Final = (*KNUCKLES, WRIST)

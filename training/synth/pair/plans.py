@@ -21,7 +21,7 @@ from training.synth.hand.poses import DIP_PER_PIP, SPREAD_SHARE, JointAngles
 from training.synth.hand.shape import MEAN_GIRTH, HandShape
 from training.synth.pair.arms import Stance, other_side, sample_arm, sample_fingers
 from training.synth.pair.plan import KNUCKLES, PairPlan, facing, hand_about, palm_center
-from training.synth.scene.appearance import unit
+from training.synth.person.appearance import unit
 
 FINGER_WIDTH_MM: Final = 12.8
 """How far aside interlocked hands stand: half the distance of two spread fingers where they are crossed."""

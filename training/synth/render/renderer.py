@@ -20,8 +20,8 @@ from training.synth.hand.asset import load_asset, load_feature_map
 from training.synth.hand.model import vertex_normals
 from training.synth.hand.shape import calibrated_rest
 from training.synth.hand.visibility import Layers
+from training.synth.person.appearance import OWNERS, DressedHand, Lights, Material, Owner, Prop, unit
 from training.synth.render.gl import Targets, Uploaded, attributes, create_context, make_targets, set_uniform
-from training.synth.scene.appearance import OWNERS, DressedHand, Lights, Material, Owner, Prop, unit
 
 SHADOW_MAP_PX: Final = 1536
 SHADOW_BLUR_MM: Final = 5.5

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from engines.geometry.pinhole import Intrinsics
 from training.synth.hand.model import HandState
-from training.synth.scene.appearance import Prop
+from training.synth.person.appearance import Prop
+from training.synth.person.people import Person
 from training.synth.scene.bystanders import arm, body_scale, clutter, lap, other_person, own_body, place_body, shows
-from training.synth.scene.people import Person
 from training.synth.scene.views import NEAREST_SURFACE_MM, View
 
 _BODY_TRIES: Final = 6

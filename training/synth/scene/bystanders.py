@@ -16,9 +16,8 @@ from scipy.spatial.transform import Rotation
 from engines.geometry.pinhole import Intrinsics
 from engines.skeleton import WRIST
 from training.synth.hand.model import HandSkeleton
-from training.synth.held.solids import Part, ellipsoid, slab
-from training.synth.scene.appearance import DressedHand, Prop, Vector, coated, sample_material, skin_tone
-from training.synth.scene.bodies import (
+from training.synth.person.appearance import DressedHand, Prop, Vector, coated, sample_material, skin_tone
+from training.synth.person.bodies import (
     HEAD_MM,
     SHOULDER_MM,
     TORSO_HALF_MM,
@@ -30,7 +29,8 @@ from training.synth.scene.bodies import (
     sample_look,
     torso,
 )
-from training.synth.scene.people import DARKEST_TONE, Person, cloth_colour
+from training.synth.person.people import DARKEST_TONE, Person, cloth_colour
+from training.synth.person.solids import Part, ellipsoid, slab
 from training.synth.scene.views import PICTURE_PX
 
 BEHIND_SHARE: Final = 0.30

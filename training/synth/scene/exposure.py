@@ -17,7 +17,7 @@ from engines.geometry.pinhole import Intrinsics, project
 from training.synth.hand.model import MIRROR, HandState, Placement, hand_from_forearm
 from training.synth.hand.poses import LOWER_DEG, UPPER_DEG, JointAngles
 from training.synth.hand.shape import HandShape
-from training.synth.scene.appearance import unit
+from training.synth.person.appearance import unit
 
 MOVING_SHARE: Final = 0.12
 FASTEST_M_S: Final = (0.15, 1.5)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from training.synth.hand.model import HandState
 from training.synth.held.holding import Held
-from training.synth.scene.appearance import DressedHand, Prop
-from training.synth.scene.people import Person
-from training.synth.scene.worn import Dresser
+from training.synth.person.appearance import DressedHand, Prop
+from training.synth.person.people import Person
+from training.synth.person.worn import Dresser
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from engines.errors import UserError
-from training.synth.scene.appearance import Lights, Vector, sample_lights, unit
+from training.synth.person.appearance import Lights, Vector, sample_lights, unit
 
 _SIZE: Final = (64, 32)
 _EXPOSURE: Final = 0.62

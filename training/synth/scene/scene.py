@@ -21,13 +21,14 @@ from training.synth.pair.arms import Stance, sample_arm
 from training.synth.pair.contact import sample_pair
 from training.synth.pair.plan import palm_center
 from training.synth.pair.plans import PAIR_SHARE
-from training.synth.scene.appearance import DressedHand, Lights, Prop, sample_lights, unit
+from training.synth.person.appearance import DressedHand, Lights, Prop, sample_lights, unit
+from training.synth.person.people import Person, sample_person
+from training.synth.person.worn import Dresser
 from training.synth.scene.backdrop import draw_still, find_own_body
 from training.synth.scene.bystanders import beyond, draw_behind
 from training.synth.scene.exposure import MOVING_SHARE, Exposure, sample_exposure
 from training.synth.scene.outfit import Outfit
 from training.synth.scene.panorama import Panorama, panorama_lights
-from training.synth.scene.people import Person, sample_person
 from training.synth.scene.views import (
     NEAREST_SURFACE_MM,
     PICTURE_PX,
@@ -37,7 +38,6 @@ from training.synth.scene.views import (
     sample_stance,
     sample_view,
 )
-from training.synth.scene.worn import Dresser
 
 PAIR_PICTURES: Final = 0.52
 """Share of pictures with two hands."""

@@ -14,11 +14,11 @@ from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics
 from engines.skeleton import SIDES
 from training.synth.hand.shape import HandShape
+from training.synth.person.appearance import Lights, sample_lights
+from training.synth.person.people import sample_person
 from training.synth.render.sensor import Webcam
-from training.synth.scene.appearance import Lights, sample_lights
 from training.synth.scene.background import room
 from training.synth.scene.panorama import Panorama, load_panoramas, panorama_lights
-from training.synth.scene.people import sample_person
 from training.synth.scene.views import sample_view
 from training.synth.story.clip_scene import HEIGHT, RATE_HZ, WIDTH, Scene
 from training.synth.story.draft import on_forearm

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from engines.geometry.pinhole import Intrinsics, project
 from training.synth.hand.model import HandMesh, HandState
 from training.synth.hand.shape import HandShape, neutral_shape
+from training.synth.person.appearance import DressedHand, Lights, Material, Prop, sample_material, unit
+from training.synth.person.worn import Dresser, Wardrobe
 from training.synth.render.sensor import Webcam
-from training.synth.scene.appearance import DressedHand, Lights, Material, Prop, sample_material, unit
 from training.synth.scene.background import room
-from training.synth.scene.worn import Dresser, Wardrobe
 from training.synth.story.keyframes import Story
 from training.synth.story.keys import DURATION_S
 

@@ -20,7 +20,7 @@ from training.synth.hand.shape import HandShape
 from training.synth.pair.arms import sample_fingers
 from training.synth.pair.contact import sample_pair
 from training.synth.pair.plan import palm_center
-from training.synth.scene.appearance import unit
+from training.synth.person.appearance import unit
 from training.synth.story.draft import Contact, Draft, Key
 from training.synth.story.keyframes import turned_by
 from training.synth.story.thumb import THUMB_OUT_DEG

@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from training.synth.scene.appearance import Material, Owner, Prop
-from training.synth.scene.bands import ring_triangles, vertex_normals
+from training.synth.person.appearance import Material, Owner, Prop
+from training.synth.person.bands import ring_triangles, vertex_normals
 
 Distance = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """(N, 3) points to (N,) mm: how far they are from a surface, negative inside."""

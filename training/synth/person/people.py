@@ -8,8 +8,8 @@ from typing import Final, Literal
 import numpy as np
 
 from training.synth.hand.shape import HandShape, sample_shape
-from training.synth.scene.appearance import NO_SLEEVE_MM, Material, Vector, sample_material
-from training.synth.scene.worn import Wardrobe, sample_wardrobe
+from training.synth.person.appearance import NO_SLEEVE_MM, Material, Vector, sample_material
+from training.synth.person.worn import Wardrobe, sample_wardrobe
 
 Age = Literal["child", "adult", "elder"]
 AGE_SHARE: Final[dict[Age, float]] = {"child": 0.12, "adult": 0.72, "elder": 0.16}

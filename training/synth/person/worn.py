@@ -15,8 +15,8 @@ from engines.skeleton import SIDES, WRIST
 from training.synth.hand.asset import finger_joint, load_asset, phalanx_bone
 from training.synth.hand.model import HandMesh, HandSkeleton, HandState, hand_from_forearm
 from training.synth.hand.shape import HandShape
-from training.synth.scene.appearance import EVERYWHERE_MM, NO_SLEEVE_MM, Material, Prop, Vector, coated, unit
-from training.synth.scene.bands import Axis, band, centered, outline
+from training.synth.person.appearance import EVERYWHERE_MM, NO_SLEEVE_MM, Material, Prop, Vector, coated, unit
+from training.synth.person.bands import Axis, band, centered, outline
 
 WATCH_MM: Final = 32.0
 """From the wrist to the middle of the strap."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from training.synth.scene.appearance import Material, Owner, Prop, unit
+from training.synth.person.appearance import Material, Owner, Prop, unit
 
 
 @dataclass(frozen=True)

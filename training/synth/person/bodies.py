@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
-from training.synth.held.solids import Part, ellipsoid, from_rings, turned
-from training.synth.scene.appearance import EVERYWHERE_MM, Material, Prop, Vector, coated, unit
-from training.synth.scene.people import cloth_colour
+from training.synth.person.appearance import EVERYWHERE_MM, Material, Prop, Vector, coated, unit
+from training.synth.person.people import cloth_colour
+from training.synth.person.solids import Part, ellipsoid, from_rings, turned
 
 SHOULDER_MM: Final = 168.0
 """From the middle to a shoulder joint."""

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
-from training.banks.labelled import load_synthetic
 from training.datasets.coco_hands import load_coco_wholebody, load_freihand, load_onehand10k
 from training.datasets.interhand.interhand26m import load_interhand26m
 from training.datasets.rhd import load_rhd
 from training.datasets.sample import LabelledSample
 from training.datasets.stb import load_stb
+from training.datasets.synthetic import load_synthetic
 from training.datasets.tzionas import load_tzionas
 from training.datasets.webcam import load_webcam
 

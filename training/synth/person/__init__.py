@@ -1,0 +1,1 @@
+"""What people and things look like: skin, clothes, bodies, solids, as meshes with colours."""
