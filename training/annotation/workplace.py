@@ -8,6 +8,7 @@ from typing import Final
 
 from engines.errors import UserError
 from training.annotation.detection.detections import Detections, load_detections
+from training.annotation.recordings.recording import read_json_object
 
 HANDS: Final = "hands.npz"
 REPORT: Final = "report.json"
@@ -29,6 +30,16 @@ def newest_detections(folder: Path) -> Path:
     if not found:
         raise UserError(f"{folder}: no detections yet; run python -m training.annotation detect {folder}")
     return found[-1].parent
+
+
+def detections_used(folder: Path) -> Path:
+    """Those that the hands of the folder were made from, else the newest."""
+    report = folder / REPORT
+    if report.exists():
+        named = folder / _DETECTIONS / str(read_json_object(report, "triangulate again").get("detections"))
+        if named.is_dir():
+            return named
+    return newest_detections(folder)
 
 
 def load_all(folder: Path, names: Sequence[str]) -> list[Detections]:

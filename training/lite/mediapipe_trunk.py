@@ -6,7 +6,6 @@ copied layer by layer, which is exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,22 +49,6 @@ def load_mediapipe_weights(trunk: MobileTrunk) -> None:
             target.weight.copy_(torch.from_numpy(weight).reshape(target.weight.shape))
             if target.bias is not None:
                 target.bias.copy_(torch.from_numpy(bias))
-
-
-def landmark_network(batch: int) -> Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """The whole network on the CPU: (batch, 224, 224, 3) RGB 0..1 -> (batch, 63) x, y, z in pixels, (batch,) presence."""
-    import openvino as ov
-
-    core = ov.Core()
-    model = core.read_model(landmark_file())
-    model.reshape([batch, 224, 224, 3])
-    compiled = core.compile_model(model, "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"})
-
-    def run(crops: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        answers = compiled([crops])
-        return np.array(answers[0]), np.array(answers[1]).reshape(batch)
-
-    return run
 
 
 def _convolutions(path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:

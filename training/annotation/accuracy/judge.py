@@ -62,9 +62,7 @@ def judge_view(recording: Recording, view: int, truth: Hands, backend: Backend, 
     return compare(camera, results, truth.labelled_mm)
 
 
-def track(
-    pictures: Iterable[Frame], intrinsics: Intrinsics, backend: Backend, settings: Settings
-) -> list[HandFrame]:
+def track(pictures: Iterable[Frame], intrinsics: Intrinsics, backend: Backend, settings: Settings) -> list[HandFrame]:
     """Results of every frame, as the live program gives them."""
     pipeline = HandPipeline(settings, backend, partial(_known, intrinsics))
     try:

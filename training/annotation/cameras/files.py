@@ -26,13 +26,15 @@ from training.annotation.cameras.toml_text import read_toml, toml_text
 
 UNITS_MM: Final = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4}
 _ORTHOGONAL: Final = 1e-3
+_NUMBER: Final = re.compile(r"(?<![\w.])[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?(?![\w.])")
 
 
 def load_cameras(path: Path, unit: str | None = None, sizes_px: Sequence[tuple[int, int]] = ()) -> Rig:
     """The cameras of a file, lengths in millimetres; ignored ones of Caliscope are left out.
 
     `unit` (mm, cm, m, inch, or a number of mm) is what the file's lengths are in where it does not say so itself.
-    `sizes_px` of the videos are for files that tell no size. Raises UserError naming the camera and what is wrong with it.
+    `sizes_px` of the videos are for files that tell no size. Raises UserError naming the camera and what is
+    wrong with it.
     """
     if path.is_dir():
         return _of_folder(path, _scale(unit, "--unit") if unit else None, sizes_px)
@@ -42,7 +44,9 @@ def load_cameras(path: Path, unit: str | None = None, sizes_px: Sequence[tuple[i
     named = {str(key): table for key, table in tables.items() if isinstance(table, dict) and "matrix" in table}
     used = {key: table for key, table in named.items() if not table.get("ignore", False)}
     if not used:
-        raise UserError(f"{path}: holds no camera; each is a table with size, matrix, distortions, rotation, translation")
+        raise UserError(
+            f"{path}: no camera there; each is a table with size, matrix, distortions, rotation, translation"
+        )
     said = tree.get("metadata", {}).get("unit") if isinstance(tree.get("metadata"), dict) else None
     said = "m" if said is None and own_form else said
     return _rig(path, used, said if unit is None else unit)
@@ -55,11 +59,14 @@ def save_cameras(path: Path, rig: Sequence[Camera], unit: str = "mm", notes: Map
     """
     tables: dict[str, dict[str, Any]] = {}
     for k, camera in enumerate(rig):
+        lens = camera.intrinsics.distortion
         tables[f"cam_{k}"] = {
             "name": camera.name,
             "size": list(camera.size_px),
             "matrix": camera.matrix.tolist(),
-            "distortions": list((*camera.intrinsics.distortion, *(0.0,) * 5)[: max(5, len(camera.intrinsics.distortion))]),
+            "distortions": list(
+                (*camera.intrinsics.distortion, *(0.0,) * 5)[: max(5, len(camera.intrinsics.distortion))]
+            ),
             "rotation": cv2.Rodrigues(camera.camera_from_world)[0].ravel().tolist(),
             "translation": (camera.translation_mm / _scale(unit, "unit")).tolist(),
             "fisheye": False,
@@ -76,7 +83,8 @@ def save_cameras(path: Path, rig: Sequence[Camera], unit: str = "mm", notes: Map
 
 
 def _rig(path: Path, tables: Mapping[str, Mapping[str, Any]], unit: str | None) -> Rig:
-    rig = tuple(_camera(f"{path}: camera {key}", key, table, _scale(unit, str(path)) if unit else 1.0) for key, table in tables.items())
+    scale = _scale(unit, str(path)) if unit else 1.0
+    rig = tuple(_camera(f"{path}: camera {key}", key, table, scale) for key, table in tables.items())
     if unit is None:
         apart = spread_mm(rig)
         raise UserError(
@@ -92,7 +100,7 @@ def _rig(path: Path, tables: Mapping[str, Mapping[str, Any]], unit: str | None) 
 
 def _camera(where: str, key: str, table: Mapping[str, Any], scale: float) -> Camera:
     if table.get("fisheye", False):
-        raise UserError(f"{where}: fisheye lenses are not known here; calibrate with python -m training.annotation calibrate")
+        raise UserError(f"{where}: fisheye lenses are not known here; use the step calibrate")
     for name in ("size", "matrix", "rotation", "translation"):
         if table.get(name) is None:
             raise UserError(f"{where} has no {name}: calibrate it together with the others")
@@ -119,12 +127,18 @@ def _camera(where: str, key: str, table: Mapping[str, Any], scale: float) -> Cam
 
 def _rotation(where: str, values: np.ndarray) -> np.ndarray:
     """(3, 3) of a Rodrigues vector or a matrix."""
-    turn = cv2.Rodrigues(values.reshape(3))[0] if values.size == 3 else values.reshape(3, 3) if values.size == 9 else None
-    if turn is None or not np.isfinite(turn).all() or np.abs(turn @ turn.T - np.eye(3)).max() > _ORTHOGONAL:
+    turn = (
+        cv2.Rodrigues(values.reshape(3))[0] if values.size == 3 else values.reshape(3, 3) if values.size == 9 else None
+    )
+    if (
+        turn is None
+        or not np.isfinite(turn).all()
+        or np.abs(turn.reshape(3, 3) @ turn.reshape(3, 3).T - np.eye(3)).max() > _ORTHOGONAL
+    ):
         raise UserError(f"{where} has a rotation that is none: a vector of 3, or an orthogonal matrix, is wanted")
-    if np.linalg.det(turn) < 0:
+    if np.linalg.det(turn.reshape(3, 3)) < 0:
         raise UserError(f"{where} is mirrored (its rotation turns right into left): undo that in the recording program")
-    return np.asarray(turn, np.float64)
+    return np.asarray(turn.reshape(3, 3), np.float64)
 
 
 def _scale(unit: str, where: str) -> float:
@@ -145,21 +159,29 @@ def _of_folder(folder: Path, scale: float | None, sizes_px: Sequence[tuple[int, 
     if not lenses:
         raise UserError(f"{folder}: is a folder without c0.dat and rot_trans_c0.dat; name the file of cameras")
     if scale is None:
-        raise UserError(f"{folder}: does not say how long its unit, a square of the board, is: add --unit with it in mm")
+        raise UserError(f"{folder}: does not say how long its unit, a square of the board, is: add --unit MM")
     if len(sizes_px) != len(lenses):
-        raise UserError(f"{folder}: holds {len(lenses)} cameras, and tells not how large their pictures are; name a video for each")
+        raise UserError(f"{folder}: holds {len(lenses)} cameras; name a video for each")
     rig = []
     for lens, size in zip(lenses, sizes_px, strict=True):
         k, place = _numbers(lens), _numbers(folder / f"rot_trans_{lens.name}")
         if len(k) < 13 or len(place) < 12:
             raise UserError(f"{lens}: no camera as python_stereo_camera_calibrate writes it")
-        table = {"size": size, "matrix": k[:9], "distortions": k[9:14], "rotation": place[:9], "translation": place[9:12]}
+        table = {
+            "size": size,
+            "matrix": k[:9],
+            "distortions": k[9:14],
+            "rotation": place[:9],
+            "translation": place[9:12],
+        }
         rig.append(_camera(str(lens), lens.stem.removeprefix("c"), table, scale))
     return tuple(rig)
 
 
 def _numbers(path: Path) -> list[float]:
     try:
-        return [float(v) for v in re.findall(r"(?<![\w.])[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?(?![\w.])", path.read_text("utf-8"))]
+        return [
+            float(v) for v in re.findall(r"(?<![\w.])[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?(?![\w.])", path.read_text("utf-8"))
+        ]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read") from error

@@ -7,6 +7,7 @@ A hand that one view loses, others still see: the second, guided pass looks wher
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -201,7 +202,7 @@ def bridged(joints_mm: NDArray[np.float64]) -> NDArray[np.float64]:
     result = joints_mm.copy()
     for joint in range(joints_mm.shape[1]):
         known = np.flatnonzero(np.isfinite(joints_mm[:, joint, 0]))
-        for before, after in zip(known[:-1], known[1:], strict=True):
+        for before, after in pairwise(known):
             if 1 < after - before <= _LONGEST_GAP + 1:
                 share = (np.arange(1, after - before) / (after - before))[:, None]
                 start, end = joints_mm[before, joint], joints_mm[after, joint]
@@ -238,5 +239,3 @@ def _summary(found: Detections, wanted: NDArray[np.bool_]) -> str:
     seen = np.isfinite(found.joints_px[wanted, :, 0])
     share = [float(seen[:, HAND_SLICES[side]].any(axis=1).mean()) for side in SIDES]
     return f"{int(wanted.sum())} frames, right hand in {share[0]:.0%}, left in {share[1]:.0%}"
-
-

@@ -33,8 +33,10 @@ class Detections:
     @classmethod
     def empty(cls, frames: int) -> Detections:
         """Nothing looked at yet."""
-        nothing = [np.full(shape, np.nan, np.float32) for shape in ((frames, 42, 2), (frames, 42), (frames, 42))]
-        return cls(*nothing, np.zeros((frames, 2), np.float32), np.zeros(frames, bool))
+        joints, sigma, confidence = (
+            np.full(shape, np.nan, np.float32) for shape in ((frames, 42, 2), (frames, 42), (frames, 42))
+        )
+        return cls(joints, sigma, confidence, np.zeros((frames, 2), np.float32), np.zeros(frames, bool))
 
 
 def save_detections(path: Path, found: Detections) -> None:

@@ -16,7 +16,7 @@ from engines.backends.opening import Backend
 from engines.geometry.crop import Crop, extract, transform
 from engines.output import outputs_of_batch
 from engines.skeleton import HAND_SLICES, SIDES, Side
-from training.annotation.detection.mediapipe_landmarks import MediaPipeLandmarks
+from training.pseudo.landmarks import INPUT_PX, LandmarkNetwork
 
 LITE_SIGMA = (0.012, 0.08, 1.5)
 """Standard deviation of `lite`'s places: a + b (1 - confidence)^c of the crop's side (docs/calibration.md)."""
@@ -68,15 +68,15 @@ class MediaPipeReader:
     """MediaPipe's landmark network on the same crop."""
 
     def __init__(self) -> None:
-        self._network = MediaPipeLandmarks()
+        self._network = LandmarkNetwork()
 
     def __call__(self, image_bgr: NDArray[np.uint8], crop: Crop, side: Side) -> Reading:
         """As `Reader`; what the two looks disagree by widens the sigma."""
-        straight = extract(image_bgr, crop, self._network.input_px)
-        looks, presence = self._network.both_looks(straight)
-        places = transform(crop.image_from_crop(self._network.input_px), looks.mean(axis=0))
-        scale = crop.side_px / self._network.input_px
-        apart_px = np.linalg.norm(looks[0] - looks[1], axis=-1) * scale
+        looks = self._network(extract(image_bgr, crop, INPUT_PX))
+        presence = min(look.presence for look in looks)
+        joints = np.stack([look.joints_px for look in looks])
+        places = transform(crop.image_from_crop(INPUT_PX), joints.mean(axis=0))
+        apart_px = np.linalg.norm(joints[0] - joints[1], axis=-1) * crop.side_px / INPUT_PX
         sigma = np.hypot(MEDIAPIPE_SIGMA * crop.side_px, 0.5 * apart_px)
         confidence = np.clip(1 - apart_px / (0.15 * crop.side_px), 0, 1) * presence
         return Reading(places, sigma + 0.1 * crop.side_px * (1 - presence), confidence, presence)

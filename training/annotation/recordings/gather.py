@@ -37,7 +37,7 @@ def gather(
     times = [read_times(video) for video in videos]
     rig = load_cameras(cameras, unit, [video.size_px for video in times])
     if len(videos) != len(rig):
-        raise UserError(f"{len(videos)} videos, but {cameras} holds {len(rig)} cameras: name one for each, in its order")
+        raise UserError(f"{len(videos)} videos, but {cameras} holds {len(rig)} cameras: name one for each")
     times = _ordered(times, [camera.name for camera in rig])
     for camera, video in zip(rig, times, strict=True):
         check_picture_size(camera.name, camera.size_px, video.size_px)

@@ -55,10 +55,10 @@ def moments_by_number(videos: Sequence[VideoTimes]) -> Moments:
     steps = [video.step_s for video in videos]
     if len(set(counts.values())) > 1:
         told = ", ".join(f"{name} {count}" for name, count in counts.items())
-        raise UserError(f"the videos have different numbers of frames ({told}): add --timestamps FILE or --offsets auto")
+        raise UserError(f"the videos have different numbers of frames ({told}): add --timestamps or --offsets auto")
     if max(steps) > (1 + _RATES_DIFFER) * min(steps):
         rates = ", ".join(f"{video.path.name} {1 / video.step_s:.2f}" for video in videos)
-        raise UserError(f"the videos have different rates ({rates} frames/s): add --timestamps FILE or --offsets auto")
+        raise UserError(f"the videos have different rates ({rates} a second): add --timestamps or --offsets auto")
     numbers = np.arange(len(videos[0].t_s))
     return Moments(np.repeat(numbers[:, None], len(videos), axis=1), videos[0].t_s.copy())
 

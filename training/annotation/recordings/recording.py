@@ -56,7 +56,9 @@ class Recording:
         content = {
             "version": _VERSION,
             "cameras": CAMERAS,
-            "videos": [{"camera": n, "file": _relative(v, self.folder)} for n, v in zip(self.names, self.videos, strict=True)],
+            "videos": [
+                {"camera": n, "file": _relative(v, self.folder)} for n, v in zip(self.names, self.videos, strict=True)
+            ],
             "t_s": self.t_s.tolist(),
             "frames": self.frames.tolist(),
         }
@@ -105,7 +107,7 @@ def read_json_object(path: Path, way_out: str) -> dict[str, Any]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Put a file in place at once, so that a killed run leaves the old one; raises UserError if it cannot be written."""
+    """Put a file in place at once, so that a killed run leaves the old one; raises UserError if that fails."""
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import cast
 
 import av
 import numpy as np
 from av.error import FFmpegError
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from engines.errors import UserError
@@ -31,7 +29,7 @@ class VideoOut:
         except (OSError, FFmpegError) as error:
             raise UserError(f"{path}: cannot be written ({error}); choose another folder") from error
         rate = Fraction(fps).limit_denominator(1001)
-        self._stream = cast(VideoStream, self._container.add_stream("libx264", rate=rate))
+        self._stream = self._container.add_stream("libx264", rate=rate)
         self._stream.options = {"crf": str(crf), "preset": "veryfast"}
         # H.264 in 4:2:0 has even sides only
         self._stream.width, self._stream.height = size_px[0] // 2 * 2, size_px[1] // 2 * 2

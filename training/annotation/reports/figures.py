@@ -67,9 +67,7 @@ def figures_of(solution: Solution, names: Sequence[str]) -> Figures:
         error_all_px=float(known_median(every)),
         error_mean_px=known_mean(kept),
         camera_error_px={name: float(known_median(kept[:, v])) for v, name in enumerate(names)},
-        joint_error_px={
-            name: float(known_median(kept[:, :, [j, 21 + j]])) for j, name in enumerate(JOINT_NAMES)
-        },
+        joint_error_px={name: float(known_median(kept[:, :, [j, 21 + j]])) for j, name in enumerate(JOINT_NAMES)},
         camera_used={
             name: float(np.isfinite(kept[:, v]).sum() / max(int(saw[:, v].sum()), 1)) for v, name in enumerate(names)
         },
@@ -116,9 +114,7 @@ def as_tree(figures: Figures, health: Sequence[CameraHealth]) -> dict[str, Any]:
 
 
 def _joint_words(errors: dict[str, float]) -> str:
-    fingers = [
-        f"{finger} " + " ".join(f"{errors[f'{finger}{k}']:.1f}" for k in (1, 2, 3, 4)) for finger in FINGERS
-    ]
+    fingers = [f"{finger} " + " ".join(f"{errors[f'{finger}{k}']:.1f}" for k in (1, 2, 3, 4)) for finger in FINGERS]
     return "; ".join([f"wrist {errors['wrist']:.1f}", *fingers])
 
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.skeleton import JOINTS_PER_HAND
+from training.annotation.triangulation.assignment import assign
 from training.annotation.triangulation.observations import Observations
 from training.annotation.triangulation.ransac import best_points
 from training.annotation.triangulation.refine import refine
-from training.annotation.triangulation.assignment import assign
 from training.annotation.triangulation.robust import known_mean, known_median
 
 _FEWEST_JOINTS: Final = 60
@@ -126,7 +126,7 @@ def _delay(off: Floats, speeds: Floats) -> tuple[float, float]:
         return float("nan"), 0.0
     r, v = off[use] - np.median(off[use], axis=0), speeds[use]
     weight = np.ones(len(r))
-    delay = 0.0
+    delay, left = 0.0, np.linalg.norm(r, axis=-1)
     for _ in range(8):
         delay = -float((weight * (r * v).sum(-1)).sum() / max((weight * (v * v).sum(-1)).sum(), 1e-9))
         left = np.linalg.norm(r + delay * v, axis=-1)
@@ -143,8 +143,10 @@ def _jump(off: Floats) -> tuple[int, float]:
     for k in range(_FEWEST_MOMENTS, len(known) - _FEWEST_MOMENTS + 1):
         before, after = per_moment[known[:k]], per_moment[known[k:]]
         step = np.median(after, axis=0) - np.median(before, axis=0)
-        scatter = np.median(np.abs(before - np.median(before, axis=0))) + np.median(np.abs(after - np.median(after, axis=0)))
-        score = float(np.linalg.norm(step) / max(float(scatter), 0.5))
+        scatter = np.median(np.abs(before - np.median(before, axis=0))) + np.median(
+            np.abs(after - np.median(after, axis=0))
+        )
+        score = float(np.linalg.norm(step) / max(scatter, 0.5))
         if score > best:
             best, at = score, int(known[k])
     if at < 0:

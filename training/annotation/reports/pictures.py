@@ -19,6 +19,7 @@ _COLOUR: Final = {"right": (60, 170, 255), "left": (255, 190, 60)}
 _REJECTED: Final = (60, 60, 230)
 _SHIFT: Final = 4
 _FACTOR: Final = 2
+_TILE_PX: Final = (640, 480)
 
 
 def frames_of(recording: Recording, view: int, moments: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
@@ -69,9 +70,12 @@ def write_reprojections(recording: Recording, hands: Hands, folder: Path, moment
     return paths
 
 
-def _cut(drawn: NDArray[np.uint8], joints_px: NDArray, name: str, size: tuple[int, int] = (640, 480)) -> NDArray[np.uint8]:
+def _cut(
+    drawn: NDArray[np.uint8], joints_px: NDArray, name: str, size: tuple[int, int] = (640, 480)
+) -> NDArray[np.uint8]:
     """The part around the hands, or the whole picture, at one size."""
     height, width = drawn.shape[:2]
+    size = _TILE_PX
     inside = joints_px[np.isfinite(joints_px).all(axis=-1)] * _FACTOR
     inside = inside[((inside >= 0) & (inside < [width, height])).all(axis=-1)]
     low, high = np.zeros(2), np.array([width, height], float)

@@ -18,10 +18,10 @@ from training.annotation.recordings.video_out import VideoOut
 from training.annotation.rigs.layout import Layout, make_rig
 from training.annotation.triangulation.hands import ACCEPTED, MACHINE, Hands, save_hands
 from training.annotation.workplace import TRUTH
+from training.synth.person.appearance import DressedHand, Lights, Prop, unit
+from training.synth.person.worn import Dresser
 from training.synth.render.renderer import Renderer
-from training.synth.scene.appearance import DressedHand, Lights, Prop, unit
 from training.synth.scene.background import room
-from training.synth.scene.worn import Dresser
 from training.synth.story.clip_random import load_surroundings, random_scene
 from training.synth.story.clip_scene import SUB_FRAMES, Scene, make_scene
 
@@ -138,6 +138,7 @@ def _dressed(scene: Scene, camera: Camera, t_s: float) -> tuple[list[DressedHand
 
 def turned_lights(lights: Lights, camera_from_world: NDArray) -> Lights:
     """The world's light as a turned camera sees it."""
+
     def vector(values: tuple[float, float, float]) -> tuple[float, float, float]:
         x, y, z = (float(v) for v in camera_from_world @ np.asarray(values, np.float64))
         return x, y, z

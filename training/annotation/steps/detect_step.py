@@ -34,5 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
     recording = load_recording(a.folder)
     guide = load_hands(a.folder / HANDS) if a.guided else None
     backend = open_network(a.set)
-    detect(recording, detections_folder(a.folder, a.detector, a.guided), open_reader(a.detector, backend), backend, guide)
+    detect(
+        recording, detections_folder(a.folder, a.detector, a.guided), open_reader(a.detector, backend), backend, guide
+    )
     print(f"next: python -m training.annotation triangulate {a.folder}")

@@ -6,6 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
+
 from realtime.camera_space.bone_lengths import hand_length
 from realtime.config import load_settings
 from realtime.engine import backend_of
@@ -32,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
     recording, truth = load_recording(a.folder), load_hands(a.truth or a.folder / HANDS)
     medians, _ = bone_statistics(truth.labelled_mm)
     lengths = [hand_length(row) for row in medians]
-    length = max((v for v in lengths if v == v), default=None)
+    length = max((v for v in lengths if np.isfinite(v)), default=None)
     told = [f"fusion.hand_length_mm={length:.1f}"] if a.known_size and length else []
     settings = load_settings(None, [*told, *a.set])
     backend = backend_of(settings, print)

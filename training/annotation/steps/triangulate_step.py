@@ -50,7 +50,9 @@ def settings_of(arguments: argparse.Namespace) -> SolveSettings:
     return SolveSettings(bones=not a.no_bones, smooth_s=a.smooth_s, most_sigma_mm=a.most_sigma_mm)
 
 
-def triangulate(recording: Recording, detections: Path, settings: SolveSettings, pictures: int) -> tuple[Hands, Figures]:
+def triangulate(
+    recording: Recording, detections: Path, settings: SolveSettings, pictures: int
+) -> tuple[Hands, Figures]:
     """Solve, save, report; raises UserError."""
     seen = observe(recording.rig, load_all(detections, recording.names), recording.frames)
     solution = solve(seen, recording.t_s, settings)

@@ -72,7 +72,7 @@ class _Candidates:
 def _best_hand(
     seen: Observations, candidates: _Candidates, free: NDArray[np.bool_], pairs: NDArray
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The best supported hand of the free ones: (M, V) which slot of each view, -1 for none; (M, 2) votes for a side."""
+    """The best supported hand of the free ones: (M, V) each view's slot, -1 for none; (M, 2) votes for a side."""
     moments, views = free.shape[:2]
     best = np.full(moments, 0.0)
     chosen = np.full((moments, views), -1, np.int64)

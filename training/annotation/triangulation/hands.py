@@ -13,7 +13,14 @@ from engines.errors import UserError
 from engines.npz import ARCHIVE_ERRORS, load_arrays
 from training.annotation.cameras.camera import Rig
 
-REASONS: Final = ("accepted", "not seen", "one view", "views disagree", "rays nearly parallel", "bone too long or short")
+REASONS: Final = (
+    "accepted",
+    "not seen",
+    "one view",
+    "views disagree",
+    "rays nearly parallel",
+    "bone too long or short",
+)
 """What `Hands.reason` counts through."""
 ACCEPTED, NOT_SEEN, ONE_VIEW, DISAGREE, NARROW, BONE = range(len(REASONS))
 HUMAN: Final = 1

@@ -34,7 +34,9 @@ _NARROW: Final = np.radians(8.0)
 _FEWEST_BONES: Final = 5
 _BONE_OFF: Final = 5.0
 """A bone is wrong if it is so many of its sigmas too long or too short."""
-_MIDDLES: Final = np.array([19.0, 24, 40, 46] + [23, 24, 41, 88] + [24, 28, 44, 86] + [24, 26, 41, 80] + [21, 20, 33, 76])
+_MIDDLES: Final = np.array(
+    [19.0, 24, 40, 46] + [23, 24, 41, 88] + [24, 28, 44, 86] + [24, 26, 41, 80] + [21, 20, 33, 76]
+)
 """Rough lengths of an adult's bones, mm, in the order of `BONES`; shares of them fill in what is never seen well."""
 _CHILD, _PARENT = (np.array(ends) for ends in zip(*BONES, strict=True))
 
@@ -68,7 +70,7 @@ class Solution:
 def solve(
     seen: Observations,
     t_s: Floats,
-    settings: SolveSettings = SolveSettings(),  # noqa: B008 -- frozen
+    settings: SolveSettings = SolveSettings(),
     lengths_mm: Floats | None = None,
 ) -> Solution:
     """Triangulate a recording; `lengths_mm` (2, 20) are bones known beforehand, else the recording's own medians."""
