@@ -17,10 +17,9 @@ import run_demo
 from engines.contract import Backend
 from engines.errors import UserError
 from realtime.batch.checkpoint import Checkpoint, fingerprint, load_checkpoint
-from realtime.batch.counts import Counts
-from realtime.batch.file import process
-from realtime.batch.job import Job, Work
+from realtime.batch.job import Counts, Job, Work
 from realtime.batch.plan import check_outputs, expand, plan
+from realtime.batch.recording import process
 from realtime.batch.run import batch_settings, run_batch
 from realtime.config import load_settings
 from realtime.engine import backend_of
@@ -60,8 +59,8 @@ def whole(clip: Path, work: Work, backend: Backend, tmp_path_factory: pytest.Tem
     """The tracks of an uninterrupted run."""
     job = Job(clip, tmp_path_factory.mktemp("whole") / "t.npz")
     outcome = process(job, work, backend, never)
-    assert (outcome.status, outcome.frames) == ("done", CLIP)
-    assert outcome.both > 20
+    assert (outcome.status, outcome.counts.frames) == ("done", CLIP)
+    assert outcome.counts.both > 20
     return load_tracks(job.output)
 
 
@@ -214,8 +213,8 @@ def test_a_file_that_ends_early_says_so(work: Work, backend: Backend, tmp_path: 
     broken.write_bytes(data[: len(data) // 2])
     outcome = process(Job(broken, tmp_path / "t.npz"), work, backend, never)
     assert outcome.status == "damaged"
-    assert 20 < outcome.frames < 80
-    assert outcome.frames + outcome.damaged + outcome.missing == pytest.approx(100, abs=8)
+    assert 20 < outcome.counts.frames < 80
+    assert outcome.counts.frames + outcome.damaged + outcome.missing == pytest.approx(100, abs=8)
     assert "ends early" in outcome.message
 
 
