@@ -15,7 +15,7 @@ from typing import get_args
 
 from engines.backends.gpu import nvidia_gpu
 from engines.backends.opening import BATCHES, Backend, BackendName, EngineRequest, Precision, open_backend, weights_for
-from engines.building.cache import SIDECAR, add_fact, default_cache
+from engines.building.cache import SIDECAR, add_fact
 from engines.building.engine_graph import engine_graph
 from engines.building.verify import sample_crops, verify
 from engines.errors import UserError
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--precision", choices=get_args(Precision), default="auto")
     parser.add_argument("--batch", type=_numbers, default=BATCHES, metavar="1,2", help="batch sizes to compile (1,2)")
     parser.add_argument("--target", type=_names, default=(), metavar="sm80,sm89", help="GPUs (tensorrt_rtx only)")
-    parser.add_argument("--output", type=Path, help=f"the engine cache to build into (default {default_cache()})")
+    parser.add_argument("--output", type=Path, help="the engine cache to build into (the user's)")
     parser.add_argument(
         "--calibration",
         type=Path,

@@ -6,7 +6,6 @@ The profile is a YAML file, `two-hands-live/profile.yaml` in the user's folder f
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import yaml
 from engines.errors import UserError
 from engines.skeleton import WRIST
 from engines.text_file import read_text
+from engines.user_folders import user_folder
 from realtime.camera_space.closed_form import TYPICAL_HAND_MM
 from realtime.messages import HandFrame
 
@@ -40,10 +40,10 @@ class HandProfile:
     """Standard deviation of single sights, where it was measured with the camera."""
 
 
-def default_profile() -> Path:
-    """`$XDG_CONFIG_HOME/two-hands-live/profile.yaml`, usually below `~/.config`."""
-    base = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path.home() / ".config") / "two-hands-live" / "profile.yaml"
+def default_profile() -> Path | None:
+    """`$XDG_CONFIG_HOME/two-hands-live/profile.yaml`, usually below `~/.config`; None for a user without a home."""
+    folder = user_folder("XDG_CONFIG_HOME", ".config")
+    return None if folder is None else folder / "profile.yaml"
 
 
 def load_profile(path: Path) -> HandProfile:
