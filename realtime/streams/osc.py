@@ -24,43 +24,64 @@ _UNIX_FROM_NTP_S: Final = 2_208_988_800
 
 
 class OscStream:
-    """Sends bundles to one address."""
+    """Sends bundles to one address; of a host that has several, to the first that does not refuse them."""
 
     def __init__(self, address: Address, say: Callable[[str], None]) -> None:
         self.name = f"osc {address}"
         self._address = address
         self._say = say
-        self._socket: socket.socket | None = None
-        self._complained = False
+        self._sockets: list[socket.socket] = []
+        self._refused = 0
+        self._told: set[str] = set()
 
     async def open(self) -> None:
-        """Make the socket; raises UserError if the host is not known. UDP does not tell whether anybody listens."""
-        family, place = resolve(_OPTION, self._address, socket.SOCK_DGRAM)
-        try:
-            self._socket = socket.socket(family, socket.SOCK_DGRAM)
-            self._socket.setblocking(False)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-            self._socket.connect((place.host, place.port))
-        except OSError as error:
-            raise socket_error(_OPTION, self._address, error) from error
+        """Make the sockets; raises UserError if the host is not known, or none of its places can be reached."""
+        failure: OSError | None = None
+        for family, place in resolve(_OPTION, self._address, socket.SOCK_DGRAM):
+            try:
+                self._sockets.append(_connected(family, place))
+            except OSError as error:  # such as IPv6 where there is none
+                failure = failure or error
+        if not self._sockets:
+            assert failure is not None
+            raise socket_error(_OPTION, self._address, failure) from failure
         self._say(f"streaming   OSC to {self._address}")
 
     def send(self, frame: StreamFrame) -> None:
-        """Send one frame. What the network does not take now is not sent; its error is told once."""
-        assert self._socket is not None
+        """Send one frame. What the network does not take now is not sent; an error is told once."""
         try:
-            self._socket.send(encode(frame))
-        except (BlockingIOError, ConnectionRefusedError):
-            pass  # the network is busy, or nobody listens yet
+            self._sockets[self._refused % len(self._sockets)].send(encode(frame))
+        except BlockingIOError:
+            pass  # the network is busy
+        except ConnectionRefusedError:  # an answer to an earlier frame, from the receiver's machine
+            self._refused += 1
+            if self._refused >= len(self._sockets):
+                self._complain("nobody listens there yet")
         except OSError as error:
-            if not self._complained:
-                self._complained = True
-                self._say(f"{self.name}: nothing gets out ({error.strerror}); tracking goes on, and so do the attempts")
+            self._complain(f"nothing gets out ({error.strerror})")
+
+    def _complain(self, problem: str) -> None:
+        if problem not in self._told:
+            self._told.add(problem)
+            self._say(f"{self.name}: {problem}; tracking goes on, and so do the attempts")
 
     async def close(self) -> None:
-        """Close the socket."""
-        if self._socket is not None:
-            self._socket.close()
+        """Close the sockets."""
+        for one in self._sockets:
+            one.close()
+
+
+def _connected(family: socket.AddressFamily, place: Address) -> socket.socket:
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        made.setblocking(False)
+        if family == socket.AF_INET:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        made.connect((place.host, place.port))
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 def encode(frame: StreamFrame) -> bytes:
