@@ -151,11 +151,12 @@ class Settings(_Section):
     timing: TimingSettings
 
 
-def load_settings(path: Path | None = None, overrides: list[str] | None = None) -> Settings:
+def load_settings(path: Path | str | None = None, overrides: list[str] | None = None) -> Settings:
     """Read the defaults, then the settings file, then overrides such as "camera.fps=60".
 
     Raises UserError for a file that cannot be read, an unknown key, or a value of the wrong type or range.
     """
+    path = None if path is None else Path(path)
     tree = _read_yaml(DEFAULT_FILE)
     known = set(_keys(tree))
     origin = dict.fromkeys(known, str(DEFAULT_FILE))

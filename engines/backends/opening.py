@@ -83,6 +83,13 @@ class EngineRequest:
     compiled: bool = False
     """torch.compile in backend torch: worth its minute on a GPU only."""
 
+    def __post_init__(self) -> None:
+        """Take paths that are given as text."""
+        for name in ("weights", "cache", "rootnet", "calibration"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                object.__setattr__(self, name, Path(value))
+
 
 def open_backend(request: EngineRequest, say: Say = lambda _: None) -> Backend:
     """Load the engine, building it first if the cache has none that fits; `say` gets the lines a user should see.

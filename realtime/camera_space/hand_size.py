@@ -46,8 +46,9 @@ def default_profile() -> Path | None:
     return None if folder is None else folder / "profile.yaml"
 
 
-def load_profile(path: Path) -> HandProfile:
+def load_profile(path: Path | str) -> HandProfile:
     """Read a profile. Raises UserError if it is not there, unreadable, or holds no hand's length."""
+    path = Path(path)
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
             raise UserError(f"{path}: too large for a profile")
@@ -63,8 +64,9 @@ def load_profile(path: Path) -> HandProfile:
     return HandProfile(checked_length(float(length), str(path)), float(spread))
 
 
-def save_profile(path: Path, profile: HandProfile) -> None:
+def save_profile(path: Path | str, profile: HandProfile) -> None:
     """Write a profile in one step; missing folders are created. Raises UserError if it cannot be written."""
+    path = Path(path)
     text = "# The scale of two-hands-live; docs/calibration.md explains it.\n" + yaml.safe_dump(asdict(profile))
     temporary = path.with_name(path.name + ".tmp")
     try:
