@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.errors import UserError
 from engines.skeleton import SIDES, WRIST, Side
 from engines.terminal import command

@@ -1,4 +1,4 @@
-"""The one exception for what a user can cause and mend."""
+"""What a user can cause and mend, and what this machine cannot do: one line each."""
 
 from __future__ import annotations
 
@@ -18,3 +18,7 @@ class UserError(Exception):
         """
         text = without_secrets(super().__str__())
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+class BackendUnavailable(UserError):
+    """This backend cannot run here, whatever the weights; another one may."""

@@ -16,7 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from engines.backends.opening import EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import EngineRequest
 from engines.networks.checkpoints import save_weights
 from engines.terminal import command
 from training.command import exit_code

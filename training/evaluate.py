@@ -16,7 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
-from engines.backends.opening import Backend, BackendName, EngineRequest, Precision, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import Backend, BackendName, EngineRequest, Precision
 from engines.errors import UserError
 from engines.geometry.crop import Crop
 from engines.presets import SPECS

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Final
 
 from engines.networks.checkpoints import load_weights, save_weights
 from engines.networks.lite import Lite
@@ -17,6 +18,9 @@ from engines.terminal import command
 from training.command import exit_code, share
 from training.lite.mediapipe_trunk import mix_trunk
 from training.sidecar import read_sidecar
+
+MEDIAPIPES_SHARE: Final = 0.3
+"""Its part of the trunk."""
 
 
 def write_mix(weights: Path, part: float, output: Path) -> None:
@@ -36,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m training.mix_trunk", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS["lite"], help="trained weights of lite")
-    parser.add_argument("--share", type=share, default=0.3, help="MediaPipe's part, 0 to 1 (default: 0.3)")
+    parser.add_argument("--share", type=share, default=MEDIAPIPES_SHARE, help="MediaPipe's part, 0 to 1 (0.3)")
     parser.add_argument("--output", type=Path, required=True, help="where the mixed weights go")
     arguments = parser.parse_args(argv)
     return exit_code(lambda: write_mix(arguments.weights, arguments.share, arguments.output))

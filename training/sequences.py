@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics
 from engines.terminal import command

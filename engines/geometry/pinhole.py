@@ -12,9 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.geometry.distortion import LensModel, distorted, undistorted
-
-ROOTNET_AREA_MM2 = 300.0 * 300.0
-"""A_real of RootNet for hands: the real area that the square box of a hand is taken to cover."""
+from engines.spec import ROOTNET_AREA_MM2
 
 
 @dataclass(frozen=True)

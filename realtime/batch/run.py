@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from engines.building.cache import default_cache
+from engines.cache.store import default_cache
 from engines.errors import UserError
 from realtime.batch.contents import contents_of
 from realtime.batch.job import Job, Outcome, Work

@@ -9,10 +9,9 @@ import numpy as np
 import rerun as rr
 from numpy.typing import NDArray
 
-from engines.skeleton import BONES, HAND_SLICES, SIDES, Side
+from engines.skeleton import BONES, HAND_SLICES, SIDE_RGB, SIDES, Side
 from realtime.tracks.schema import Tracks
 
-_COLOURS: Final[dict[Side, tuple[int, int, int]]] = {"right": (213, 94, 0), "left": (0, 114, 178)}
 _PATHS: Final = {"joints_cam_mm": "camera/{}", "joints_px": "camera/image/{}"}
 
 
@@ -39,9 +38,10 @@ def _log_hand(log: Any, tracks: Tracks, side: Side, joints: NDArray[np.float32],
         rr.TimeSequenceColumn("frame", tracks.frame_index),
     ]
     flat = there.astype(int)
+    colour = [round(255 * value) for value in SIDE_RGB[side]]
     points, lines = (rr.Points3D, rr.LineStrips3D) if joints.shape[-1] == 3 else (rr.Points2D, rr.LineStrips2D)
-    log.log(f"{place}/joints", points.from_fields(colors=[_COLOURS[side]]), static=True)
-    log.log(f"{place}/bones", lines.from_fields(colors=[_COLOURS[side]]), static=True)
+    log.log(f"{place}/joints", points.from_fields(colors=[colour]), static=True)
+    log.log(f"{place}/bones", lines.from_fields(colors=[colour]), static=True)
     dots = points.columns(positions=joints[there].reshape(-1, joints.shape[-1])).partition(flat * joints.shape[1])
     bones = joints[there][:, np.array(BONES)].reshape(-1, 2, joints.shape[-1])
     strokes = lines.columns(strips=list(bones)).partition(flat * len(BONES))

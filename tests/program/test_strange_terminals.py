@@ -70,7 +70,7 @@ def test_other_commands_name_what_is_no_text(tmp_path: Path) -> None:
     for words in (
         ["-m", "realtime.calibrate", "--images", str(tmp_path / NAME), "--headless"],
         ["-m", "viz.playback", str(tmp_path / NAME)],
-        ["-m", "realtime.tracks.writer", str(tmp_path / f"{NAME}.npz.part")],
+        ["-m", "realtime.formats", str(tmp_path / f"{NAME}.npz.part")],
         ["-m", "engines.convert", "--internet", str(tmp_path / NAME)],
     ):
         done = command(*words)

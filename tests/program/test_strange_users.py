@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.backends.opening import EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import EngineRequest
 from engines.user_folders import PROGRAM
 from realtime.tracks.schema import load_tracks
 from tests.support.recordings import ROOT, cut

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from engines.errors import UserError
-from realtime.camera_space.hand_size import load_profile
+from realtime.cli.hand_profile import load_profile
 from realtime.config import DEFAULT_FILE, Settings, load_settings
 
 

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.backends.opening import Backend, EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import Backend, EngineRequest
 from engines.geometry.pinhole import Intrinsics, backproject, project
 from engines.skeleton import SIDES
 from realtime.camera_space.intrinsics import resolve_intrinsics

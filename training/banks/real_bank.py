@@ -4,7 +4,7 @@ A set is `NAME.tar` (square, black beyond the photograph's edge) and `NAME.npz` 
 `joints_px` (N, 42, 2) in pixels of the crop (0, 0: centre of the first), NaN where a hand is absent or unlabelled;
 `joint_depth_mm` and `depth_known` (N, 42), relative to the hand's own wrist; `right_is_main` (N,): around which hand
 it lies; `other_hand_known` (N,): whether its other hand may be taught as labelled, or as absent. No intrinsics are
-known: depths are taken as along the line of sight.
+known: depths are taken as along the line of sight. A picture without any labelled hand teaches by consistency only.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def load_real(root: Path, name: str, size_px: int, cache: Path) -> RealBank:
         joint_depth_mm=np.nan_to_num(labels["joint_depth_mm"]).astype(np.float32),
         depth_known=labels["depth_known"].astype(bool) & present.repeat(21, 1),
         hand_present=present,
-        hand_known=main | labels["other_hand_known"].astype(bool)[:, None],
+        hand_known=(main & present) | (labels["other_hand_known"].astype(bool) & present.any(1))[:, None],
     )
 
 

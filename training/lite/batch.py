@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.geometry.pinhole import ROOTNET_AREA_MM2
 from engines.skeleton import WRISTS
+from engines.spec import ROOTNET_AREA_MM2
 from training.banks.bank import HandBank
 from training.banks.banks import BankMix
 from training.lite.crop_places import (
@@ -64,8 +64,8 @@ def joined(parts: Sequence[Labels]) -> Labels:
     return Labels(**{field.name: torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Labels)})
 
 
-def of_rows(labels: Labels, rows: slice) -> Labels:
-    """The labels of these samples of the batch."""
+def of_rows(labels: Labels, rows: slice | Tensor) -> Labels:
+    """The labels of these samples of the batch: a slice, or (B,) which."""
     return Labels(**{field.name: getattr(labels, field.name)[rows] for field in fields(Labels)})
 
 

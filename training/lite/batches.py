@@ -13,7 +13,7 @@ from training.banks.bank import HandBank
 from training.banks.banks import BankMix
 from training.banks.real_bank import RealBank
 from training.lite.augment import Augmenter
-from training.lite.batch import Labels, joined, random_crops, stored_batch
+from training.lite.batch import Labels, joined, of_rows, random_crops, stored_batch
 from training.lite.real_batch import random_real_crops, stored_real
 from training.lite.settings import Settings
 
@@ -24,13 +24,19 @@ class LiteBatch:
 
     images: Tensor
     labels: Labels
+    clean: Tensor
+    """(B, 3, S, S) the real crops before they were degraded; the rendered ones are those of `images`."""
+    real: Tensor
+    """(B,) which are real."""
+
+    def rows(self, rows: slice) -> LiteBatch:
+        """These samples of it."""
+        return LiteBatch(self.images[rows], of_rows(self.labels, rows), self.clean[rows], self.real[rows])
 
 
-def real_count(batch: int, rendered_share: float, real_share: float) -> int:
-    """How many of a batch are real: as the banks' shares say, at least one of each kind."""
-    if real_share == 0:
-        return 0
-    return min(max(round(batch * real_share / (rendered_share + real_share)), 1), batch - 1)
+def real_count(batch: int, share: float) -> int:
+    """How many of a batch are real, at least one of each kind."""
+    return min(max(round(batch * share), 1), batch - 1)
 
 
 def sample_rng(seed: int, samples: int, device: str) -> torch.Generator:
@@ -68,21 +74,32 @@ class LiteBatches:
         """The same, made here and now."""
         settings, real = self._settings, self._real
         rng = sample_rng(settings.seed, samples, settings.device)
-        reals = 0 if real is None else real_count(settings.batch, self._rendered.share, real.share)
+        reals = 0 if real is None else real_count(settings.batch, self._real_share(real))
         parts = [self._rendered_part(settings.batch - reals, rng)]
         if real is not None:
             parts.append(self._real_part(real, reals, rng))
-        return LiteBatch(torch.cat([part.images for part in parts]), joined([part.labels for part in parts]))
+        return LiteBatch(
+            torch.cat([part.images for part in parts]),
+            joined([part.labels for part in parts]),
+            torch.cat([part.clean for part in parts]),
+            torch.cat([part.real for part in parts]),
+        )
+
+    def _real_share(self, real: BankMix[RealBank]) -> float:
+        given = self._settings.data.real
+        return real.share / (real.share + self._rendered.share) if given is None else given
 
     def _rendered_part(self, count: int, rng: torch.Generator) -> LiteBatch:
         data = self._settings.data
         index = self._rendered.draw(count, rng, data.pairs)
         stored = stored_batch(self._rendered, index, self._settings.device)
         hands, labels = random_crops(stored, self._crop_px, data.crop_noise, rng)
-        return LiteBatch(Augmenter(self._backgrounds, rng, data.augmentation.rendered)(hands), labels)
+        images = Augmenter(self._backgrounds, rng, data.augmentation.rendered)(hands)
+        return LiteBatch(images, labels, images, torch.zeros(count, dtype=torch.bool, device=images.device))
 
     def _real_part(self, real: BankMix[RealBank], count: int, rng: torch.Generator) -> LiteBatch:
         data = self._settings.data
         stored = stored_real(real, real.draw(count, rng), self._settings.device)
         crops, labels = random_real_crops(stored, self._crop_px, data.crop_noise, rng)
-        return LiteBatch(Augmenter(self._backgrounds, rng, data.augmentation.real).degrade(crops), labels)
+        images = Augmenter(self._backgrounds, rng, data.augmentation.real).degrade(crops.clone())
+        return LiteBatch(images, labels, crops, torch.ones(count, dtype=torch.bool, device=images.device))

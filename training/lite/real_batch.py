@@ -23,6 +23,9 @@ from training.lite.crop_places import (
     uniform,
 )
 
+STORED_FACTOR = 2.4
+"""Side of a stored picture in sizes of what it shows."""
+
 
 @dataclass(frozen=True)
 class StoredReal:
@@ -69,7 +72,7 @@ def random_real_crops(
     known = torch.where(flip[:, None], stored.hand_known.flip(1), stored.hand_known)
     stored_px = inside_square(points, picture_px)  # beyond it the crop shows nothing
     shown, _ = seen_hands(stored_px, present)
-    center, side, angle = random_places(points, shown, noise, rng)
+    center, side, angle = random_places(*_in_the_middle(points, shown, picture_px), noise, rng)
     emptied = (uniform(batch, rng, device) < noise.empty) & (known.prod(1) > 0)
     beside, its_side, its_angle, room = places_beside(points, present, picture_px, noise, rng)
     emptied &= room
@@ -81,6 +84,16 @@ def random_real_crops(
     in_crop = crop_from_picture(points - center[:, None], picture_from_crop, size_px)
     labels = _labels(in_crop, values, present, known, inside_square(in_crop, size_px) * stored_px, stored.term_weights)
     return images, labels
+
+
+def _in_the_middle(points: Tensor, shown: Tensor, picture_px: int) -> tuple[Tensor, Tensor]:
+    """Joints to lay crops around: where no hand is labelled, the corners of the stored picture's middle."""
+    half, middle = picture_px / STORED_FACTOR / 2, (picture_px - 1) / 2
+    corners = torch.full_like(points, middle - half)
+    corners[:, 0::21] = middle + half  # a thumb's tip: the hand itself has no direction, so nothing is turned
+    unlabelled = shown.sum(1) == 0
+    used = torch.where(unlabelled[:, None], torch.ones_like(shown), shown)
+    return torch.where(unlabelled[:, None, None], corners, points), used
 
 
 def _labels(

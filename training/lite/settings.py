@@ -66,6 +66,8 @@ class DataSettings(Section):
     """Side of the real ones: hands are smaller in them."""
     pairs: float | None = Field(None, ge=0, le=1)
     """Share of both hands among the rendered crops; null is as the banks hold them."""
+    real: float | None = Field(None, gt=0, lt=1)
+    """Share of real crops in a batch; null is as the banks' shares say."""
     crop_px: int | None = Field(None, ge=64, le=512, multiple_of=32)
     """Side of the training crops; null is the network's input. Fewer pixels first: most is learned in less time."""
     crop_noise: CropNoise = CropNoise()

@@ -15,12 +15,14 @@ from training.lite.anchor import TrunkAnchor
 from training.lite.backgrounds import load_backgrounds
 from training.lite.batch import of_rows
 from training.lite.batches import LiteBatch, LiteBatches
+from training.lite.consistency import consistency, of_samples, taught_labels
 from training.lite.losses import compute_losses
 from training.lite.mediapipe_trunk import load_mediapipe_weights
 from training.lite.settings import Settings
 from training.lite.state import apply_schedule
 from training.lite.validation import HeldOut, load_held_out, validate
 from training.loop.ranks import Ranks
+from training.loop.run_settings import autocast
 from training.loop.state import TrainingState
 from training.loop.task import Loss
 
@@ -39,7 +41,7 @@ class LiteTask:
         real = load_real_mix(data.training_sources("real"), data.real_px, data.cache)
         self._batches = LiteBatches(settings, settings.crop_px(LITE.input_px), rendered, real, self._backgrounds)
         self._anchor = TrunkAnchor(start_network(settings).trunk.to(settings.device)) if _anchored(settings) else None
-        self._network: Lite | None = None
+        self._state: TrainingState[Lite] | None = None
 
     def set_rates(self, state: TrainingState[Lite]) -> None:
         """The schedule of the settings."""
@@ -47,9 +49,8 @@ class LiteTask:
 
     def draw(self, state: TrainingState[Lite]) -> LiteBatch:
         """Every process draws the whole batch, with the same random numbers, and keeps its part."""
-        self._network = state.network
-        batch, rows = self._batches.draw(state.samples), self._ranks.rows()
-        return LiteBatch(batch.images[rows], of_rows(batch.labels, rows))
+        self._state = state
+        return self._batches.draw(state.samples).rows(self._ranks.rows())
 
     def inputs(self, batch: LiteBatch) -> tuple[Tensor, ...]:
         """The crops."""
@@ -59,10 +60,30 @@ class LiteTask:
         """All terms, weighted as the settings say."""
         losses, weights = compute_losses(cast(LiteMaps, answer), batch.labels, LITE), self._settings.loss
         total, terms = losses.total(weights), vars(losses)
-        if self._anchor is None or self._network is None:
-            return Loss(total, terms)
-        far = self._anchor.distance(self._network.trunk)
-        return Loss(total + weights.trunk_anchor * far, terms | {"trunk_anchor": far.detach()})
+        more = self._ties(cast(LiteMaps, answer), batch)
+        total = total + sum(getattr(weights, name) * value for name, value in more.items())
+        return Loss(total, terms | {name: value.detach() for name, value in more.items()})
+
+    def _ties(self, answer: LiteMaps, batch: LiteBatch) -> dict[str, Tensor]:
+        """What ties the network to others: its trunk to where it began, its answers to those of its average."""
+        found: dict[str, Tensor] = {}
+        if self._state is None:
+            return found
+        if self._anchor is not None:
+            found["trunk_anchor"] = self._anchor.distance(self._state.network.trunk)
+        if self._settings.loss.consistency > 0:
+            found["consistency"] = self._consistency(self._state.averaged, answer, batch)
+        return found
+
+    def _consistency(self, teacher: Lite, answer: LiteMaps, batch: LiteBatch) -> Tensor:
+        rows = batch.real.clone()
+        rows[0] |= ~rows.any()  # every process has to go through this; of a rendered crop nothing is unknown
+        crops = batch.clean[rows].contiguous(memory_format=torch.channels_last)
+        with torch.no_grad(), autocast(self._settings):
+            seen = teacher(crops)
+        known, fit = of_rows(batch.labels, rows), teacher.confidence_fit
+        taught = taught_labels(seen, known, fit, LITE, crops.shape[-1])
+        return consistency(of_samples(answer, rows), taught, LITE, self._settings.loss)
 
     def validate(self, network: Lite) -> dict[str, float]:
         """Errors on held-out hands."""

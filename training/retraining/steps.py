@@ -15,13 +15,15 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from engines.backends.opening import EngineRequest, open_backend
-from engines.building.verify import sample_crops, verify
+from engines.backends.opening import open_backend
+from engines.building.sample_crops import sample_crops
+from engines.contract import EngineRequest
 from engines.errors import UserError
 from engines.networks.checkpoints import load_weights, sidecar_path
 from engines.networks.lite import Lite
 from engines.presets import DEFAULT_WEIGHTS
 from engines.second_look import SecondLook
+from engines.verification.verify import verify
 from training import train
 from training.datasets.sample import LabelledSample
 from training.evaluate import judge_network
@@ -31,6 +33,7 @@ from training.export import export
 from training.lite.backgrounds import SIDE_PX, load_backgrounds
 from training.lite.settings import Settings
 from training.lite.validation import load_held_out, validate
+from training.mix_trunk import MEDIAPIPES_SHARE, write_mix
 from training.registry import load_split
 from training.retraining.plan import Banks, RetrainPlan
 from training.retraining.stage import Outcome, file_digest
@@ -71,6 +74,13 @@ def run_training(settings: Settings) -> Outcome:
     return Outcome(_last_validation(settings.output / "log.csv"), settings.output / "last.pt")
 
 
+def mix(weights: Path, folder: Path) -> Outcome:
+    """Weights with a part of MediaPipe's trunk, to train on real hands from."""
+    target = folder / _WEIGHTS
+    write_mix(weights, MEDIAPIPES_SHARE, target)
+    return Outcome(f"{MEDIAPIPES_SHARE:g} of MediaPipe's trunk", target)
+
+
 def export_weights(settings: Settings, folder: Path) -> Outcome:
     """Calibrated weights of a finished run."""
     weights = folder / _WEIGHTS
@@ -98,6 +108,7 @@ def judge_held_out(weights: Path, banks: Banks, cache: Path, dry_run: bool, fold
     samples = [
         sample
         for bank in banks.banks
+        if bank.kind == "rendered"
         for shard in bank.validation
         for sample in load_split("synthetic", bank.root, shard)
         if sample.sequence == shard  # the split 10 is also that of shard 100

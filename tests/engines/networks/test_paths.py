@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engines.backends.opening import EngineRequest
+from engines.contract import EngineRequest
 from engines.errors import UserError
 from engines.networks.checkpoints import load_weights, save_weights
 from engines.networks.lite import Lite

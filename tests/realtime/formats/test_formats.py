@@ -18,7 +18,8 @@ from engines.skeleton import JOINT_NAMES, PARENTS, SIDES
 from realtime.formats import saving
 from realtime.formats.__main__ import main
 from realtime.formats.saving import SUFFIXES, require, save_as
-from realtime.tracks.schema import FRAME_FIELDS, ROOT_DEPTH_NAMES, Tracks, load_tracks
+from realtime.tracks.reader import load_tracks
+from realtime.tracks.schema import FRAME_FIELDS, ROOT_DEPTH_NAMES, Tracks
 from realtime.tracks.writer import TrackWriter
 from tests.support.bvh_parser import read_bvh
 from tests.support.hand_frames import INTRINSICS, SIZE, hand_frame
@@ -317,7 +318,7 @@ def test_next_to_nothing_can_be_written_too(suffix: str, present: list[str], tmp
 
 
 def test_a_run_writes_the_format_its_file_name_says(tmp_path: Path) -> None:
-    with TrackWriter(tmp_path / "t.csv", INTRINSICS, SIZE, "{}", "{}") as writer:
+    with TrackWriter(tmp_path / "t.csv", INTRINSICS, SIZE, "{}", "{}", save=save_as) as writer:
         for i in range(3):
             writer.append(hand_frame("right", index=i, t_s=i / 30))
         assert (tmp_path / "t.csv.part").exists()

@@ -148,10 +148,10 @@ def test_a_real_socket_gets_every_frame_and_nobody_listening_is_told_once() -> N
         streams = open_streams(Address("127.0.0.1", port), None, [], said.append)
         assert streams is not None
         for index in range(5):
-            streams.send(result(hand_frame("left", index=index)))
+            streams.take(result(hand_frame("left", index=index)))
             assert decoded(listener.recv(65536))["/hands/frame"] == [index]
     for index in range(5):
-        streams.send(result(hand_frame("left", index=index)))
+        streams.take(result(hand_frame("left", index=index)))
         time.sleep(0.02)  # the refusal comes back later
     streams.close()
     assert said == [
@@ -174,7 +174,7 @@ for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         listener.settimeout(20)
         streams = open_streams(Address("localhost", listener.getsockname()[1]), None, [], said.append)
         for index in range(3):
-            streams.send(result(hand_frame("left", index=index)))
+            streams.take(result(hand_frame("left", index=index)))
             time.sleep(0.1)
         assert listener.recv(65536).startswith(b"#bundle"), host
         streams.close()
@@ -255,10 +255,10 @@ class Broken(Held):
 def test_a_stream_that_stands_still_holds_nobody_up_and_then_gets_the_newest() -> None:
     held = Held()
     streams = Streams([held], print)
-    streams.send(result(hand_frame(index=0)))
+    streams.take(result(hand_frame(index=0)))
     assert held.entered.wait(20)
     for index in range(1, 1000):
-        streams.send(result(hand_frame(index=index)))
+        streams.take(result(hand_frame(index=index)))
     assert held.sent == [0]
     held.go.set()
     streams.close()
@@ -272,11 +272,11 @@ def test_a_stream_that_fails_is_told_once_and_the_others_go_on() -> None:
     streams = Streams([Broken(), held], said.append)
     for index in range(3):
         held.entered.clear()
-        streams.send(result(hand_frame(index=index)))
+        streams.take(result(hand_frame(index=index)))
         assert held.entered.wait(20)
     streams.close()
     streams.close()
-    streams.send(result(hand_frame(index=9)))
+    streams.take(result(hand_frame(index=9)))
     assert said == ["broken: ended (RuntimeError: out of order); tracking goes on"]
     assert held.sent == [0, 1, 2]
 

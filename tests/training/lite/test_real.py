@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from dataclasses import fields, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from engines.errors import UserError
 from engines.networks.checkpoints import load_weights, save_weights
 from engines.networks.lite import Lite
 from engines.spec import LITE
+from tests.support.real_set import EDGE_PX, PICTURE_PX, settings_file, write_set
 from tests.support.small_bank import SIZE_PX, write_backgrounds, write_shard
 from training.banks.banks import BankMix, BankSource, TermWeights, load_mix, load_real_mix
 from training.banks.real_bank import RealBank, load_real
@@ -35,62 +32,6 @@ from training.lite.settings import Settings
 from training.mix_trunk import main as mix_main
 from training.settings import load_settings
 from training.train import main as train_main
-
-PICTURE_PX = 192
-EDGE_PX = 140
-"""The photograph ends here: black to the right of it."""
-
-
-def fan(middle: tuple[float, float], size: float) -> NDArray[np.float32]:
-    """(21, 2) joints of a hand that points up, in InterHand2.6M's order."""
-    joints = np.zeros((21, 2), np.float32)
-    for finger in range(5):
-        direction = np.array([np.sin(0.35 * (finger - 2)), -np.cos(0.35 * (finger - 2))])
-        for k in range(4):
-            joints[4 * finger + k] = direction * size * (1 - 0.2 * k)
-    return joints + np.array(middle, np.float32)
-
-
-def write_set(root: Path, name: str = "home", count: int = 12) -> None:
-    """Pictures 0, 3, ...: both hands; 1, 4, ...: right only, other known; 2, 5, ...: left only, other unknown."""
-    root.mkdir(parents=True, exist_ok=True)
-    joints = np.full((count, 42, 2), np.nan, np.float32)
-    depth = np.zeros((count, 42), np.float32)
-    known, main, other = np.zeros((count, 42), bool), np.ones(count, bool), np.ones(count, bool)
-    with tarfile.open(root / f"{name}.tar", "w") as archive:
-        for i in range(count):
-            if i % 3 != 2:
-                joints[i, :21] = fan((70, 120), 50)
-                known[i, :10] = True
-            if i % 3 != 1:
-                joints[i, 21:] = fan((122, 120), 40)
-                known[i, 21:] = True
-            main[i], other[i] = i % 3 != 2, i % 3 != 2
-            depth[i, :21], depth[i, 21:] = 11, -7
-            depth[i, 1] = 500  # beyond what the network can say
-            blob = cv2.imencode(".png", _picture(joints[i]))[1].tobytes()
-            info = tarfile.TarInfo(f"{i:05d}.png")
-            info.size = len(blob)
-            archive.addfile(info, io.BytesIO(blob))
-    np.savez(
-        root / f"{name}.npz",
-        joints_px=joints,
-        joint_depth_mm=depth,
-        depth_known=known,
-        right_is_main=main,
-        other_hand_known=other,
-    )
-
-
-def _picture(joints: NDArray) -> NDArray[np.uint8]:
-    """Grey, with green discs on right joints and red ones on left joints; black beyond the edge."""
-    picture = np.full((PICTURE_PX, PICTURE_PX, 3), 90, np.uint8)
-    for k, (u, v) in enumerate(joints):
-        if not np.isnan(u):
-            colour = (0, 255, 0) if k < 21 else (0, 0, 255)
-            cv2.circle(picture, (round(float(u) * 16), round(float(v) * 16)), 48, colour, -1, cv2.LINE_AA, 4)
-    picture[:, EDGE_PX:] = 0
-    return picture
 
 
 @pytest.fixture(scope="module")
@@ -240,28 +181,6 @@ def test_a_banks_weights_scale_its_terms(root: Path, mix: BankMix[RealBank]) -> 
     assert float(labels.hand_weight.sum()) == 0
 
 
-def settings_file(root: Path, changes: str = "") -> Path:
-    path = root / "run.yaml"
-    path.write_text(f"""
-data:
-  banks:
-    - {{root: {root}/bank, train: ["1"], validation: ["2"], share: 0.6}}
-    - {{root: {root}/real, kind: real, train: [all], share: 0.4}}
-  backgrounds: {root}/photos
-  cache: {root}/cache
-  picture_px: {SIZE_PX}
-  real_px: {PICTURE_PX}
-  crop_px: 96
-schedule: {{samples: 40, decay_from: 20, warmup: 8, release_trunk: 0}}
-batch: 10
-bfloat16: false
-validate_every: 20
-output: {root}/out
-{changes}
-""")
-    return path
-
-
 def batches(root: Path, settings: Settings) -> LiteBatches:
     rendered = load_mix(settings.data.training_sources(), SIZE_PX, root / "cache")
     real = load_real_mix(settings.data.training_sources("real"), PICTURE_PX, root / "cache")
@@ -273,12 +192,13 @@ def test_a_batch_holds_its_shares_and_is_the_same_ahead_or_not(root: Path) -> No
     drawn = batches(root, settings)
     first, second = drawn.draw(0), drawn.draw(10)
     assert first.images.shape == (10, 3, 96, 96)
-    assert int((first.labels.gamma_weight.sum(1) == 0).sum()) >= 4  # the real ones
+    assert first.real.tolist() == [False] * 6 + [True] * 4
+    assert float(first.labels.gamma_weight[first.real].sum()) == 0
     again = batches(root, settings).draw(10)  # made where it is asked for, not ahead
     torch.testing.assert_close(again.images, second.images, atol=0, rtol=0)
-    assert real_count(48, 0.65, 0.35) == 17
-    assert real_count(48, 1.0, 0.0) == 0
-    assert real_count(48, 1.0, 1.0e-6) == 1
+    assert (real_count(48, 0.35), real_count(48, 1.0e-6), real_count(48, 0.999)) == (17, 1, 47)
+    mostly = batches(root, load_settings(settings_file(root), ["data.real=0.8"])).draw(0)
+    assert int(mostly.real.sum()) == 8
 
 
 def test_pairs_are_preferred_as_asked(root: Path) -> None:
@@ -359,6 +279,7 @@ def test_a_whole_run_on_both_kinds_logs_them_apart_and_resumes(root: Path, capsy
         ("data.augmentation.photo={}", "photo"),
         ("data.banks.1.leave_out={held: ['*']}", "leave out"),
         ("data.pairs=1.5", "pairs"),
+        ("data.real=1", "real"),
         ("loss.trunk_anchor=far", "trunk_anchor"),
         ("data.banks.1.train=[nobody]", "no such set of real hands"),
     ],
