@@ -12,7 +12,7 @@ import pytest
 from engines.backends.opening import open_backend
 from engines.contract import EngineRequest
 from engines.user_folders import PROGRAM
-from realtime.tracks.schema import load_tracks
+from realtime.tracks.reader import load_tracks
 from tests.support.recordings import ROOT, cut
 
 UID = 12345
