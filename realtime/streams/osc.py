@@ -19,8 +19,7 @@ from realtime.streams.address import Address, resolve, socket_error
 from realtime.streams.message import StreamFrame
 
 _OPTION: Final = "--osc"
-_UNIX_FROM_NTP_S: Final = 2_208_988_800
-"""From 1900 to 1970."""
+_IMMEDIATELY: Final = struct.pack(">Q", 1)
 
 
 class OscStream:
@@ -85,15 +84,21 @@ def _connected(family: socket.AddressFamily, place: Address) -> socket.socket:
 
 
 def encode(frame: StreamFrame) -> bytes:
-    """The bundle of one frame, as the OSC 1.0 specification lays it out; its time tag is the moment of capture."""
-    messages = [_message("/hands/frame", "i", np.array([frame.hands.index % 2**31]))]
+    """The bundle of one frame, as the OSC 1.0 specification lays it out.
+
+    Its time tag says "immediately". One with a time would be held back, as the specification asks, by a receiver whose
+    clock is behind; so the moment of capture is a message like the others.
+    """
+    seconds = int(frame.t_unix_s)
+    moment = _text("/hands/time") + _text(",if") + struct.pack(">if", seconds, frame.t_unix_s - seconds)
+    messages = [_message("/hands/frame", "i", np.array([frame.hands.index % 2**31])), moment]
     for side in SIDES:
         hand = frame.hands.hand(side)
         messages.append(_message(f"/hand/{side}/present", "i", np.array([hand is not None])))
         if hand is not None:
             messages += _hand(hand)
     elements = [struct.pack(">i", len(message)) + message for message in messages]
-    return b"".join([_text("#bundle"), _time_tag(frame.t_unix_s), *elements])
+    return b"".join([_text("#bundle"), _IMMEDIATELY, *elements])
 
 
 def _hand(hand: HandPose) -> list[bytes]:
@@ -112,8 +117,3 @@ def _message(address: str, kind: Literal["i", "f"], values: NDArray) -> bytes:
 def _text(text: str) -> bytes:
     """ASCII, ended and filled up with zeros to a multiple of four bytes."""
     return text.encode("ascii") + bytes(4 - len(text) % 4)
-
-
-def _time_tag(t_unix_s: float) -> bytes:
-    """NTP's: seconds since 1900, 32 bits before and 32 after the point."""
-    return struct.pack(">Q", int((t_unix_s + _UNIX_FROM_NTP_S) * 2**32) % 2**64)
