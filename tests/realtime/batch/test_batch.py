@@ -84,6 +84,11 @@ def test_patterns_find_files_and_each_comes_once(tmp_path: Path, monkeypatch: py
     found = [path.relative_to(tmp_path).as_posix() for path in expand(["a.mp4", "*.mp4", "**/c.mp4", "none.mp4"])]
     assert found == ["a.mp4", "b.mp4", "odd[1].mp4", "deep/c.mp4", "none.mp4"]
     assert [path.name for path in expand(["odd[1].mp4"])] == ["odd[1].mp4"]
+    folder = tmp_path / "take [2024]" / "cam[0]"
+    folder.mkdir(parents=True)
+    (folder / "x1.mp4").touch()
+    for word in ("take [2024]/cam[0]/*.mp4", "./take [2024]/**/*.mp4", str(folder / "x[0-9].mp4")):
+        assert [path.name for path in expand([word])] == ["x1.mp4"], word
     with pytest.raises(UserError, match=r"\*\.mkv"):
         expand(["*.mkv"])
 
