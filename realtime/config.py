@@ -43,7 +43,7 @@ class CameraSettings(_Section):
     height: Annotated[int, Field(ge=1, le=8192)]
     fps: Annotated[float, Field(gt=0, le=1000)]
     reconnect_s: NotNegative
-    mirrored: bool
+    mirrored: bool = False
 
 
 class IntrinsicsSettings(_Section):
