@@ -17,10 +17,15 @@ from numpy.typing import NDArray
 from benchmarks.eager import EagerTorch
 from benchmarks.engine_table import Failure, Row
 from engines.backends.gpu import nvidia_gpu
-from engines.backends.opening import Backend, BackendName, EngineRequest, Precision, is_installed, open_backend
-from engines.building.verify import LIMITS_MM, latencies_ms, sample_crops, verify
+from engines.backends.opening import open_backend
+from engines.building.sample_crops import sample_crops
+from engines.building.tolerance import LIMITS_MM
+from engines.contract import Backend, BackendName, EngineRequest, Precision
 from engines.errors import UserError
-from engines.presets import weights_of
+from engines.installed import is_installed
+from engines.presets import SHIPPED, weights_of
+from engines.verification.timing import latencies_ms
+from engines.verification.verify import verify
 
 CHOICES: Final[dict[BackendName, tuple[Precision, ...]]] = {
     "tensorrt": ("fp32", "fp16", "int8"),
@@ -127,8 +132,8 @@ def _megabytes(folder: Path) -> float:
 
 def weights_for_preset(preset: str, paper: Path | None, folder: Path) -> Path:
     """The weights to measure with: given, shipped, or untrained ones made in `folder`."""
-    if preset == "lite" or paper is not None:
-        return weights_of(preset, None if preset == "lite" else paper)
+    if preset in SHIPPED or paper is not None:
+        return weights_of(preset, None if preset in SHIPPED else paper)
     from benchmarks.smooth_weights import smooth_paper
     from engines.networks.paper import write_paper
 

@@ -28,10 +28,12 @@ from engines.backends.gpu import nvidia_gpu
 from engines.building.graph import deployed_module
 from engines.errors import UserError
 from engines.presets import spec_of
+from engines.terminal import command
 
 _FLOOR_COLUMNS: Final = ("preset", "precision", "batch", "operations ms", "weights ms", "features ms", "floor ms")
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engines", description=__doc__)

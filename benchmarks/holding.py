@@ -19,9 +19,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.errors import UserError
 from engines.skeleton import SIDES, WRIST, Side
+from engines.terminal import command
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.config import Settings, load_settings
 from realtime.engine import backend_of
@@ -178,6 +179,7 @@ def table(found: dict[str, Holding]) -> str:
     return "\n".join([*lines, f"{'all':20}" + "".join(f"{count:>10}" for count in counts)])
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.holding", description=__doc__)

@@ -14,18 +14,19 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.backends.opening import Backend, EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import Backend, EngineRequest
 from engines.errors import UserError
 from engines.geometry.distortion import MOST
 from engines.second_look import SecondLook
 from engines.skeleton import HAND_SLICES
+from engines.terminal import command
 from realtime.batch.run import batch_settings
 from realtime.camera_space.bone_lengths import bone_lengths, hand_length
 from realtime.config import load_settings
 from realtime.messages import HandFrame
 from realtime.tracks.offline import smooth_offline
-from realtime.tracks.schema import FRAME_FIELDS, RECORD, Tracks
-from realtime.tracks.writer import encode
+from realtime.tracks.schema import FRAME_FIELDS, RECORD, Tracks, encode
 from training.evaluation.clips import compare, compare_motion, load_truth
 from training.sequences import SAMPLE, Figures, clips_of, mean_of, smoothed, table, track
 
@@ -60,6 +61,7 @@ def offline(frames: Sequence[HandFrame], hand_length_mm: float | None) -> list[H
     return [smooth.hand_frame(i) for i in range(len(smooth))]
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.offline", description=__doc__)

@@ -19,7 +19,7 @@ import mediapipe as mp
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.config import Settings
 from realtime.messages import Frame

@@ -22,8 +22,9 @@ from benchmarks.clips import SIZES_PX, clip_of
 from benchmarks.side_by_side import Rate, compare
 from benchmarks.whole_way import Case, Outcome, run_case
 from engines.backends.gpu import nvidia_gpu
-from engines.backends.opening import is_installed
 from engines.errors import UserError
+from engines.installed import is_installed
+from engines.terminal import command
 from realtime.config import load_settings
 from realtime.engine import backend_of
 from realtime.reports.machine import machine
@@ -40,6 +41,7 @@ _RATE_COLUMNS: Final = (
 _ON_GPU: Final = ("tensorrt", "tensorrt_rtx")
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.system", description=__doc__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.geometry.crop import Crop
 from engines.geometry.pinhole import Intrinsics
 from engines.geometry.ray_depth import with_axis_depths

@@ -14,14 +14,19 @@ from pathlib import Path
 from typing import get_args
 
 from engines.backends.gpu import nvidia_gpu
-from engines.backends.opening import BATCHES, Backend, BackendName, EngineRequest, Precision, open_backend, weights_for
-from engines.building.cache import SIDECAR, add_fact, default_cache
+from engines.backends.opening import build_ahead, open_backend
 from engines.building.engine_graph import engine_graph
-from engines.building.verify import sample_crops, verify
+from engines.building.sample_crops import sample_crops
+from engines.cache.store import SIDECAR, add_fact, default_cache
+from engines.cache.weights import weights_for
+from engines.contract import BATCHES, Backend, BackendName, EngineRequest, Precision
 from engines.errors import UserError
 from engines.presets import SPECS
+from engines.terminal import command
+from engines.verification.verify import verify
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m engines.build", description=__doc__)
@@ -101,10 +106,7 @@ def _verify(engine: Backend, request: EngineRequest) -> None:
 
 def _build_ahead(request: EngineRequest, onnx_file: Path | None) -> None:
     """An engine for GPUs that need not be here, with what its side-car says."""
-    from engines.backends.tensorrt_engine import ensure_engine
-
-    weights = weights_for(request, print)
-    folder, key = ensure_engine("tensorrt_rtx", request, weights, print)
+    folder, key = build_ahead(request, print)
     if onnx_file is not None:
         _write_onnx(request, key.backend, key.precision, onnx_file)
     sidecar = json.loads((folder / SIDECAR).read_text())
@@ -115,7 +117,7 @@ def _build_ahead(request: EngineRequest, onnx_file: Path | None) -> None:
 
 def _write_onnx(request: EngineRequest, backend: str, precision: str, file: Path) -> None:
     """The graph that the engine is made of, in its types."""
-    graph = engine_graph(backend, precision, request, weights_for(request, print), print)
+    graph = engine_graph(backend, precision, request.preset, weights_for(request, print), request.calibration, print)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(graph)

@@ -7,18 +7,17 @@ two. Preset `paper` finds the result by itself. Without a RootNet the depth of a
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from engines.building.cache import file_sha256
 from engines.errors import UserError
+from engines.files import origin
 from engines.presets import DEFAULT_WEIGHTS
+from engines.terminal import command
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m engines.convert", description=__doc__)
@@ -37,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def convert(internet_file: Path, rootnet_file: Path | None, output: Path, half: bool = False) -> None:
     """Read the checkpoints, write one safetensors file and its side-car; raises UserError if either cannot be done."""
-    from engines.networks.paper import PaperNetworks, write_paper
+    from engines.networks.paper import PaperNetworks, write_paper  # imports torch, which --help does without
     from engines.networks.released import load_released
 
     if output.suffix != ".safetensors":
@@ -46,53 +45,17 @@ def convert(internet_file: Path, rootnet_file: Path | None, output: Path, half: 
     rootnet = load_released("rootnet", rootnet_file) if rootnet_file is not None else None
     made_by: dict[str, Any] = {
         "network": "InterNet" if rootnet is None else "InterNet and RootNet",
-        "internet": _origin(internet_file) | {"trunk": f"ResNet-{internet.trunk.depth}"},
+        "internet": origin(internet_file) | {"trunk": f"ResNet-{internet.trunk.depth}"},
         "internet_input": "RGB / 255, ImageNet mean and deviation" if internet.imagenet_input else "RGB / 255",
         "precision": "fp16" if half else "fp32",
     }
     if rootnet is not None and rootnet_file is not None:
         facts = {"trunk": f"ResNet-{rootnet.trunk.depth}", "roots": rootnet.roots}
-        made_by["rootnet"] = _origin(rootnet_file) | facts
+        made_by["rootnet"] = origin(rootnet_file) | facts
     write_paper(PaperNetworks(internet, rootnet), output, made_by, half)
     print(f"{output}: {made_by['network']}, {output.stat().st_size / 1e6:.0f} MB")
     if rootnet is None:
         print("no RootNet was given: the depth of a hand follows from the size of its bones in the picture")
-
-
-def joined(internet_file: Path, rootnet_file: Path, cache: Path, say: Callable[[str], None]) -> Path:
-    """One file with both networks, made in the cache at its first use; `internet_file` is any that preset paper takes.
-
-    A damaged one is made again. Raises UserError if either file does not load.
-    """
-    from engines.networks.paper import PaperNetworks, read_paper, write_paper
-    from engines.networks.released import load_released
-
-    if not rootnet_file.is_file():
-        raise UserError(f"{rootnet_file}: no such RootNet checkpoint")
-    origins = {"internet": _origin(internet_file), "rootnet": _origin(rootnet_file)}
-    digest = hashlib.sha256("".join(origin["sha256"] for origin in origins.values()).encode()).hexdigest()
-    path = cache / f"paper-{digest[:16]}.safetensors"
-    if not _is_whole(path):
-        why = f"{path.name} is damaged" if path.exists() else "once"
-        say(f"putting {internet_file.name} and {rootnet_file.name} into one file ({why}) ...")
-        networks = PaperNetworks(read_paper(internet_file).internet, load_released("rootnet", rootnet_file))
-        write_paper(networks, path, {"network": "InterNet and RootNet", **origins})
-    return path
-
-
-def _is_whole(path: Path) -> bool:
-    """Whether the file is the one that its side-car was written for."""
-    from engines.networks.checkpoints import sidecar_path
-
-    try:
-        wanted = json.loads(sidecar_path(path).read_text())["sha256"]
-        return bool(file_sha256(path) == wanted)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def _origin(path: Path) -> dict[str, str]:
-    return {"file": path.name, "sha256": file_sha256(path)}
 
 
 if __name__ == "__main__":

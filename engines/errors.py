@@ -1,6 +1,8 @@
-"""The one exception for what a user can cause and mend."""
+"""What a user can cause and mend, and what this machine cannot do: one line each."""
 
 from __future__ import annotations
+
+from engines.redaction import without_secrets
 
 
 class UserError(Exception):
@@ -10,6 +12,13 @@ class UserError(Exception):
     """
 
     def __str__(self) -> str:
-        """The line; what a file or a name brought along that would break it, or steer a terminal, is escaped."""
-        text = super().__str__()
+        """The line; what a file or a name brought along that would break it, or steer a terminal, is escaped.
+
+        No password of an address is in it.
+        """
+        text = without_secrets(super().__str__())
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+class BackendUnavailable(UserError):
+    """This backend cannot run here, whatever the weights; another one may."""

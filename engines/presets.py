@@ -16,7 +16,9 @@ DEFAULT_WEIGHTS: Final[dict[str, Path]] = {
     "paper": _PAPER_WEIGHTS,
     "paper-argmax": _PAPER_WEIGHTS,
 }
-"""Those of `lite` ship; those of `paper` are what `python -m engines.convert` writes."""
+"""Those of `paper` are what `python -m engines.convert` writes."""
+SHIPPED: Final = frozenset({"lite"})
+"""Presets whose own weights come with the program."""
 
 
 def spec_of(preset: str) -> NetworkSpec:
@@ -32,7 +34,7 @@ def weights_of(preset: str, weights: Path | None) -> Path:
     path = weights or DEFAULT_WEIGHTS[preset]
     if path.is_file():
         return path
-    if preset == "lite":
+    if preset in SHIPPED:
         raise UserError(f"{path}: no such weights file; leave the setting empty to use the shipped weights")
     raise UserError(
         f"{path}: no such weights file; preset {preset} ships none: give a released checkpoint "

@@ -14,8 +14,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.geometry.crop import Crop
+from engines.presets import spec_of
 from engines.skeleton import SWAP_HANDS
 
 _SWAP: Final = np.array(SWAP_HANDS)
@@ -25,8 +26,8 @@ _LEAST_WEIGHT: Final = np.float32(0.02)
 
 
 def looking_twice(backend: Backend, preset: str) -> Backend:
-    """The backend of `lite` with a second look; that of the published networks, which run as published, as it is."""
-    return SecondLook(backend) if preset == "lite" else backend
+    """The backend of `preset` with a second look if its network takes one (`spec.NetworkSpec`), else as it is."""
+    return SecondLook(backend) if spec_of(preset).second_look else backend
 
 
 class SecondLook:

@@ -29,6 +29,8 @@ PARENTS: Final = tuple(WRIST if j in FINGER_BASES else j + 1 for j in range(20))
 
 BONES: Final = tuple((j, parent) for j, parent in enumerate(PARENTS) if parent >= 0)
 """(child, parent) of the 20 bones of one hand."""
+BONE_CHILD, BONE_PARENT = np.array(BONES).T
+"""(20,) each: the joints at both ends of every bone."""
 
 HAND_SLICES: Final[dict[Side, slice]] = {"right": slice(0, 21), "left": slice(21, 42)}
 SWAP_HANDS: Final = np.r_[21:42, 0:21]
@@ -36,3 +38,7 @@ SWAP_HANDS: Final = np.r_[21:42, 0:21]
 
 WRISTS: Final = (WRIST, JOINTS_PER_HAND + WRIST)
 """Rows of the right and the left wrist among the 42."""
+
+SIDE_RGB: Final[dict[Side, tuple[float, float, float]]] = {"right": (0.835, 0.369, 0.0), "left": (0.0, 0.447, 0.698)}
+"""Red, green, blue (0..1) of each hand wherever hands are drawn: vermilion and blue of Okabe and Ito's set, which stay
+apart under every common colour blindness."""

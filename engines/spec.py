@@ -29,9 +29,15 @@ class NetworkSpec:
     depth_along_ray: bool = False
     """Whether joints' depths are along the line of sight through the crop's centre (`engines.geometry.ray_depth`), not
     along the camera's axis as published."""
+    second_look: bool = False
+    """Whether a single crop is looked at twice (`engines.second_look`); published networks run as published."""
+    root_depth_inside: bool = False
+    """Whether RootNet's factor comes out of the network itself, so that no RootNet of its own goes with it."""
 
 
-LITE: Final = NetworkSpec(preset="lite", input_px=224, heatmap_stride=8, depth_along_ray=True)
+LITE: Final = NetworkSpec(
+    preset="lite", input_px=224, heatmap_stride=8, depth_along_ray=True, second_look=True, root_depth_inside=True
+)
 PAPER: Final = NetworkSpec(preset="paper", input_px=256, heatmap_stride=4, readout="refined")
 PAPER_ARGMAX: Final = NetworkSpec(preset="paper-argmax", input_px=256, heatmap_stride=4, readout="argmax")
 
@@ -39,10 +45,14 @@ PAPER_PEAK: Final = 255.0
 """Height of the blob that the released InterNet was trained to put on a joint."""
 PAPER_SIGMA: Final = 2.5
 """Standard deviation of that blob in voxels."""
+ROOTNET_AREA_MM2: Final = 300.0 * 300.0
+"""A_real of RootNet for hands: the real area that the square box of a hand is taken to cover."""
 IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
 IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 """Of RGB / 255: RootNet's input, and InterNet's as mmpose trained it."""
 
+INPUT_NAME: Final = "crops_bgr"
+"""Input of every deployed network: (B, S, S, 3) uint8 BGR crops."""
 OUTPUT_NAMES: Final = (
     "joints_crop_px",
     "joint_depth_mm",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.answers import answers
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.geometry.pinhole import Intrinsics
 from realtime.camera_space.fusion import DepthFusion, FusionState
 from realtime.camera_space.smoothing import HandSmoother, SmootherState

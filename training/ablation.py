@@ -16,8 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from engines.backends.opening import EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import EngineRequest
 from engines.networks.checkpoints import save_weights
+from engines.terminal import command
 from training.command import exit_code
 from training.datasets.sample import LabelledSample
 from training.datasets.synthetic import balanced, on_photographs
@@ -25,9 +27,10 @@ from training.evaluate import WEBCAM, judge_network
 from training.evaluation.report import markdown_table
 from training.evaluation.root_depth import root_depths
 from training.lite.averaged import averaged_network
+from training.lite.settings import Settings
 from training.loop.loop import checkpoint_path
 from training.registry import load_split
-from training.settings import Settings, load_settings
+from training.settings import load_settings
 from training.train import run
 
 _Figures: TypeAlias = dict[str, dict[str, float]]
@@ -87,6 +90,7 @@ def _table(rows: Sequence[tuple[str, _Figures]], tests: Sequence[str]) -> str:
     return markdown_table(head, body)
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(

@@ -18,6 +18,22 @@ def positive(text: str) -> int:
     return number
 
 
+def above_zero(text: str) -> float:
+    """A number above 0, as argparse wants it."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError("must be above 0")
+    return number
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1, as argparse wants it."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError("must lie between 0 and 1")
+    return number
+
+
 def exit_code(work: Callable[[], None]) -> int:
     """Do the work: 0, 2 with one line for a UserError, 130 after Ctrl-C or SIGTERM."""
     for stop in (signal.SIGINT, signal.SIGTERM):  # also where a shell started this with signals ignored

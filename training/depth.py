@@ -14,9 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from engines.backends.opening import EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import EngineRequest
 from engines.errors import UserError
 from engines.second_look import SecondLook
+from engines.terminal import command
 from training.command import positive
 from training.datasets.sample import LabelledSample
 from training.datasets.synthetic import on_photographs
@@ -73,6 +75,7 @@ def _samples(arguments: argparse.Namespace) -> Sequence[LabelledSample]:
     return chosen if arguments.backgrounds is None else on_photographs(chosen, arguments.backgrounds)
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.depth", description=__doc__)

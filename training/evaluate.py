@@ -16,11 +16,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
-from engines.backends.opening import Backend, BackendName, EngineRequest, Precision, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import Backend, BackendName, EngineRequest, Precision
 from engines.errors import UserError
 from engines.geometry.crop import Crop
 from engines.presets import SPECS
 from engines.second_look import looking_twice
+from engines.terminal import command
 from training.datasets.interhand.interhand26m import SUBSETS
 from training.datasets.sample import LabelledSample
 from training.datasets.synthetic import balanced, on_photographs
@@ -73,6 +75,7 @@ def judge(
     return Run(name, found, errors, figures(errors, labelled_hands(samples)), reliability_of(errors))
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     arguments = _parser().parse_args(argv)

@@ -9,7 +9,6 @@ puts both into it.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,17 +19,20 @@ import numpy as np
 import torch
 
 from engines.errors import UserError
-from engines.networks.checkpoints import save_weights, sidecar_path
+from engines.networks.checkpoints import save_weights
 from engines.presets import DEFAULT_WEIGHTS
-from training.banks.banks import load_mix
+from engines.terminal import command
 from training.evaluation.reliability import Reliability, reliability
 from training.lite.averaged import mean_network
 from training.lite.backgrounds import load_backgrounds
 from training.lite.calibration import fit_confidence, spreads
-from training.lite.validation import validate
+from training.lite.settings import Settings
+from training.lite.validation import load_held_out, validate
 from training.loop.loop import checkpoint_path
 from training.paper.export import commit, export_paper
-from training.settings import Settings, load_any_settings, start_override
+from training.paper.settings import InterNetSettings, RootNetSettings
+from training.settings import load_any_settings, start_override
+from training.sidecar import read_sidecar
 
 _PLACES: Final[Any] = {
     "output": True,
@@ -44,15 +46,14 @@ _PLACES: Final[Any] = {
 def export(settings: Settings, output: Path, others: Sequence[Path] = ()) -> dict[str, Any]:
     """Write the weights; returns what the side-car says.
 
-    `others` are checkpoints of the same run with other seeds: the mean of all their weights is written. Raises
-    UserError.
+    `others` are checkpoints of the same run with other seeds, or weights: the mean of all is written. Raises UserError.
     """
     start = _start(settings)  # first: what is missing shall be told before minutes of calibration, not after them
     network, samples = mean_network([checkpoint_path(settings), *others])
     data = settings.data
-    held_out = load_mix(data.validation_sources(), data.picture_px, data.cache)
+    held_out = load_held_out(data)
     backgrounds = load_backgrounds(data.backgrounds)
-    log_variance, right = spreads(network, held_out, backgrounds, settings)
+    log_variance, right = spreads(network, held_out.rendered, backgrounds, settings)
     first = np.arange(len(right)) % 2 == 0
     slope, offset = fit_confidence(log_variance[first], right[first])
     network.confidence_fit.copy_(torch.tensor([slope, offset]))
@@ -63,7 +64,7 @@ def export(settings: Settings, output: Path, others: Sequence[Path] = ()) -> dic
         "runs": 1 + len(others),
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "commit": commit(),
-        "data": "rendered hands (MakeHuman/MPFB2, CC0)",
+        "data": "; ".join(["rendered hands (MakeHuman/MPFB2, CC0)", *_real_sets(settings)]),
         "start": start or "trunk: MediaPipe's hand_landmark_full.tflite (Apache-2.0); heads: random",
         "held_out": validate(network, held_out, backgrounds, settings),
         "confidence": _filled(reliability(checked, right[~first])),
@@ -73,6 +74,12 @@ def export(settings: Settings, output: Path, others: Sequence[Path] = ()) -> dic
     return facts
 
 
+def _real_sets(settings: Settings) -> list[str]:
+    """What the side-car says of real pictures, if there are any."""
+    names = [name for source in settings.data.training_sources("real") for name in source.shards]
+    return [f"real hands, labelled by networks (NOTICE): {', '.join(sorted(names))}"] if names else []
+
+
 def _start(settings: Settings) -> dict[str, Any]:
     """What the side-car of the weights that the run started from says; empty for MediaPipe's trunk.
 
@@ -80,15 +87,9 @@ def _start(settings: Settings) -> dict[str, Any]:
     """
     if settings.start is None:
         return {}
-    path = sidecar_path(settings.start)
     hint = f"it says what made {settings.start.name}, from which the run started (--weights names another start)"
-    try:
-        facts = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); {hint}") from error
-    if not isinstance(facts, dict):
-        raise UserError(f"{path}: no side-car of weights; {hint}")
-    return {name: facts[name] for name in ("samples", "commit", "data", "start", "settings") if name in facts}
+    facts = read_sidecar(settings.start, hint)
+    return {name: facts[name] for name in ("samples", "commit", "data", "start", "mixed", "settings") if name in facts}
 
 
 def _make_folder(output: Path) -> None:
@@ -106,6 +107,7 @@ def _filled(found: Reliability) -> dict[str, Any]:
     return {**lists, "expected_error": found.expected_error}
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -122,8 +124,8 @@ def main(argv: list[str] | None = None) -> int:
         type=Path,
         nargs="+",
         default=[],
-        metavar="last.pt",
-        help="lite: checkpoints of the same run with other seeds; the mean of all weights is written",
+        metavar="FILE",
+        help="lite: checkpoints (last.pt) of the same run with other seeds, or weights; the mean of all is written",
     )
     parser.add_argument("--output", type=Path, help="where the weights go (weights/lite.safetensors, weights/paper...)")
     arguments = parser.parse_args(argv)
@@ -134,12 +136,22 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(settings, Settings):
             _report(export(settings, output, arguments.mean_with), output)
         else:
-            facts = export_paper(settings, arguments.rootnet, output)
+            facts = export_paper(settings, _rootnet(arguments.rootnet), output)
             print(f"{output}: {facts['network']}, {facts['samples']} samples")
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _rootnet(named: Path | None) -> InterNetSettings | RootNetSettings | Path | None:
+    """What `--rootnet` names: the settings of a run, or a checkpoint."""
+    if named is None or named.suffix not in (".yaml", ".yml"):
+        return named
+    settings = load_any_settings(named, [])
+    if isinstance(settings, Settings):
+        raise UserError(f"{named}: settings of network lite; --rootnet takes those of rootnet")
+    return settings
 
 
 def _report(facts: dict[str, Any], output: Path) -> None:

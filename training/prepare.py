@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.errors import UserError
+from engines.terminal import command
 from training.command import positive
 from training.datasets.interhand.interhand26m import SUBSETS
 from training.datasets.sample import LabelledSample, read_picture
@@ -103,6 +104,7 @@ def check(name: str, root: Path, splits: Sequence[str], subset: str, pictures: i
             sheet = None
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
+from engines.terminal import command
 from training.command import exit_code, positive
 from training.evaluate import WEBCAM
-from training.retraining.plan import CONFIGS, RetrainPlan, settings_of
+from training.retraining.plan import CONFIGS, REAL_CONFIG, RetrainPlan, settings_of
 from training.retraining.stage import Record
 from training.retraining.way import Retraining
 
@@ -30,6 +31,7 @@ _COUNT: Final = {False: 32_000, True: 32}
 _SHARD_SIZE: Final = {False: 2_000, True: 16}
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     arguments = _parser().parse_args(argv)
@@ -92,6 +94,8 @@ def _plan(arguments: argparse.Namespace, output: Path) -> RetrainPlan:
         workers=arguments.workers,
         backgrounds=_backgrounds(arguments, configs[0]),
         settings=tuple((config.stem, settings_of(config, overrides, dry)) for config in configs),
+        real=tuple(arguments.real),
+        real_settings=(arguments.real_config.stem, settings_of(arguments.real_config, overrides, dry)),
         webcam=arguments.webcam,
         dry_run=dry,
         install=arguments.install,
@@ -137,6 +141,15 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         help="settings of a run; several, one after the other (lite, lite_finish)",
     )
+    parser.add_argument(
+        "--real",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder of labelled real hands (NAME.tar, NAME.npz): a last run learns from them, too; may be repeated",
+    )
+    parser.add_argument("--real-config", type=Path, default=REAL_CONFIG, help="settings of that last run (lite_real)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting of all runs")
     parser.add_argument("--webcam", type=Path, default=WEBCAM, help="real labelled hands, judged if they are there")
     parser.add_argument("--install", action="store_true", help="put the weights in weights/ if they are better")

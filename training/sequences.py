@@ -20,9 +20,10 @@ from typing import Final
 
 import numpy as np
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics
+from engines.terminal import command
 from realtime.camera_space.smoothing import HandSmoother
 from realtime.config import Settings, load_settings
 from realtime.engine import backend_of
@@ -108,6 +109,7 @@ def clips_of(path: Path) -> list[Path]:
     return clips
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.sequences", description=__doc__)

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import torch
 
+from engines.terminal import command
 from training.command import exit_code
+from training.lite.state import new_state
 from training.lite.task import LiteTask, start_network
 from training.loop.batch_norm import synchronised
 from training.loop.loop import checkpoint_path, train
 from training.loop.ranks import Ranks, open_ranks
 from training.loop.run_settings import RunSettings
-from training.loop.state import NetworkT, TrainingState, load_state, new_state
+from training.loop.state import NetworkT, TrainingState, load_state
 from training.loop.task import BatchT, Task
 from training.paper.internet_task import InterNetTask, start_internet
 from training.paper.rootnet_task import RootNetTask, start_rootnet
@@ -25,6 +27,7 @@ from training.paper.state import new_paper_state
 from training.settings import AnySettings, load_any_settings, start_override
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)

@@ -1,63 +1,64 @@
-"""The views of a run: windows, a video file, or nothing, as the command line asks (main thread)."""
+"""What a run shows, as sinks: the windows, and the video file (main thread)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from engines.errors import UserError
+from realtime.live import Result
+from realtime.sinks import Sink
 from viz.drawing.status import StatusMeter
-from viz.video.recorder import Recorder, Renderer
-from viz.viewer import CompositeViewer, Display, NullViewer, Viewer
+from viz.video.recorder import Recorder, open_renderer
+from viz.viewer import CompositeViewer, Display, Viewer
 
 
-@dataclass(frozen=True)
-class ViewRequest:
-    """What the user wants to see."""
+class ViewSink(Sink):
+    """A viewer that shows results. Main thread only."""
 
-    headless: bool
-    three_d: bool
-    mirror: bool
-    video: Path | None
-    live: bool
-    """The source is a camera, so latency counts from capture."""
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+
+    def take(self, result: Result) -> None:
+        """Show it."""
+        self._viewer.show(result.hands, result.frame.image_bgr)
+
+    def is_running(self) -> bool:
+        """Let a window answer mouse and keys; False once it was closed."""
+        return self._viewer.is_running()
+
+    def close(self) -> None:
+        """Give everything back; a second call does nothing."""
+        self._viewer.close()
 
 
-def open_views(request: ViewRequest, say: Callable[[str], None]) -> Viewer:
-    """Open what was asked for; raises UserError where a window or file cannot be had."""
-    display = Display(mirror=request.mirror)
-    views: list[Viewer] = []
+def open_windows(display: Display, three_d: bool, live: bool, say: Callable[[str], None]) -> Sink:
+    """The camera's picture and, with `three_d`, the hands in space; without OpenGL only the one, and `say` gets why.
+
+    `live`: the source is a camera, so latency counts from capture. Raises UserError if no window can be had.
+    """
+    from viz.window.camera_window import CameraWindow
+
+    views: list[Viewer] = [CameraWindow(StatusMeter(live).update, display)]
     try:
-        if not request.headless:
-            _open_windows(request, display, views)
-        if request.video is not None:
-            status = StatusMeter(request.live).update
-            renderer = open_renderer(display, say) if request.three_d else None
-            views.append(Recorder(request.video, status, display, renderer))
+        if three_d:
+            from viz.window.open3d_viewer import Open3DViewer
+
+            views.append(Open3DViewer(display=display))
+    except UserError as error:
+        say(f"{error}; the camera window goes on")
     except BaseException:
         CompositeViewer(views).close()
         raise
-    return CompositeViewer(views) if views else NullViewer()
+    return ViewSink(CompositeViewer(views))
 
 
-def _open_windows(request: ViewRequest, display: Display, views: list[Viewer]) -> None:
-    """Append each window as it opens, so that the caller can close the first if the second cannot be had."""
-    from viz.window.camera_window import CameraWindow
-
-    views.append(CameraWindow(StatusMeter(request.live).update, display))
-    if request.three_d:
-        from viz.window.open3d_viewer import Open3DViewer
-
-        views.append(Open3DViewer(display=display))
-
-
-def open_renderer(display: Display, say: Callable[[str], None]) -> Renderer | None:
-    """The 3D view for a video; without OpenGL the video goes on without it, and `say` gets the reason."""
+def open_video(path: Path, display: Display, three_d: bool, live: bool, say: Callable[[str], None]) -> Sink:
+    """The same into a video file, side by side. Raises UserError if it cannot be written."""
+    renderer = open_renderer(display, say) if three_d else None
     try:
-        from viz.scene3d.open3d_renderer import Open3DRenderer
-
-        return Open3DRenderer(display=display)
-    except UserError as error:
-        say(f"the video has no 3D view: {error}")
-        return None
+        return ViewSink(Recorder(path, StatusMeter(live).update, display, renderer))
+    except BaseException:
+        if renderer is not None:
+            renderer.close()
+        raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -13,15 +12,17 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from engines.backends.opening import BackendUnavailable, EngineRequest, Say
-from engines.building.cache import default_cache, engine_key, find_engine, store_engine, why_not_cached
 from engines.building.calibration import calibration_sha256
 from engines.building.engine_graph import engine_graph
-from engines.errors import UserError
+from engines.building.openvino_files import MODEL_FILE, openvino_files
+from engines.cache.key import engine_key
+from engines.cache.store import default_cache, find_engine, store_engine, why_not_cached
+from engines.contract import EngineRequest, Say
+from engines.errors import BackendUnavailable, UserError
 from engines.geometry.crop import Crop
 from engines.geometry.cutting import CpuCutter
 from engines.presets import spec_of
-from engines.spec import OUTPUT_NAMES, NetworkSpec
+from engines.spec import INPUT_NAME, OUTPUT_NAMES, NetworkSpec
 
 _DEVICE = "CPU"
 
@@ -68,7 +69,7 @@ class OpenVinoBackend:
             say(f"building the {request.preset} engine for {cls.name} {precision} ({why_not_cached(cache, key)}) ...")
             folder = store_engine(cache, key, *_build(core, request, weights, precision, say))
         config = _config(precision, request.threads)
-        model = core.read_model(folder / "engine.xml")
+        model = core.read_model(folder / MODEL_FILE)
         compiled = {}
         for batch in request.batches:
             model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
@@ -96,37 +97,16 @@ def _config(precision: str, threads: int) -> dict[str, Any]:
 def _build(
     core: ov.Core, request: EngineRequest, weights: Path, precision: str, say: Say
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """Files and facts of a new engine: OpenVINO's own form of the ONNX graph."""
+    """Files and facts of a new engine."""
     started = time.perf_counter()
     size = spec_of(request.preset).input_px
-    graph = engine_graph(OpenVinoBackend.name, precision, request, weights, say)
-    xml, data = serialised(core.read_model(graph))
+    graph = engine_graph(OpenVinoBackend.name, precision, request.preset, weights, request.calibration, say)
+    files = openvino_files(core, graph)
     facts = {
-        "input": {"crops_bgr": ["batch", size, size, 3], "dtype": "uint8"},
+        "input": {INPUT_NAME: ["batch", size, size, 3], "dtype": "uint8"},
         "profiles": list(request.batches),
         "outputs": list(OUTPUT_NAMES),
         "build_s": round(time.perf_counter() - started, 2),
         "versions": {name: version(name) for name in ("openvino", "torch", "onnx")},
     }
-    return {"engine.xml": xml, "engine.bin": data}, facts
-
-
-def serialised(model: ov.Model) -> tuple[bytes, bytes]:
-    """Both files of the model's form on disk, which OpenVINO writes to a folder only; UserError if it cannot."""
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "engine.xml"
-            ov.save_model(model, path, compress_to_fp16=False)
-            return path.read_bytes(), path.with_suffix(".bin").read_bytes()
-    except (OSError, RuntimeError) as error:  # a full disk is a RuntimeError of "iostream error"
-        raise UserError(
-            f"{_temporary_folder()}: the engine cannot be written there ({error}); free some space, or set TMPDIR"
-        ) from error
-
-
-def _temporary_folder() -> str:
-    """Where temporary files go; there may be no place for them at all."""
-    try:
-        return tempfile.gettempdir()
-    except OSError:
-        return "the temporary folder"
+    return files, facts

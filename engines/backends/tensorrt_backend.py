@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from engines.backends.gpu import nvidia_gpu
-from engines.backends.opening import BackendUnavailable, EngineRequest, Flavour, Say, unavailable_if_it_fails
 from engines.backends.tensorrt_engine import PLAN_FILE, ensure_engine, graph_precision
 from engines.backends.tensorrt_slots import RuntimeCache, Slot
-from engines.building.tensorrt_build import TensorRt, load_tensorrt, supported_targets
-from engines.errors import UserError
+from engines.building.tensorrt_package import Flavour, TensorRt, load_tensorrt, supported_targets
+from engines.contract import EngineRequest, Say, unavailable_if_it_fails
+from engines.errors import BackendUnavailable, UserError
 from engines.geometry.crop import Crop
 from engines.geometry.device_cutting import DeviceCutter
 from engines.presets import spec_of

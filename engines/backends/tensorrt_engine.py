@@ -8,29 +8,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from engines.backends.gpu import Gpu, nvidia_gpu
-from engines.backends.opening import BackendUnavailable, EngineRequest, Flavour, Say, require_installed
-from engines.building.cache import (
-    EngineKey,
-    default_cache,
-    engine_key,
-    find_engine,
-    find_engine_among,
-    replace_file,
-    store_engine,
-    why_not_cached,
-)
 from engines.building.calibration import calibration_sha256
 from engines.building.engine_graph import engine_graph
-from engines.building.tensorrt_build import (
-    INPUT_NAME,
-    TensorRt,
-    build_plan,
-    check_targets,
-    load_tensorrt,
-    supported_targets,
-)
+from engines.building.tensorrt_package import Flavour, TensorRt, check_targets, load_tensorrt, supported_targets
+from engines.building.tensorrt_plan import build_plan
+from engines.cache.key import EngineKey, engine_key
+from engines.cache.store import default_cache, find_engine, find_engine_among, store_engine, why_not_cached
+from engines.contract import EngineRequest, Say
+from engines.errors import BackendUnavailable
+from engines.files import replace_file
+from engines.installed import require_installed
 from engines.presets import spec_of
-from engines.spec import OUTPUT_NAMES
+from engines.spec import INPUT_NAME, OUTPUT_NAMES
 
 PLAN_FILE: Final = "engine.plan"
 _ALL_TARGETS: Final = "all"
@@ -90,7 +79,7 @@ def _build(tensorrt: TensorRt, request: EngineRequest, weights: Path, key: Engin
     from importlib.metadata import version
 
     started = time.perf_counter()
-    graph = engine_graph(tensorrt.flavour, key.precision, request, weights, say)
+    graph = engine_graph(tensorrt.flavour, key.precision, request.preset, weights, request.calibration, say)
     exported = time.perf_counter()
     targets = () if tensorrt.flavour == "tensorrt" or key.device == _ALL_TARGETS else tuple(key.device.split(","))
     timing_file = _timing_file(cache, tensorrt, nvidia_gpu())

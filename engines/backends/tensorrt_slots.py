@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from engines.backends.gpu import nvidia_gpu
-from engines.building.cache import replace_file
-from engines.building.tensorrt_build import INPUT_NAME, TensorRt
-from engines.spec import OUTPUT_NAMES
+from engines.building.tensorrt_package import TensorRt
+from engines.files import replace_file
+from engines.spec import INPUT_NAME, OUTPUT_NAMES
 
 _WARM_UPS: Final = 3
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engines.backends.captured import Captured
-from engines.backends.opening import BackendUnavailable, EngineRequest, unavailable_if_it_fails
 from engines.backends.overlap import SideBySide, can_overlap, compile_static
 from engines.backends.tf32 import tf32
 from engines.building.graph import deployed_module
-from engines.errors import UserError
+from engines.contract import EngineRequest, unavailable_if_it_fails
+from engines.errors import BackendUnavailable, UserError
 from engines.geometry.crop import Crop
 from engines.geometry.cutting import CpuCutter
 from engines.geometry.device_cutting import DeviceCutter

@@ -1,1 +1,1 @@
-"""From weights to an engine: graph, INT8, cache and its key, verification."""
+"""From weights to the files of an engine: all that decides what is in them, and nothing else; the key hashes it."""

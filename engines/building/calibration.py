@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.building.verify import SAMPLE_CLIP, read_frames, sample_crops
+from engines.building.sample_crops import SAMPLE_CLIP, read_frames, sample_crops
 from engines.errors import UserError
 from engines.geometry.crop import Crop, extract
 from engines.npz import ARCHIVE_ERRORS, load_arrays

@@ -20,9 +20,8 @@ from engines.networks.decode_paper import DeployedPaper
 from engines.networks.lite import Lite
 from engines.networks.paper import read_paper
 from engines.presets import spec_of
-from engines.spec import OUTPUT_NAMES
+from engines.spec import INPUT_NAME, OUTPUT_NAMES
 
-INPUT_NAME = "crops_bgr"
 GraphPrecision = Literal["fp32", "fp16"]
 """Precision of weights and features; whatever reads joints and depths out of them stays in fp32."""
 

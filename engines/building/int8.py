@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from engines.backends.opening import BackendUnavailable, Say, is_installed
-from engines.building.graph import INPUT_NAME
 from engines.building.qdq import LAYERS, halved, network_part, signed
-from engines.building.verify import LIMITS_MM, Answers, differences
+from engines.building.tolerance import LIMITS_MM, Answers, joints_moved_mm
 from engines.errors import UserError
-from engines.spec import OUTPUT_NAMES
+from engines.installed import require_nncf
+from engines.spec import INPUT_NAME, OUTPUT_NAMES
 
 _BETWEEN: Final = frozenset({"Add", "Clip", "Relu", "Reshape", "Transpose"})
 """What may stay in INT8 between such layers; all else, and whatever comes after the last layer, stays in fp32."""
@@ -35,7 +33,7 @@ _HOPELESS: Final = 5
 def quantised_graph(
     graph: bytes,
     crops: NDArray[np.uint8],
-    say: Say = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
     limit_mm: float | None = None,
     signed_only: bool = False,
 ) -> bytes:
@@ -55,8 +53,7 @@ def quantised_graph(
         quantised = _quantised(model, ranges, kept)
         if signed_only:
             quantised = _signed_graph(quantised)
-        difference = differences(onnx_answers(quantised, judged), reference, crops.shape[1])
-        moved.append(difference.joints_mm_mean)
+        moved.append(joints_moved_mm(onnx_answers(quantised, judged), reference, crops.shape[1]))
         say(f"  int8, {what}: joints move by {moved[-1]:.2f} mm on average")
         if moved[-1] <= limit_mm:
             return quantised
@@ -87,15 +84,6 @@ def _signed_graph(graph: bytes) -> bytes:
 def _checked(model: onnx.ModelProto) -> bytes:
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
-
-
-def require_nncf() -> None:
-    """Raise BackendUnavailable saying how to install what quantises."""
-    missing = [package for package in ("nncf", "onnxruntime") if not is_installed(package)]
-    if missing:
-        raise BackendUnavailable(
-            f"precision int8 needs {' and '.join(missing)}: run make setup EXTRAS=int8, or choose another --precision"
-        )
 
 
 def _finest(model: onnx.ModelProto) -> set[str]:
@@ -147,8 +135,7 @@ def onnx_answers(graph: bytes, crops: NDArray[np.uint8]) -> Answers:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """NNCF draws its progress on stdout, which belongs to our callers, and reports its use to its makers: neither."""
-    os.environ.setdefault("NNCF_CI", "1")
+    """NNCF draws its progress on stdout, which belongs to our callers."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
         warnings.simplefilter("ignore")
         yield

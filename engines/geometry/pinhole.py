@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.geometry.distortion import distorted, undistorted
-
-ROOTNET_AREA_MM2 = 300.0 * 300.0
-"""A_real of RootNet for hands: the real area that the square box of a hand is taken to cover."""
+from engines.geometry.distortion import LensModel, distorted, undistorted
+from engines.spec import ROOTNET_AREA_MM2
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,9 @@ class Intrinsics:
     cx: float
     cy: float
     distortion: tuple[float, ...] = field(default=(), kw_only=True)
-    """OpenCV's coefficients k1, k2, p1, p2, k3, ... (see `engines.geometry.distortion`); empty for a lens without."""
+    """OpenCV's coefficients (see `engines.geometry.distortion`); empty for a lens without. A fisheye has four."""
+    lens_model: LensModel = field(default="pinhole", kw_only=True)
+    """Which of OpenCV's models they are of."""
 
     def as_array(self) -> NDArray[np.float64]:
         """(4,) fx, fy, cx, cy."""
@@ -38,7 +38,7 @@ def project(points_cam_mm: NDArray, intrinsics: Intrinsics) -> NDArray:
     z = points_cam_mm[..., 2]
     x, y = points_cam_mm[..., 0] / z, points_cam_mm[..., 1] / z
     if intrinsics.distortion:
-        x, y = distorted(x, y, intrinsics.distortion)
+        x, y = distorted(x, y, intrinsics.distortion, intrinsics.lens_model)
     return np.stack([intrinsics.fx * x + intrinsics.cx, intrinsics.fy * y + intrinsics.cy], axis=-1)
 
 
@@ -56,7 +56,7 @@ def rays(points_px: NDArray, intrinsics: Intrinsics) -> NDArray:
 def _slopes(points_px: NDArray, intrinsics: Intrinsics) -> tuple[NDArray, NDArray]:
     x = (points_px[..., 0] - intrinsics.cx) / intrinsics.fx
     y = (points_px[..., 1] - intrinsics.cy) / intrinsics.fy
-    return undistorted(x, y, intrinsics.distortion) if intrinsics.distortion else (x, y)
+    return undistorted(x, y, intrinsics.distortion, intrinsics.lens_model) if intrinsics.distortion else (x, y)
 
 
 def undistorted_side_px(center_px: tuple[float, float], side_px: float, intrinsics: Intrinsics) -> float:

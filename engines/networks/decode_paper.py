@@ -12,11 +12,10 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from engines.geometry.pinhole import ROOTNET_AREA_MM2
 from engines.networks.paper import PaperNetworks
 from engines.networks.resnet import normalise
 from engines.skeleton import JOINTS_PER_HAND, WRIST
-from engines.spec import IMAGENET_MEAN, IMAGENET_STD, OUTPUT_NAMES, PAPER_PEAK, NetworkSpec
+from engines.spec import IMAGENET_MEAN, IMAGENET_STD, OUTPUT_NAMES, PAPER_PEAK, ROOTNET_AREA_MM2, NetworkSpec
 
 _REACH: Final = 2
 """Voxels on each side of the maximum that the refinement looks at: those within one deviation of the blob."""

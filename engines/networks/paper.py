@@ -11,8 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from engines.building.cache import file_sha256
 from engines.errors import UserError
+from engines.files import file_sha256
 from engines.networks.checkpoints import sidecar_path
 from engines.networks.internet import InterNet
 from engines.networks.reading import fill, read_tensors

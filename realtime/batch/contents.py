@@ -6,8 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from engines.building.cache import file_sha256
 from engines.errors import UserError
+from engines.files import file_sha256
 from engines.presets import weights_of
 from realtime.config import Settings
 

@@ -9,15 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.errors import UserError
 from realtime.batch.checkpoint import fingerprint
 from realtime.batch.finish import Stopped, finish
 from realtime.batch.job import Job, Outcome, Work
 from realtime.batch.lock import hold
 from realtime.batch.track import track
+from realtime.files import remove_unfinished
 from realtime.formats.saving import SUFFIXES
-from realtime.tracks.unfinished import remove_unfinished
 
 _LOCK_WAIT_S: Final = 5.0
 """The workers of a killed run notice its death within a moment; a resume waits that long for them."""

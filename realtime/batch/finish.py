@@ -15,11 +15,12 @@ from engines.errors import UserError
 from realtime.batch.counts import counts_of
 from realtime.batch.job import Job, Outcome, Work
 from realtime.batch.track import open_recording
+from realtime.files import unfinished
 from realtime.formats.saving import save_as
 from realtime.messages import Frame
 from realtime.tracks.offline import smooth_offline
-from realtime.tracks.schema import Tracks, load_tracks
-from realtime.tracks.unfinished import unfinished
+from realtime.tracks.reader import load_tracks
+from realtime.tracks.schema import Tracks
 
 
 class Stopped(Exception):

@@ -23,7 +23,7 @@ from realtime.batch.job import Job, Outcome, Work
 from realtime.batch.pool import ATTEMPTS, TICK_S
 
 if TYPE_CHECKING:
-    from engines.backends.opening import Backend
+    from engines.contract import Backend
 
 LOCAL: Final = "local"
 _ROOT: Final = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from realtime.batch.checkpoint import Checkpoint, load_checkpoint
 from realtime.batch.job import Job, Work
 from realtime.camera_space.intrinsics import resolve_intrinsics
@@ -25,7 +25,8 @@ from realtime.reports.versions import versions
 from realtime.snapshot import freeze, thaw
 from realtime.sources.image_folder import ImageFolderSource
 from realtime.sources.recording import VideoSource
-from realtime.tracks.writer import CannotGoOn, TrackWriter, recover_part
+from realtime.tracks.part import recover_part
+from realtime.tracks.writer import CannotGoOn, TrackWriter
 
 CHECKPOINT_FRAMES: Final = 100
 """A kill costs at most the work on so many frames."""

@@ -13,7 +13,7 @@ from engines.errors import UserError
 from realtime.batch.job import Job, Work
 
 if TYPE_CHECKING:
-    from engines.backends.opening import Backend
+    from engines.contract import Backend
 
 _LOOK_S: Final = 0.2
 """How soon the parent's death is noticed."""

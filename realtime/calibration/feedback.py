@@ -12,17 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.calibration.collect import Collector, Progress
+from realtime.opencv_windows import choose_platform
 
 _TITLE: Final = "calibrate: ESC ends"
 _EVERY_S: Final = 2.0
+_PATIENCE_S: Final = 30.0
+"""For a window over a slow line."""
 _GREEN, _ORANGE, _WHITE, _DARK = (90, 200, 60), (40, 150, 255), (245, 245, 245), (26, 22, 20)
 _ESCAPE: Final = (27, ord("q"))
 
 
 def window_opens() -> bool:
     """Whether OpenCV can open a window here. Tried in a process of its own: without a screen Qt ends the process."""
+    if choose_platform() is not None:
+        return False
     attempt = [sys.executable, "-c", "import cv2; cv2.namedWindow('a'); cv2.waitKey(1)"]
-    return subprocess.run(attempt, capture_output=True, timeout=30, check=False).returncode == 0
+    try:
+        return subprocess.run(attempt, capture_output=True, timeout=_PATIENCE_S, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 class Feedback:

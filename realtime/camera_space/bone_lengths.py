@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.geometry.pinhole import Intrinsics, backproject
-from engines.skeleton import BONES, JOINTS_PER_HAND, WRIST
+from engines.skeleton import BONE_CHILD, BONE_PARENT, BONES, JOINTS_PER_HAND, WRIST
+from realtime.camera_space.closed_form import NEAREST_MM
 
 _LENGTH_SIGMA_MM: Final = 6.0
 _RELATIVE_SIGMA_MM: Final = 12.0
@@ -26,15 +27,13 @@ _BLOCK: Final = 2048
 """Frames solved at once: bounds the memory of long recordings."""
 _MIDDLE: Final = (8, 9, 10, 11)
 """Children of the four bones from the wrist to the middle fingertip."""
-_NEAREST_MM: Final = 50.0
 
 Floats = NDArray[np.float64]
-_CHILD, _PARENT = (np.array(ends) for ends in zip(*BONES, strict=True))
 
 
 def bone_lengths(joints_mm: NDArray) -> Floats:
     """(..., 21, 3) mm -> (..., 20) lengths in the order of `engines.skeleton.BONES`."""
-    return np.linalg.norm(joints_mm[..., _CHILD, :] - joints_mm[..., _PARENT, :], axis=-1)
+    return np.linalg.norm(joints_mm[..., BONE_CHILD, :] - joints_mm[..., BONE_PARENT, :], axis=-1)
 
 
 def typical_lengths(joints_mm: NDArray) -> Floats:
@@ -62,7 +61,7 @@ def _solve(rays: Floats, measured_mm: Floats, lengths_mm: Floats) -> Floats:
         normal, gradient = _bones(rays, depth, lengths_mm)
         gradient += (depth - measured_mm) @ prior
         step = np.linalg.solve(normal + prior, gradient[..., None])[..., 0]
-        depth = np.maximum(depth - step, _NEAREST_MM)
+        depth = np.maximum(depth - step, NEAREST_MM)
     return depth
 
 
@@ -78,14 +77,14 @@ def _prior() -> Floats:
 def _bones(rays: Floats, depth: Floats, lengths_mm: Floats) -> tuple[Floats, Floats]:
     """Normal matrix (F, 21, 21) and gradient (F, 21) of the squared, robust errors of the bones' lengths."""
     joints = depth[..., None] * rays
-    bones = joints[:, _CHILD] - joints[:, _PARENT]
+    bones = joints[:, BONE_CHILD] - joints[:, BONE_PARENT]
     found = np.maximum(np.linalg.norm(bones, axis=-1), 1e-6)
     error = (found - lengths_mm) / _LENGTH_SIGMA_MM
     trust = np.minimum(1.0, _HUBER / np.maximum(np.abs(error), 1e-9))
     along = bones / (found[..., None] * _LENGTH_SIGMA_MM)
     slopes = np.zeros((*error.shape, JOINTS_PER_HAND))  # (F, 20, 21) of each bone's error by each depth
     bone = np.arange(len(BONES))
-    slopes[:, bone, _CHILD] = (along * rays[:, _CHILD]).sum(axis=-1)
-    slopes[:, bone, _PARENT] -= (along * rays[:, _PARENT]).sum(axis=-1)
+    slopes[:, bone, BONE_CHILD] = (along * rays[:, BONE_CHILD]).sum(axis=-1)
+    slopes[:, bone, BONE_PARENT] -= (along * rays[:, BONE_PARENT]).sum(axis=-1)
     weighted = slopes * trust[..., None]
     return weighted.swapaxes(1, 2) @ slopes, (weighted * error[..., None]).sum(axis=1)

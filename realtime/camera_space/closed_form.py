@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import BONES
+from engines.skeleton import BONE_CHILD, BONE_PARENT
 
 TYPICAL_HAND_MM: Final = 175.0
 """Wrist to middle fingertip along the bones: geometric mean of the hands that `lite` was trained on."""
@@ -31,11 +31,11 @@ LENGTH_SIGMA: Final = 0.07
 """Standard deviation of a bone's share from hand to hand, relative to it."""
 NEAREST_MM: Final = 50.0
 FARTHEST_MM: Final = 5000.0
+"""No hand is nearer to a camera, or farther from it; whatever gives a depth keeps to that."""
 _ITERATIONS: Final = 12
 _LARGEST_STEP: Final = 0.4
 
 Floats = NDArray[np.float64]
-_CHILD, _PARENT = (np.array(ends) for ends in zip(*BONES, strict=True))
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ def closed_form_depth(sight: Sight, lengths_mm: Floats) -> DepthEstimate:
     a, c = _bone_vectors(sight)
     depth = _start(a, c, lengths_mm)
     information = 0.0
-    ray_variance = sight.ray_sigma[_CHILD] ** 2 + sight.ray_sigma[_PARENT] ** 2
-    depth_variance = sight.relative_sigma_mm[_CHILD] ** 2 + sight.relative_sigma_mm[_PARENT] ** 2
+    ray_variance = sight.ray_sigma[BONE_CHILD] ** 2 + sight.ray_sigma[BONE_PARENT] ** 2
+    depth_variance = sight.relative_sigma_mm[BONE_CHILD] ** 2 + sight.relative_sigma_mm[BONE_PARENT] ** 2
     for _ in range(_ITERATIONS):
         bones = a * depth + c  # (20, 3)
         error = (bones**2).sum(axis=1) - lengths_mm**2
@@ -96,7 +96,7 @@ def _bone_vectors(sight: Sight) -> tuple[Floats, Floats]:
     """A and c (20, 3) of the bones' vectors a Z + c."""
     lines = np.concatenate([sight.rays, np.ones((len(sight.rays), 1))], axis=1)
     at_wrist = lines * sight.relative_mm[:, None]
-    return lines[_CHILD] - lines[_PARENT], at_wrist[_CHILD] - at_wrist[_PARENT]
+    return lines[BONE_CHILD] - lines[BONE_PARENT], at_wrist[BONE_CHILD] - at_wrist[BONE_PARENT]
 
 
 def _start(a: Floats, c: Floats, lengths_mm: Floats) -> float:

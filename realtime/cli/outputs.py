@@ -1,37 +1,32 @@
-"""Looks at the files a run is to write before anything is opened for writing (any thread)."""
+"""What a run refuses before anything slow is done: files that it cannot write, or must not (any thread)."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from pathlib import Path
 
-from engines.errors import UserError
+from engines.presets import weights_of
+from realtime.cli.options import Options
+from realtime.files import check_output
+from realtime.formats.saving import SUFFIXES, require
 
 
-def check_output(option: str, path: Path, suffixes: tuple[str, ...], inputs: Iterable[Path]) -> None:
-    """Raise UserError unless `path`, given with `option`, may be written.
-
-    It must end in one of `suffixes`, be no folder, lie where files can be made, and be none of `inputs`, the files that
-    the run reads.
-    """
-    if path.is_dir():
-        raise UserError(f"{option} {path}: is a folder; name a file in it")
-    if path.suffix.lower() not in suffixes:
-        raise UserError(f"{option} {path}: give a file name that ends in {' or '.join(suffixes)}")
-    if any(_same(path, other) for other in inputs):
-        raise UserError(f"{option} {path}: is a file that this run reads, or writes already; choose another name")
-    if path.exists() and not path.is_file():
-        raise UserError(f"{option} {path}: is no ordinary file; choose another name")
-    existing = path if path.exists() else next(folder for folder in path.absolute().parents if folder.exists())
-    if existing != path and not existing.is_dir():
-        raise UserError(f"{option} {path}: {existing} is no folder; choose another place")
-    if not os.access(existing, os.W_OK):
-        raise UserError(f"{option} {path}: no permission to write to {existing}; choose another place")
-
-
-def _same(path: Path, other: Path) -> bool:
-    """Whether both are one file, also through links."""
-    if path.exists() and other.exists():
-        return path.samefile(other)
-    return path.resolve() == other.resolve()
+def check_files(options: Options) -> None:
+    """Raise UserError where a file that is to be written cannot be, or is one that is read."""
+    settings, report = options.settings, options.report
+    weights = weights_of(settings.engine.preset, Path(settings.engine.weights) if settings.engine.weights else None)
+    calibration = Path(settings.intrinsics.file) if settings.intrinsics.file else None
+    taken = [path for path in (options.source.video, options.config, weights, calibration) if path is not None]
+    profile = options.hand.profile if options.hand.keep or options.hand.calibrate_mm else None
+    outputs = (
+        ("--profile-file", profile, (".yaml", ".yml")),
+        ("--save-tracks", options.save_tracks, SUFFIXES),
+        ("--save-video", options.view.save_video, (".mp4",)),
+        ("--profile-json", report.profile_json, (".json",)),
+        ("--trace", report.trace, (".json",)),
+    )
+    for option, path, suffixes in outputs:
+        if path is not None:
+            check_output(option, path, suffixes, taken)
+            taken.append(path)
+    if options.save_tracks is not None:
+        require(options.save_tracks.suffix)

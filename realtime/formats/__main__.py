@@ -1,41 +1,49 @@
-"""`python -m realtime.formats tracks.npz OUT.bvh ...`: a track file in other formats, by the endings of the names."""
+"""`python -m realtime.formats tracks.npz OUT.bvh ...`: a track file in other formats, by the endings of the names.
+
+`python -m realtime.formats out.npz.part`, without OUT, finishes what a killed run left.
+"""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 from engines.errors import UserError
-from realtime.cli.outputs import check_output
+from engines.terminal import command
+from realtime.command import CommandParser, exit_code
+from realtime.files import check_output
 from realtime.formats.saving import SUFFIXES, save_as
-from realtime.tracks.schema import Tracks, load_tracks
+from realtime.tracks.part import recover_tracks
+from realtime.tracks.reader import load_tracks
+from realtime.tracks.schema import PART_SUFFIX
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m realtime.formats", description=__doc__)
+    parser = CommandParser("python -m realtime.formats", __doc__)
+    endings = ", ".join(SUFFIXES)
     parser.add_argument("tracks", type=Path, help="track file (.npz, or the .part of a run that was killed)")
-    parser.add_argument("outputs", type=Path, nargs="+", metavar="OUT", help=f"files to write: {', '.join(SUFFIXES)}")
+    parser.add_argument("outputs", type=Path, nargs="*", metavar="OUT", help=f"files to write: {endings}")
     options = parser.parse_args(arguments)
-    try:
-        for path in options.outputs:
-            check_output("OUT", path, SUFFIXES, [options.tracks])
-        tracks = load_tracks(options.tracks)
-        for path in options.outputs:
-            _save(tracks, path)
-            print(path)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    if not options.outputs and PART_SUFFIX not in options.tracks.name:
+        parser.error(f"{options.tracks}: name the files to write, such as {options.tracks.with_suffix('.csv')}")
+    return exit_code(lambda: _run(options.tracks, options.outputs))
 
 
-def _save(tracks: Tracks, path: Path) -> None:
-    try:
-        save_as(tracks, path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+def _run(given: Path, outputs: list[Path]) -> None:
+    if not outputs:
+        print(recover_tracks(given, save_as))
+        return
+    for path in outputs:
+        check_output("OUT", path, SUFFIXES, [given])
+    tracks = load_tracks(given)
+    for path in outputs:
+        try:
+            save_as(tracks, path)
+        except OSError as error:
+            raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+        print(path)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Bones keep their lengths, so fingertips lie a little off the tracks; frames come
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -15,20 +14,19 @@ from numpy.typing import NDArray
 
 from engines.skeleton import FINGER_BASES, HAND_SLICES, JOINT_NAMES, JOINTS_PER_HAND, SIDES, WRIST
 from realtime.formats.rig import CHILD, FROM_WRIST, HandMotion, hand_motion
+from realtime.formats.steady import at_steady_rate
 from realtime.tracks.schema import Tracks
 
 CM_PER_MM: Final = 0.1
 _TIPS: Final = [joint for joint in range(WRIST) if joint not in CHILD]
 _TURN: Final = "Zrotation Xrotation Yrotation"
 _PLACE: Final = "Xposition Yposition Zposition"
-_STEADY: Final = 0.01
-"""Time stamps that stray less than this share of a step count as steady."""
 _BLOCK: Final = 1024
 
 
 def write(tracks: Tracks, path: Path) -> None:
     """Write hierarchy and motion. Raises OSError."""
-    step_s, tracks = _steady(tracks)
+    step_s, tracks = at_steady_rate(tracks)
     hands = [hand_motion(tracks.joints_cam_mm[:, HAND_SLICES[side]], side) for side in SIDES]
     with path.open("w", encoding="ascii", newline="\n") as file:
         file.write(f"HIERARCHY\nROOT hands\n{{\n\tOFFSET 0 0 0\n\tCHANNELS 6 {_PLACE} {_TURN}\n")
@@ -37,23 +35,6 @@ def write(tracks: Tracks, path: Path) -> None:
         file.write(f"}}\nMOTION\nFrames: {len(tracks)}\nFrame Time: {step_s:.9f}\n")
         for rows in _rows(hands, len(tracks)):
             file.write("\n".join(" ".join(f"{value:.5f}" for value in row) for row in rows) + "\n")
-
-
-def _steady(tracks: Tracks) -> tuple[float, Tracks]:
-    """Step in seconds, and tracks at that steady rate: those nearest in time where the stamps stray."""
-    if len(tracks) < 2:
-        return 1 / 30, tracks
-    times_s = tracks.t_s - tracks.t_s[0]
-    step_s = float(np.median(np.diff(times_s)))
-    even_s = np.arange(round(times_s[-1] / step_s) + 1) * step_s
-    if len(even_s) == len(tracks) and np.abs(even_s - times_s).max() < _STEADY * step_s:
-        return step_s, tracks
-    after = np.clip(np.searchsorted(times_s, even_s), 1, len(times_s) - 1)
-    share = np.clip((even_s - times_s[after - 1]) / (times_s[after] - times_s[after - 1]), 0.0, 1.0)[:, None, None]
-    before, behind = tracks.joints_cam_mm[after - 1], tracks.joints_cam_mm[after]
-    between = before + (behind - before) * share
-    nearest = np.where(share < 0.5, before, behind)
-    return step_s, replace(tracks, t_s=even_s, joints_cam_mm=np.where(np.isnan(between), nearest, between))
 
 
 def _write_joint(file: TextIO, hand: HandMotion, joint: int, depth: int) -> None:
@@ -74,12 +55,30 @@ def _write_joint(file: TextIO, hand: HandMotion, joint: int, depth: int) -> None
 def _rows(hands: list[HandMotion], count: int) -> Iterator[NDArray[np.float64]]:
     """Blocks of rows with all channels in the order of the hierarchy."""
     turning = [joint for joint in FROM_WRIST if joint not in _TIPS]
+    before: list[NDArray[np.float64] | None] = [None] * len(hands)
     for start in range(0, count, _BLOCK):
         stop = min(start + _BLOCK, count)
         cells: list[NDArray[np.float64]] = [np.zeros((stop - start, 6))]
-        for hand in hands:
+        for h, hand in enumerate(hands):
             turns = hand.rotations[start * JOINTS_PER_HAND : stop * JOINTS_PER_HAND]
-            angles = turns.as_euler("ZXY", degrees=True).reshape(-1, JOINTS_PER_HAND, 3)
+            angles = _unwound(turns.as_euler("ZXY", degrees=True).reshape(-1, JOINTS_PER_HAND, 3), before[h])
+            before[h] = angles[-1]
             cells.append(hand.wrist_mm[start:stop] * CM_PER_MM)
             cells.append(angles[:, turning].reshape(stop - start, -1))
         yield np.concatenate(cells, axis=1)
+
+
+def _unwound(angles_deg: NDArray[np.float64], before_deg: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """The same turns (F, 21, 3) with no jumps from -180 to 180 degrees, which programs would show as a whirl.
+
+    Each turn Z, X, Y is also Z + 180, 180 - X, Y + 180, and whole turns more: of all these the one nearest to the frame
+    before, `before_deg` (21, 3) for the first.
+    """
+    both = np.stack([angles_deg, angles_deg * (1.0, -1.0, 1.0) + 180.0])
+    found = np.empty_like(angles_deg)
+    for i in range(len(found)):
+        last = both[0, i] if before_deg is None else before_deg
+        near = both[:, i] - 360.0 * np.round((both[:, i] - last) / 360.0)
+        second = np.abs(near - last).sum(axis=-1).argmin(axis=0).astype(bool)
+        found[i] = before_deg = np.where(second[:, None], near[1], near[0])
+    return found

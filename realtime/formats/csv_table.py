@@ -14,14 +14,14 @@ from realtime.tracks.schema import Tracks
 
 _BLOCK: Final = 512
 """Rows turned into text at once."""
-_CAMERA: Final = ("fx_px", "fy_px", "cx_px", "cy_px", "width_px", "height_px", "distortion")
+_CAMERA: Final = ("fx_px", "fy_px", "cx_px", "cy_px", "width_px", "height_px", "distortion", "lens_model")
 
 
 def write(tracks: Tracks, path: Path) -> None:
     """Write the table; its last columns repeat the camera's intrinsics, lens and picture size. Raises OSError."""
     named = list(columns(tracks))
-    lens = " ".join(map(str, tracks.intrinsics.distortion))
-    camera = [*(str(value) for value in (*tracks.intrinsics_px.tolist(), *tracks.size_px.tolist())), lens]
+    lens = [" ".join(map(str, tracks.intrinsics.distortion)), tracks.intrinsics.lens_model]
+    camera = [*(str(value) for value in (*tracks.intrinsics_px.tolist(), *tracks.size_px.tolist())), *lens]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([*(name for name, _ in named), *_CAMERA])

@@ -13,12 +13,11 @@ import numpy as np
 import pygltflib as gl
 from numpy.typing import NDArray
 
-from engines.skeleton import BONES, HAND_SLICES, JOINT_NAMES, JOINTS_PER_HAND, PARENTS, SIDES, WRIST, Side
+from engines.skeleton import BONES, HAND_SLICES, JOINT_NAMES, JOINTS_PER_HAND, PARENTS, SIDE_RGB, SIDES, WRIST
 from realtime.formats.rig import FROM_WRIST, HandMotion, hand_motion, local_places
 from realtime.tracks.schema import Tracks
 
 M_PER_MM: Final = 1e-3
-_COLOURS: Final[dict[Side, list[float]]] = {"right": [0.835, 0.369, 0.0, 1.0], "left": [0.0, 0.447, 0.698, 1.0]}
 _GIRTH: Final = 0.12
 """Half the width of a bone's octahedron, as a share of its length."""
 _OCTAHEDRON: Final = np.array([(a, b, end) for end in (0, 1) for a, b in ((1, 2), (2, 3), (3, 4), (4, 1))])
@@ -128,7 +127,8 @@ def _add_skin(data: _Data, motion: HandMotion, joints: list[int]) -> None:
         JOINTS_0=data.add(carrier, gl.VEC4, gl.ARRAY_BUFFER),
         WEIGHTS_0=data.add(weights, gl.VEC4, gl.ARRAY_BUFFER),
     )
-    surface = gl.PbrMetallicRoughness(baseColorFactor=_COLOURS[motion.side], metallicFactor=0.0, roughnessFactor=0.7)
+    colour = [*SIDE_RGB[motion.side], 1.0]
+    surface = gl.PbrMetallicRoughness(baseColorFactor=colour, metallicFactor=0.0, roughnessFactor=0.7)
     document.materials.append(gl.Material(name=motion.side, pbrMetallicRoughness=surface, doubleSided=True))
     mesh = gl.Primitive(attributes=attributes, material=len(document.materials) - 1)
     document.meshes.append(gl.Mesh(name=f"{motion.side}_hand", primitives=[mesh]))

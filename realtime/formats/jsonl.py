@@ -25,6 +25,7 @@ def write(tracks: Tracks, path: Path) -> None:
         "format": FORMAT,
         "intrinsics_px": {"fx": fx, "fy": fy, "cx": cx, "cy": cy},
         "distortion": list(tracks.intrinsics.distortion),
+        "lens_model": tracks.intrinsics.lens_model,
         "size_px": tracks.size_px.tolist(),
         "joints": list(JOINT_NAMES),
         "bones": [list(bone) for bone in BONES],

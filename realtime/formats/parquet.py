@@ -22,8 +22,10 @@ def write(tracks: Tracks, path: Path) -> None:
         "format": FORMAT,
         "intrinsics_px": json.dumps(tracks.intrinsics_px.tolist()),
         "distortion": json.dumps(tracks.intrinsics.distortion),
+        "lens_model": tracks.intrinsics.lens_model,
         "size_px": json.dumps(tracks.size_px.tolist()),
         "settings": tracks.settings,
         "versions": tracks.versions,
     }
-    pq.write_table(pa.table(arrays).replace_schema_metadata(facts), path, compression="zstd")
+    with path.open("wb") as file:  # Arrow takes no name that is not UTF-8
+        pq.write_table(pa.table(arrays).replace_schema_metadata(facts), file, compression="zstd")

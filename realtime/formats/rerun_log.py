@@ -9,25 +9,24 @@ import numpy as np
 import rerun as rr
 from numpy.typing import NDArray
 
-from engines.skeleton import BONES, HAND_SLICES, SIDES, Side
+from engines.skeleton import BONES, HAND_SLICES, SIDE_RGB, SIDES, Side
 from realtime.tracks.schema import Tracks
 
-_COLOURS: Final[dict[Side, tuple[int, int, int]]] = {"right": (213, 94, 0), "left": (0, 114, 178)}
 _PATHS: Final = {"joints_cam_mm": "camera/{}", "joints_px": "camera/image/{}"}
 
 
 def write(tracks: Tracks, path: Path) -> None:
     """Write joints as points and bones as lines, in camera millimetres and in pixels. Raises OSError."""
-    path.open("wb").close()  # Rerun reports a place that cannot be written to its log only
     fx, fy, cx, cy = tracks.intrinsics_px.tolist()
     size = tracks.size_px.tolist()
     log: Any = rr.new_recording("two_hands")
-    log.save(str(path))
+    memory = log.memory_recording()  # Rerun itself tells of a full disk, or of a name that is no text, to nobody
     log.log("camera", rr.ViewCoordinates.RDF, static=True)
     log.log("camera/image", rr.Pinhole(focal_length=[fx, fy], principal_point=[cx, cy], resolution=size), static=True)
     for side in SIDES:
         for field, place in _PATHS.items():
             _log_hand(log, tracks, side, getattr(tracks, field)[:, HAND_SLICES[side]], place.format(side))
+    path.write_bytes(memory.drain_as_bytes())
     log.disconnect()
 
 
@@ -39,9 +38,10 @@ def _log_hand(log: Any, tracks: Tracks, side: Side, joints: NDArray[np.float32],
         rr.TimeSequenceColumn("frame", tracks.frame_index),
     ]
     flat = there.astype(int)
+    colour = [round(255 * value) for value in SIDE_RGB[side]]
     points, lines = (rr.Points3D, rr.LineStrips3D) if joints.shape[-1] == 3 else (rr.Points2D, rr.LineStrips2D)
-    log.log(f"{place}/joints", points.from_fields(colors=[_COLOURS[side]]), static=True)
-    log.log(f"{place}/bones", lines.from_fields(colors=[_COLOURS[side]]), static=True)
+    log.log(f"{place}/joints", points.from_fields(colors=[colour]), static=True)
+    log.log(f"{place}/bones", lines.from_fields(colors=[colour]), static=True)
     dots = points.columns(positions=joints[there].reshape(-1, joints.shape[-1])).partition(flat * joints.shape[1])
     bones = joints[there][:, np.array(BONES)].reshape(-1, 2, joints.shape[-1])
     strokes = lines.columns(strips=list(bones)).partition(flat * len(BONES))

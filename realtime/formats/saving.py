@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
-from realtime.tracks.schema import Tracks
-from realtime.tracks.unfinished import unfinished
+from realtime.files import in_one_step
+from realtime.tracks.schema import NATIVE_SUFFIX, Tracks
 
-NATIVE_SUFFIX: Final = ".npz"
 _MODULES: Final = {
     NATIVE_SUFFIX: "realtime.tracks.npz",
     ".jsonl": "realtime.formats.jsonl",
@@ -55,10 +54,5 @@ def save_as(tracks: Tracks, path: Path) -> None:
     suffix = path.suffix.lower()
     require(suffix)
     module = importlib.import_module(_MODULES[suffix])
-    temporary = unfinished(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with in_one_step(path) as temporary:
         module.write(tracks, temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

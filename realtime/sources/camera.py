@@ -11,16 +11,20 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
 import cv2
+import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.redaction import without_secrets
 from realtime.config import CameraSettings
 from realtime.sources.live_source import LiveSource
 from realtime.sources.pictures import check_size, to_bgr
+from realtime.sources.shown_picture import square_size
 
 NETWORK_TIMEOUT_MS: Final = 3000
 RETRY_S: Final = 0.25
@@ -44,7 +48,7 @@ class CameraSource(LiveSource):
     def __init__(self, camera: str, settings: CameraSettings) -> None:
         """Open the camera and take a first picture, which tells its size."""
         super().__init__()
-        self.name = f"camera {camera}"
+        self.name = f"camera {without_secrets(camera)}"
         self._camera = camera
         self._settings = settings
         self._is_device = _device_path(camera) is not None
@@ -52,11 +56,10 @@ class CameraSource(LiveSource):
         device = self._open()
         image = None if device is None else self._first_picture(device)
         if device is None or image is None:
-            raise UserError(
-                f"{self.name}: gives no picture; another program may be using it, or it is no camera. {_list_cameras()}"
-            )
+            raise UserError(f"{self.name}: gives no picture; {self._advice()}")
         self._device = device
-        self.size_px = image.shape[1], image.shape[0]
+        self._raw_px = image.shape[1], image.shape[0]
+        self.size_px = self._square_px(device)
         check_size(self.name, self.size_px)
         self.fps = device.get(cv2.CAP_PROP_FPS) or None
         self._warn_of_other_mode()
@@ -79,13 +82,13 @@ class CameraSource(LiveSource):
                 continue
             t_capture_s = self._capture_time(time.monotonic())
             decoded, image = self._device.retrieve()
-            if not decoded or (image.shape[1], image.shape[0]) != self.size_px:
+            if not decoded or (image.shape[1], image.shape[0]) != self._raw_px:
                 bad_reads += 1
                 self._broken += 1
                 self._index += 1
                 continue
             bad_reads = 0
-            self._put(to_bgr(image), t_capture_s, self._index)
+            self._put(self._square(to_bgr(image)), t_capture_s, self._index)
             self._index += 1
 
     def _reconnect(self) -> None:
@@ -99,7 +102,7 @@ class CameraSource(LiveSource):
             image = None if device is None else self._first_picture(device)
             if device is None or image is None:
                 continue
-            if (image.shape[1], image.shape[0]) != self.size_px:
+            if (image.shape[1], image.shape[0]) != self._raw_px or self._square_px(device) != self.size_px:
                 raise UserError(f"{self.name}: came back with pictures of another size; start again")
             self._device = device
             _log.warning("%s: is back", self.name)
@@ -132,6 +135,22 @@ class CameraSource(LiveSource):
                     return image
         device.release()
         return None
+
+    def _square_px(self, device: cv2.VideoCapture) -> tuple[int, int]:
+        """(width, height) with square pixels: the analogue ancestors of network cameras had others."""
+        wide, high = (round(device.get(each)) for each in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
+        known = not self._is_device and wide > 0 and high > 0
+        return square_size(self._raw_px, Fraction(wide, high) if known else None)
+
+    def _square(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if self._raw_px == self.size_px:
+            return image
+        return cv2.resize(image, self.size_px, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+
+    def _advice(self) -> str:
+        if self._is_device:
+            return f"another program may be using it, or it is no camera. {_list_cameras()}"
+        return "check address, user name and password (user:password@host), and whether a player such as VLC shows it"
 
     def _capture_time(self, now_s: float) -> float:
         stamp_s = self._device.get(cv2.CAP_PROP_POS_MSEC) / 1e3 if self._is_device else 0.0

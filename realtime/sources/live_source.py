@@ -5,6 +5,7 @@ Iterate from one thread; `close` may be called from any. After `close` the itera
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -22,6 +23,10 @@ from realtime.messages import Frame
 from realtime.sources.recording import VideoSource
 
 JOIN_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 5.0
+"""Of a recording that is played in real time."""
+
+_log = logging.getLogger(__name__)
 
 
 class LiveSource(ABC):
@@ -105,7 +110,10 @@ class LiveSource(ABC):
 
 
 class ReplaySource(LiveSource):
-    """A video played in real time, as if it were a camera; its own time stamps set the pace."""
+    """A video played in real time, as if it were a camera; its own time stamps set the pace.
+
+    Pauses of more than `LONGEST_PAUSE_S` are cut to that, with a warning: nobody waits for hours.
+    """
 
     def __init__(self, path: Path, speed: float = 1.0) -> None:
         """Open the video; raises UserError as `VideoSource` does."""
@@ -117,7 +125,15 @@ class ReplaySource(LiveSource):
 
     def _capture(self) -> None:
         start_s = time.monotonic()
+        before_s = 0.0
         for frame in self._video:
+            cut_s = max(frame.t_capture_s - before_s - LONGEST_PAUSE_S, 0.0)
+            if cut_s > 0:
+                _log.warning(
+                    "%s: a pause of %.0f s is cut to %g s", self.name, cut_s + LONGEST_PAUSE_S, LONGEST_PAUSE_S
+                )
+                start_s -= cut_s / self._speed
+            before_s = frame.t_capture_s
             due_s = start_s + frame.t_capture_s / self._speed
             if self._stopped_before(due_s):
                 return

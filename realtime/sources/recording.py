@@ -8,21 +8,22 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Generator, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 import av
-import numpy as np
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 
 from engines.errors import UserError
 from realtime.messages import Frame
-from realtime.sources.pictures import MAX_PIXELS, check_size
+from realtime.sources.frame_times import FrameTimes
+from realtime.sources.pictures import MAX_PIXELS
 from realtime.sources.recorded import Recorded
 from realtime.sources.recording_end import USUAL_FPS, EndOfVideo
-from realtime.sources.video_file import open_container, quarter_turns, video_stream
+from realtime.sources.shown_picture import PixelAspect, ShownPictures
+from realtime.sources.video_file import open_container, video_stream
 
 MAX_BAD_READS: Final = 3
 """So many failures to read on, one after the other, are the end of a damaged file."""
@@ -34,14 +35,14 @@ class VideoSource(Recorded):
     """A video file (or GIF, or a single picture), turned upright as its metadata say, as BGR uint8.
 
     Raises UserError if there is no such file, it is no video, too large, or not one of its frames can be decoded.
-    Frames of another size than the first one are scaled to it.
+    Pixels are square and frames all of one size (`ShownPictures`); times advance (`FrameTimes`).
     """
 
     def __init__(self, path: Path) -> None:
         """Open the file and decode its first frame."""
         self.name = str(path)
         self._container = open_container(path)
-        self._decoded: Generator[VideoFrame] | None = None
+        self._numbered: Generator[tuple[int, VideoFrame]] | None = None
         # FFmpeg crashes if a file is closed while another thread reads it.
         self._lock = threading.Lock()
         self._closed = False
@@ -50,16 +51,15 @@ class VideoSource(Recorded):
             self.fps = float(self._stream.average_rate) if self._stream.average_rate else None
             self._end = EndOfVideo(self._container, self._stream)
             self.frame_count = self._end.frames
-            self._last_s = 0.0
             self._delivered = 0
-            self._decoded = self._decode()
+            aspect = PixelAspect(self.name, self._stream)
+            self._numbered = self._decode()
             self._first = self._next()
             if self._first is None:
                 limit = f"larger than {MAX_PIXELS // 10**6} million pixels"
                 raise UserError(f"{path}: not one frame could be decoded; it is damaged, no video, or {limit}")
-            self._raw_px = self._first.width, self._first.height
-            check_size(self.name, self._raw_px)
-            self.size_px = self._raw_px if quarter_turns(self._first) % 2 == 0 else self._raw_px[::-1]
+            self._shown = ShownPictures(self.name, aspect, self._first[1])
+            self.size_px = self._shown.size_px
         except BaseException:
             self.close()
             raise
@@ -74,13 +74,14 @@ class VideoSource(Recorded):
         first, self._first = self._first, None
         if first is None or self._closed:
             return
-        start = first.pts or 0
-        upcoming: VideoFrame | None = first
-        while upcoming is not None:
-            index, t_s = self._stamp(upcoming, start)
+        frames = chain([first], iter(self._next, None))
+        step_s = 1 / (self.fps or USUAL_FPS)
+        times = FrameTimes(frames, lambda each: each[1].time, lambda each: each[0], step_s)
+        for (index, decoded), t_s in times:
+            self._end.frame(t_s)
+            self._delivered += 1
             if index >= self.first_index:
-                yield Frame(index, t_s, self._image(upcoming))
-            upcoming = self._next()
+                yield Frame(index, t_s, self._shown.image(decoded))
         if not self._closed:
             self._report()
 
@@ -89,37 +90,17 @@ class VideoSource(Recorded):
         with self._lock:
             if not self._closed:
                 self._closed = True
-                if self._decoded is not None:
-                    self._decoded.close()
+                if self._numbered is not None:
+                    self._numbered.close()
                 self._container.close()
 
-    def _next(self) -> VideoFrame | None:
+    def _next(self) -> tuple[int, VideoFrame] | None:
         with self._lock:
-            return None if self._closed or self._decoded is None else next(self._decoded, None)
+            return None if self._closed or self._numbered is None else next(self._numbered, None)
 
-    def _stamp(self, decoded: VideoFrame, start: int) -> tuple[int, float]:
-        """Number and time of the frame after those delivered so far."""
-        index = self._delivered + self.dropped
-        step_s = 1 / (self.fps or USUAL_FPS)
-        if decoded.pts is None or decoded.time_base is None:
-            t_s = index * step_s
-        else:
-            t_s = float((decoded.pts - start) * decoded.time_base)
-        if self._delivered and t_s <= self._last_s:
-            # Damaged files repeat or turn back time stamps; the filters behind need them to advance.
-            t_s = self._last_s + step_s
-        self._last_s = t_s
-        self._delivered += 1
-        self._end.frame(t_s)
-        return index, t_s
-
-    def _image(self, decoded: VideoFrame) -> NDArray[np.uint8]:
-        width, height = self._raw_px
-        image = decoded.to_ndarray(format="bgr24", width=width, height=height)
-        return np.ascontiguousarray(np.rot90(image, quarter_turns(decoded)))
-
-    def _decode(self) -> Generator[VideoFrame]:
-        """Yield the frames that are whole; count the others."""
+    def _decode(self) -> Generator[tuple[int, VideoFrame]]:
+        """Yield the frames that are whole with their numbers; count the others."""
+        whole = 0
         for packet in self._packets():
             try:
                 frames = packet.decode()
@@ -130,7 +111,8 @@ class VideoSource(Recorded):
                 if not isinstance(frame, VideoFrame) or frame.is_corrupt:
                     self.dropped += 1
                 else:
-                    yield frame
+                    yield whole + self.dropped, frame
+                    whole += 1
 
     def _packets(self) -> Iterator[av.Packet]:
         """Yield the packets, reading on behind damage where that is possible."""

@@ -6,13 +6,14 @@ larger than the program handles is refused before it is decoded.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.video.frame import VideoFrame
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from engines.errors import UserError
@@ -20,10 +21,15 @@ from realtime.sources.pictures import MAX_PIXELS, check_size
 
 NOT_VIDEO_FORMATS: Final = ("tty", "ass", "srt", "webvtt")
 """What FFmpeg makes of plain text; nobody means that."""
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+"""Two letters at least: one is a drive of Windows. `Path` makes one slash of two."""
+_COVER: Final = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 def open_container(path: Path) -> InputContainer:
     """The opened file; raises UserError naming it if it is missing, a folder, or no video."""
+    if _ADDRESS.match(str(path)) and not path.exists():
+        raise UserError(f"{path}: is an address; for a stream use --camera")
     if path.is_dir():
         raise UserError(f"{path}: is a folder; for a folder of pictures use --images")
     if not path.is_file():
@@ -39,10 +45,16 @@ def open_container(path: Path) -> InputContainer:
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:
-    """Its first video stream; raises UserError if there is none that can be decoded, or its pictures are too large."""
-    if not container.streams.video or container.format.name in NOT_VIDEO_FORMATS:
-        raise UserError(f"{name}: holds no video")
-    stream = container.streams.video[0]
+    """The video that a player would show, FFmpeg's best one; cover pictures do not count.
+
+    Raises UserError if there is none, it cannot be decoded, or its pictures are too large.
+    """
+    videos = [stream for stream in container.streams.video if not stream.disposition & _COVER]
+    if not videos or container.format.name in NOT_VIDEO_FORMATS:
+        only = ", only a cover picture" if container.streams.video and not videos else ""
+        raise UserError(f"{name}: holds no video{only}")
+    best = container.streams.best("video")
+    stream = best if isinstance(best, VideoStream) and best in videos else videos[0]
     if stream.codec_context is None:
         raise UserError(f"{name}: its video is in a format that cannot be decoded")
     if stream.codec_context.width or stream.codec_context.height:
@@ -50,8 +62,3 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
     # Still pictures tell their size only while they are decoded: there the decoder itself refuses.
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     return stream
-
-
-def quarter_turns(frame: VideoFrame) -> int:
-    """Counter-clockwise quarter turns that make the frame upright."""
-    return round(frame.rotation / 90) % 4

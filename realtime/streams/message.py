@@ -64,6 +64,7 @@ def frame_json(frame: StreamFrame) -> str:
         "size_px": hands.size_px,
         "intrinsics_px": {"fx": lens.fx, "fy": lens.fy, "cx": lens.cx, "cy": lens.cy},
         "distortion": lens.distortion,
+        "lens_model": lens.lens_model,
         "hands": [_hand(hand) for hand in hands.hands],
     }
     return _text(message)

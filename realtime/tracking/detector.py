@@ -19,7 +19,7 @@ from engines.geometry.crop import crop_around, upright_angle_rad
 from engines.skeleton import FINGER_BASES, MIDDLE_BASE, WRIST, Side
 from realtime.messages import HandBox
 
-_OURS_FROM_MEDIAPIPE: Final = np.array([4, 3, 2, 1, 8, 7, 6, 5, 12, 11, 10, 9, 16, 15, 14, 13, 20, 19, 18, 17, 0])
+OURS_FROM_MEDIAPIPE: Final = np.array([4, 3, 2, 1, 8, 7, 6, 5, 12, 11, 10, 9, 16, 15, 14, 13, 20, 19, 18, 17, 0])
 """Row j holds MediaPipe's index of our joint j: its order runs from the wrist out, ours from the tips in."""
 _SIDE_FROM_LABEL: Final[dict[str, Side]] = {"Left": "right", "Right": "left"}
 """MediaPipe takes the picture for a mirrored one; ours never is."""
@@ -62,7 +62,7 @@ class HandDetector:
         for landmarks, sides in zip(found.multi_hand_landmarks, found.multi_handedness, strict=True):
             points = np.array([(p.x * width, p.y * height) for p in landmarks.landmark], np.float64) - 0.5
             side = sides.classification[0]
-            boxes.append(_box_of(points[_OURS_FROM_MEDIAPIPE], _SIDE_FROM_LABEL[side.label], float(side.score)))
+            boxes.append(_box_of(points[OURS_FROM_MEDIAPIPE], _SIDE_FROM_LABEL[side.label], float(side.score)))
         return sorted(boxes, key=lambda box: -box.score)
 
     def close(self) -> None:

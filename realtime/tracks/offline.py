@@ -19,6 +19,7 @@ from scipy.interpolate import make_smoothing_spline
 from engines.geometry.pinhole import Intrinsics, backproject, project
 from engines.skeleton import HAND_SLICES, SIDES, WRIST
 from realtime.camera_space.bone_lengths import hand_length, keep_lengths, typical_lengths
+from realtime.camera_space.closed_form import NEAREST_MM
 from realtime.tracks.schema import ROOT_DEPTH_NAMES, Tracks
 
 FILL_S: Final = 0.25
@@ -30,7 +31,6 @@ _WRIST_HZ: Final = 1.2
 _FEWEST: Final = 5
 """A spline needs so many points; a shorter appearance stays as it was measured."""
 _LEAST_WEIGHT: Final = 0.05
-_NEAREST_MM: Final = 50.0
 
 Floats = NDArray[np.float64]
 
@@ -100,7 +100,7 @@ def _measured(tracks: Tracks, stretch: tuple[int, NDArray[np.int64]]) -> _Stretc
     joints_px = _spline(at_s, tracks.joints_px[seen, joints], weight, _IMAGE_HZ, times_s)
     wrist_mm = _spline(at_s, depth_mm[:, [WRIST]], weight, _WRIST_HZ, times_s)
     relative_mm = _spline(at_s, depth_mm - depth_mm[:, [WRIST]], weight, _RELATIVE_HZ, times_s)
-    return _Stretch(hand, seen, rows, weight, joints_px, np.maximum(wrist_mm + relative_mm, _NEAREST_MM))
+    return _Stretch(hand, seen, rows, weight, joints_px, np.maximum(wrist_mm + relative_mm, NEAREST_MM))
 
 
 def _with_lengths(one: _Stretch, lengths_mm: Floats, times_s: Floats, intrinsics: Intrinsics) -> _Stretch:
@@ -110,7 +110,7 @@ def _with_lengths(one: _Stretch, lengths_mm: Floats, times_s: Floats, intrinsics
     weight = np.interp(wanted_s, times_s[one.seen], one.weight)
     wrist_mm = _spline(wanted_s, depth_mm[:, [WRIST]], weight, _WRIST_HZ, wanted_s)
     relative_mm = _spline(wanted_s, depth_mm - depth_mm[:, [WRIST]], weight, _RELATIVE_HZ, wanted_s)
-    return replace(one, depth_mm=np.maximum(wrist_mm + relative_mm, _NEAREST_MM))
+    return replace(one, depth_mm=np.maximum(wrist_mm + relative_mm, NEAREST_MM))
 
 
 def _spline(at_s: Floats, values: NDArray, weight: Floats, cutoff_hz: float, wanted_s: Floats) -> Floats:

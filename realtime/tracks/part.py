@@ -1,4 +1,4 @@
-"""The part file of a run that goes on: opened, locked, and taken up again after a kill (any thread)."""
+"""The part file of a run: opened, locked, taken up again after a kill, and turned into the track file (any thread)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ import fcntl
 import json
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from engines.errors import UserError
-from engines.geometry.distortion import MOST
+from engines.geometry.distortion import LENS_MODELS, MOST
 from engines.geometry.pinhole import Intrinsics
-from realtime.tracks.schema import MAX_HEADER_BYTES, PART_MAGIC, RECORD, read_part
+from realtime.tracks import npz
+from realtime.tracks.reader import read_part
+from realtime.tracks.schema import MAX_HEADER_BYTES, PART_MAGIC, PART_SUFFIX, RECORD, Tracks
+
+Save = Callable[[Tracks, Path], None]
+"""Writes tracks in one step, as the ending of the name says; raises UserError and OSError."""
+RECOVER: Final = "python -m realtime.formats"
+"""The command that finishes a part."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +62,7 @@ def reopen_part(part: Path, header: bytes, frames: int) -> int | None:
     fd = os.open(part, os.O_RDWR | os.O_CLOEXEC)
     head = PART_MAGIC + header
     try:
-        fits = lock(fd) and os.pread(fd, len(head), 0) == head and len(read_part(part)[1]) >= frames
+        fits = lock(fd) and os.pread(fd, len(head), 0) == head and len(read_part(part)) >= frames
         if fits:
             end = len(head) + frames * RECORD.itemsize
             os.ftruncate(fd, end)
@@ -75,6 +84,7 @@ def header_line(intrinsics: Intrinsics, size_px: tuple[int, int], settings: str,
         "record_bytes": RECORD.itemsize,
         "intrinsics_px": intrinsics.as_array().tolist(),
         "distortion": [*intrinsics.distortion, *[0.0] * (MOST - len(intrinsics.distortion))],
+        "lens_model": LENS_MODELS.index(intrinsics.lens_model),
         "size_px": list(size_px),
         "settings": settings,
         "versions": versions,
@@ -83,3 +93,51 @@ def header_line(intrinsics: Intrinsics, size_px: tuple[int, int], settings: str,
     if len(line) > MAX_HEADER_BYTES:
         raise ValueError("settings and versions are too long for a track file")
     return line
+
+
+def recover_tracks(part: Path | str, save: Save = npz.save) -> Path:
+    """Finish the part file of a run that was killed; the finished file's path.
+
+    `out.npz.part` becomes `out.npz`, or `out.recovered.npz` (`out.recovered-2.npz`, ...) if there is one already.
+    Raises UserError if the part is damaged, still being written, or the file cannot be written.
+    """
+    part = Path(part)
+    name, found, _ = part.name.rpartition(PART_SUFFIX)
+    if not found:
+        raise UserError(f"{part}: not the part of an unfinished run; its name would hold '{PART_SUFFIX}'")
+    target = _free_name(part.with_name(name))
+    recover_part(part, target, save)
+    return target
+
+
+def recover_part(part: Path, target: Path, save: Save = npz.save) -> None:
+    """Finish a part that nobody writes as `target`, which is replaced. Raises UserError as `recover_tracks` does."""
+    try:
+        fd = os.open(part, os.O_RDWR)
+    except OSError as error:
+        raise UserError(f"{part}: cannot be opened ({error.strerror})") from error
+    try:
+        if not lock(fd):
+            raise UserError(f"{part}: another run is still writing it")
+        finish_part(part, target, save)
+    finally:
+        os.close(fd)
+
+
+def finish_part(part: Path, target: Path, save: Save) -> None:
+    """Turn the part into the finished file and remove it. Raises UserError, and leaves the part, if it cannot."""
+    try:
+        save(read_part(part), target)
+        part.unlink()
+    except OSError as error:
+        raise UserError(
+            f"{target}: cannot be written ({error.strerror}); the frames are safe in {part}: make room, then run "
+            f"{RECOVER} {part}"
+        ) from error
+
+
+def _free_name(path: Path) -> Path:
+    if not path.exists():
+        return path
+    names = (f"{path.stem}.recovered{'' if i == 1 else f'-{i}'}{path.suffix}" for i in range(1, 1_000_000))
+    return next(p for name in names if not (p := path.with_name(name)).exists())

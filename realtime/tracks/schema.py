@@ -1,32 +1,26 @@
-"""The track file: what it holds, and how it is read again (numpy only; any thread).
+"""The track file: what it holds (numpy only; any thread).
 
-`docs/tracks.md` lists every field with its unit, frame and type. Written by `realtime.tracks.writer`: while a run
-goes on, its frames lie as records in `<name>.part`; at its end they become the `.npz`. `load_tracks` reads both.
+`docs/tracks.md` lists every field with its unit, frame and type. `realtime.tracks.writer` writes it: while a run goes
+on, its frames lie as records in `<name>.part`; at its end they become the `.npz`. `realtime.tracks.reader` reads both.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-import zipfile
 import zlib
-from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, Final
+from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
-from numpy.lib import format as npy_format
 from numpy.typing import DTypeLike, NDArray
 
-from engines.errors import UserError
 from engines.geometry.crop import Crop
-from engines.geometry.distortion import MOST, trimmed
+from engines.geometry.distortion import LENS_MODELS, MOST, trimmed
 from engines.geometry.pinhole import Intrinsics
-from engines.npz import ARCHIVE_ERRORS
 from engines.skeleton import HAND_SLICES, SIDES
 from realtime.messages import HandFrame, HandPose
 
 FORMAT: Final = "two-hands-tracks 1"
+NATIVE_SUFFIX: Final = ".npz"
 PART_SUFFIX: Final = ".part"
 PART_MAGIC: Final = b"two-hands-tracks-part 1\n"
 MAX_HEADER_BYTES: Final = 1 << 20
@@ -53,17 +47,15 @@ FRAME_FIELDS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
 RUN_FIELDS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
     "intrinsics_px": ("<f8", (4,)),
     "distortion": ("<f8", (MOST,)),
+    "lens_model": ("|u1", ()),
     "size_px": ("<i4", (2,)),
 }
-_ADDED: Final = {"root_depth_sigma_mm": np.nan, "distortion": 0.0}
+ADDED_FIELDS: Final = {"root_depth_sigma_mm": np.nan, "distortion": 0.0, "lens_model": 0}
 """Fields that older files lack, and what they are then."""
-TEXT_FIELDS: Final = ("format", "settings", "versions")
 
 _ROW: Final[list[tuple[str, DTypeLike, tuple[int, ...]]]] = [(k, t, shape) for k, (t, shape) in FRAME_FIELDS.items()]
 RECORD: Final = np.dtype([*_ROW, ("crc32", "<u4", ())])
 """One frame in a part file; the checksum covers the bytes before it."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +92,8 @@ class Tracks:
     """JSON text."""
     versions: str
     """JSON text."""
+    lens_model: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((), np.uint8))
+    """() index into LENS_MODELS: whose coefficients `distortion` holds."""
 
     def __len__(self) -> int:
         """F, the number of frames."""
@@ -115,7 +109,8 @@ class Tracks:
     def intrinsics(self) -> Intrinsics:
         """The camera, the same for all frames."""
         fx, fy, cx, cy = (float(v) for v in self.intrinsics_px)
-        return Intrinsics(fx, fy, cx, cy, distortion=trimmed(self.distortion.tolist()))
+        model = LENS_MODELS[int(self.lens_model)]
+        return Intrinsics(fx, fy, cx, cy, distortion=trimmed(self.distortion.tolist(), model), lens_model=model)
 
     def hand_frame(self, i: int) -> HandFrame:
         """Frame i (0 .. F-1, or negative from the end) as the pipeline gave it; `stage_ms` is not kept."""
@@ -143,145 +138,30 @@ class Tracks:
         )
 
 
-def load_tracks(path: Path | str) -> Tracks:
-    """Read a finished track file or the `.part` of a run that was killed.
-
-    Raises UserError, naming the file, if it is not there, no track file, damaged, or of another version. From a
-    part file, the frames up to the first incomplete or damaged one are taken.
-    """
-    path = Path(path)
-    part = path.with_name(path.name + PART_SUFFIX)
-    if not path.is_file():
-        beside = f"; a run that did not end left {part}: give that instead" if part.is_file() else ""
-        raise UserError(f"{path}: no such track file{beside}")
-    try:
-        tracks = _load_part(path) if _starts_with(path, PART_MAGIC) else _load_npz(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
-    if tracks.root_depth_from.size and tracks.root_depth_from.max() >= len(ROOT_DEPTH_NAMES):
-        raise UserError(f"{path}: the track file is damaged (root_depth_from holds unknown codes)")
-    return tracks
-
-
-def _starts_with(path: Path, magic: bytes) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(magic)) == magic
-
-
-def _load_npz(path: Path) -> Tracks:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if _text(archive, "format") != FORMAT:
-                raise UserError(f"{path}: a track file of another version; this program reads '{FORMAT}'")
-            fields: dict[str, Any] = {name: _text(archive, name) for name in ("settings", "versions")}
-            count = _header(archive, "t_s")[1][0]
-            for name, (dtype, shape) in FRAME_FIELDS.items():
-                fields[name] = _field(archive, name, dtype, (count, *shape))
-            for name, (dtype, shape) in RUN_FIELDS.items():
-                fields[name] = _field(archive, name, dtype, shape)
-    except ARCHIVE_ERRORS as error:
-        raise UserError(f"{path}: not a track file of this program, or damaged ({_line(error)})") from error
-    return Tracks(**fields)
-
-
-def _header(archive: zipfile.ZipFile, name: str) -> tuple[np.dtype, tuple[int, ...]]:
-    """Type and shape that the array declares; nothing is allocated for it."""
-    with archive.open(f"{name}.npy") as member:
-        return _read_header(member, name)
-
-
-def _read_header(member: IO[bytes], name: str) -> tuple[np.dtype, tuple[int, ...]]:
-    if npy_format.read_magic(member) != (1, 0):
-        raise ValueError(f"{name} has another array format")
-    shape, fortran_order, dtype = npy_format.read_array_header_1_0(member)
-    if fortran_order or dtype.hasobject:
-        raise ValueError(f"{name} is stored in another way")
-    return dtype, shape
-
-
-def _field(archive: zipfile.ZipFile, name: str, dtype: str, shape: tuple[int, ...]) -> NDArray:
-    """One array, or what it means that an older file has none; `shape[0]` was checked with another array."""
-    if name in _ADDED and f"{name}.npy" not in archive.namelist():
-        return np.full(shape, _ADDED[name], dtype)
-    return _array(archive, name, dtype, shape)
-
-
-def _array(archive: zipfile.ZipFile, name: str, dtype: str, shape: tuple[int, ...]) -> NDArray:
-    """Read one array after its declared type, shape and number of bytes were checked; read-only."""
-    info = archive.getinfo(f"{name}.npy")
-    wanted = np.dtype(dtype)
-    with archive.open(info) as member:
-        found = _read_header(member, name)
-        if found != (wanted, shape):
-            raise ValueError(f"{name} is {found[0]} {found[1]}, expected {wanted} {shape}")
-        expected_bytes = wanted.itemsize * int(np.prod(shape, dtype=np.int64))
-        # Stored, not compressed: so the bytes to allocate can never be more than the file has.
-        if info.compress_type != zipfile.ZIP_STORED or info.file_size - member.tell() != expected_bytes:
-            raise ValueError(f"{name} does not have the size it declares")
-        return np.frombuffer(member.read(), wanted).reshape(shape)
-
-
-def _text(archive: zipfile.ZipFile, name: str) -> str:
-    dtype, shape = _header(archive, name)
-    if dtype.kind != "U" or shape != () or dtype.itemsize > 4 * MAX_HEADER_BYTES:
-        raise ValueError(f"{name} is no text")
-    return str(_array(archive, name, dtype.str, ())[()])
-
-
-def _load_part(path: Path) -> Tracks:
-    fields, records = read_part(path)
-    fields.update((name, np.ascontiguousarray(records[name])) for name in FRAME_FIELDS)
-    return Tracks(**fields)
-
-
-def read_part(path: Path) -> tuple[dict[str, Any], NDArray]:
-    """Settings, versions, intrinsics and size of a part file, and its good records (RECORD) as they lie on the disk.
-
-    Records behind a bad one are left out. Raises UserError if it is no part or its head is damaged, OSError if it
-    cannot be read.
-    """
-    with path.open("rb") as file:
-        if file.read(len(PART_MAGIC)) != PART_MAGIC:
-            raise UserError(f"{path}: not the part of an unfinished run")
-        header_line = file.readline(MAX_HEADER_BYTES)
-        start = file.tell()
-    fields = _part_fields(path, header_line)
-    whole = (path.stat().st_size - start) // RECORD.itemsize
-    if whole <= 0:
-        return fields, np.zeros(0, RECORD)
-    # Mapped, not read: the records of a day-long run need not fit into memory.
-    records = np.memmap(path, RECORD, "r", start, (whole,))
-    good = _count_good(records)
-    if good < whole:
-        _log.warning("%s: %d of %d frames are damaged and left out", path, whole - good, whole)
-    return fields, records[:good]
-
-
-def _part_fields(path: Path, header_line: bytes) -> dict[str, Any]:
-    try:
-        header = json.loads(header_line)
-        if header["record_bytes"] != RECORD.itemsize:
-            raise ValueError("records of another version")
-        fields: dict[str, Any] = {name: str(header[name]) for name in ("settings", "versions")}
-        for name, (dtype, shape) in RUN_FIELDS.items():
-            fields[name] = np.array(header[name], dtype).reshape(shape)
-    except (OverflowError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{path}: the unfinished track file is damaged ({_line(error)})") from error
-    return fields
-
-
-def _count_good(records: NDArray) -> int:
-    """Count the records before the first one whose checksum fails."""
-    for i, record in enumerate(records):
-        if zlib.crc32(record.tobytes()[:-4]) != int(record["crc32"]):
-            return i
-    return len(records)
-
-
-def _line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
 def _crop(row: NDArray) -> Crop:
     x, y, side, angle = (float(v) for v in row)
     return Crop((x, y), side, angle)
+
+
+def encode(hand_frame: HandFrame) -> bytes:
+    """One frame as a record of the part file."""
+    if len(hand_frame.crops) > MAX_CROPS:
+        raise ValueError(f"a track file keeps {MAX_CROPS} crops a frame, not {len(hand_frame.crops)}")
+    record = np.zeros((), RECORD)
+    for name in ("joints_cam_mm", "joints_px", "joint_confidence", "root_depth_sigma_mm", "crops_px"):
+        record[name] = np.nan
+    record["frame_index"] = hand_frame.index
+    record["t_s"] = hand_frame.t_capture_s
+    record["dropped"] = hand_frame.dropped
+    for hand in hand_frame.hands:
+        h, rows = SIDES.index(hand.side), HAND_SLICES[hand.side]
+        record["joints_cam_mm"][rows] = hand.joints_cam_mm
+        record["joints_px"][rows] = hand.joints_px
+        record["joint_confidence"][rows] = hand.confidence
+        record["hand_probability"][h] = hand.hand_probability
+        record["root_depth_from"][h] = ROOT_DEPTH_NAMES.index(hand.root_depth_from)
+        record["root_depth_sigma_mm"][h] = hand.root_depth_sigma_mm
+    for i, crop in enumerate(hand_frame.crops):
+        record["crops_px"][i] = (*crop.center_px, crop.side_px, crop.angle_rad)
+    record["crc32"] = zlib.crc32(record.tobytes()[:-4])
+    return record.tobytes()

@@ -1,41 +1,25 @@
 """Writes the track file as the run goes, so that a killed run keeps every frame it had (any thread).
 
 Each frame goes straight to the operating system as one checked record of `<name>.part`. When the run ends, well or
-with an error, the records become `<name>` in one step and the part is removed. `python -m realtime.tracks.writer
-out.npz.part` does the same for the part of a run that was killed.
+with an error, the records become `<name>` in one step and the part is removed (`realtime.tracks.part`).
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import sys
 import threading
-import zlib
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-
 from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics
-from engines.skeleton import HAND_SLICES, SIDES
-from realtime.formats.saving import NATIVE_SUFFIX, save_as
+from realtime.live import Result
 from realtime.messages import HandFrame
-from realtime.tracks.npz import write_arrays
-from realtime.tracks.part import header_line, lock, open_part, reopen_part
-from realtime.tracks.schema import (
-    FORMAT,
-    FRAME_FIELDS,
-    MAX_CROPS,
-    PART_MAGIC,
-    PART_SUFFIX,
-    RECORD,
-    ROOT_DEPTH_NAMES,
-    RUN_FIELDS,
-    load_tracks,
-    read_part,
-)
+from realtime.sinks import Sink
+from realtime.tracks import npz
+from realtime.tracks.part import RECOVER, Save, finish_part, header_line, open_part, reopen_part
+from realtime.tracks.schema import NATIVE_SUFFIX, PART_MAGIC, PART_SUFFIX, encode
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +28,7 @@ class CannotGoOn(UserError):
     """The part of a killed run does not fit what is to be continued."""
 
 
-class TrackWriter:
+class TrackWriter(Sink):
     """`with TrackWriter(...) as writer: writer.append(hand_frame)`; frames may come from another thread.
 
     `settings` and `versions` are JSON texts. Missing folders are created. A part that a killed run left is moved to
@@ -54,7 +38,7 @@ class TrackWriter:
     With `go_on_behind` the part of a killed run with the same head is continued behind so many of its frames; raises
     CannotGoOn, and changes nothing, if there is no such part. `frames` counts what this writer appended.
 
-    The name's ending says the format: `.npz`, or one of `realtime.formats.saving.SUFFIXES`.
+    A name that does not end in `.npz` needs a `save` that writes such files: `realtime.formats.saving.save_as`.
     """
 
     def __init__(
@@ -65,17 +49,21 @@ class TrackWriter:
         settings: str,
         versions: str,
         go_on_behind: int | None = None,
+        save: Save | None = None,
     ) -> None:
         self.path = Path(path)
         self.part = self.path.with_name(self.path.name + PART_SUFFIX)
         self.frames = 0
         self._intrinsics = intrinsics
         self._size_px = size_px
+        self._save = save or npz.save
         header = header_line(intrinsics, size_px, settings, versions)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists() and not self.path.is_file():
                 raise UserError(f"{self.path}: is no file that tracks could be written to; name another")
+            if save is None and self.path.suffix.lower() != NATIVE_SUFFIX:
+                raise ValueError(f"{self.path}: no way to write such a file was given")
             again = None if go_on_behind is None else reopen_part(self.part, header, go_on_behind)
             if go_on_behind is not None and again is None:
                 raise CannotGoOn(f"{self.part}: is not what is to be continued, or another run is writing it")
@@ -92,6 +80,10 @@ class TrackWriter:
     def __enter__(self) -> TrackWriter:
         return self
 
+    def take(self, result: Result) -> None:
+        """Write one result's hands."""
+        self.append(result.hands)
+
     def append(self, hand_frame: HandFrame) -> None:
         """Write one frame; it outlives a kill of the process as soon as this returns."""
         if hand_frame.size_px != self._size_px or hand_frame.intrinsics != self._intrinsics:
@@ -100,13 +92,16 @@ class TrackWriter:
         self.frames += 1
 
     def close(self) -> None:
-        """Turn the part into the finished file. On failure the part stays and UserError names it."""
+        """Turn the part into the finished file. On failure the part stays, and UserError says so if nobody has yet."""
         with self._lock:
             if self._fd < 0:
                 return
             try:
                 # The file is locked until it is finished: a second run must not take the part for a leftover.
-                _finish(self.part, self.path)
+                finish_part(self.part, self.path, self._save)
+            except UserError:
+                if not self._said_where:
+                    raise
             finally:
                 os.close(self._fd)
                 self._fd = -1
@@ -126,8 +121,7 @@ class TrackWriter:
         except UserError as failure:
             if error is None:
                 raise
-            if not self._said_where:
-                _log.warning("%s", failure)
+            _log.warning("%s", failure)
 
     def _write(self, data: bytes) -> None:
         with self._lock:
@@ -143,6 +137,7 @@ class TrackWriter:
                 os.lseek(self._fd, self._end, os.SEEK_SET)
                 raise self._write_failed(error) from error
             self._end += written
+            self._said_where = False
 
     def _write_failed(self, error: OSError) -> UserError:
         if not self.frames:
@@ -150,107 +145,9 @@ class TrackWriter:
         self._said_where = True
         return UserError(
             f"{self.path}: cannot be written ({error.strerror}); {self.frames} frames are safe in {self.part}: make "
-            f"room, then run python -m realtime.tracks.writer {self.part}"
+            f"room, then run {RECOVER} {self.part}"
         )
-
-
-def encode(hand_frame: HandFrame) -> bytes:
-    """One frame as a record of the part file."""
-    if len(hand_frame.crops) > MAX_CROPS:
-        raise ValueError(f"a track file keeps {MAX_CROPS} crops a frame, not {len(hand_frame.crops)}")
-    record = np.zeros((), RECORD)
-    for name in ("joints_cam_mm", "joints_px", "joint_confidence", "root_depth_sigma_mm", "crops_px"):
-        record[name] = np.nan
-    record["frame_index"] = hand_frame.index
-    record["t_s"] = hand_frame.t_capture_s
-    record["dropped"] = hand_frame.dropped
-    for hand in hand_frame.hands:
-        h, rows = SIDES.index(hand.side), HAND_SLICES[hand.side]
-        record["joints_cam_mm"][rows] = hand.joints_cam_mm
-        record["joints_px"][rows] = hand.joints_px
-        record["joint_confidence"][rows] = hand.confidence
-        record["hand_probability"][h] = hand.hand_probability
-        record["root_depth_from"][h] = ROOT_DEPTH_NAMES.index(hand.root_depth_from)
-        record["root_depth_sigma_mm"][h] = hand.root_depth_sigma_mm
-    for i, crop in enumerate(hand_frame.crops):
-        record["crops_px"][i] = (*crop.center_px, crop.side_px, crop.angle_rad)
-    record["crc32"] = zlib.crc32(record.tobytes()[:-4])
-    return record.tobytes()
-
-
-def recover_tracks(part: Path | str) -> Path:
-    """Finish the part file of a run that was killed; the finished file's path.
-
-    `out.npz.part` becomes `out.npz`, or `out.recovered.npz` (`out.recovered-2.npz`, ...) if there is one already.
-    Raises UserError if the part is damaged, still being written, or the file cannot be written.
-    """
-    part = Path(part)
-    name, found, _ = part.name.rpartition(PART_SUFFIX)
-    if not found:
-        raise UserError(f"{part}: not the part of an unfinished run; its name would hold '{PART_SUFFIX}'")
-    target = _free_name(part.with_name(name))
-    recover_part(part, target)
-    return target
-
-
-def recover_part(part: Path, target: Path) -> None:
-    """Finish a part that nobody writes as `target`, which is replaced. Raises UserError as `recover_tracks` does."""
-    try:
-        fd = os.open(part, os.O_RDWR)
-    except OSError as error:
-        raise UserError(f"{part}: cannot be opened ({error.strerror})") from error
-    try:
-        if not lock(fd):
-            raise UserError(f"{part}: another run is still writing it")
-        _finish(part, target)
-    finally:
-        os.close(fd)
-
-
-def _finish(part: Path, target: Path) -> None:
-    """Turn the part into the finished file and remove it. Raises UserError, and leaves the part, if it cannot."""
-    try:
-        if target.suffix.lower() != NATIVE_SUFFIX:
-            save_as(load_tracks(part), target)
-            part.unlink()
-            return
-        run, records = read_part(part)
-        texts = {"format": FORMAT, "settings": run["settings"], "versions": run["versions"]}
-        fields = {name: np.array(text) for name, text in texts.items()}
-        fields |= {name: run[name] for name in RUN_FIELDS} | {name: records[name] for name in FRAME_FIELDS}
-        write_arrays(target, fields)
-        part.unlink()
-    except OSError as error:
-        raise UserError(
-            f"{target}: cannot be written ({error.strerror}); the frames are safe in {part}: make room, then run "
-            f"python -m realtime.tracks.writer {part}"
-        ) from error
-
-
-def _free_name(path: Path) -> Path:
-    if not path.exists():
-        return path
-    names = (f"{path.stem}.recovered{'' if i == 1 else f'-{i}'}{path.suffix}" for i in range(1, 1_000_000))
-    return next(p for name in names if not (p := path.with_name(name)).exists())
 
 
 def _cannot_write(path: Path, error: OSError) -> UserError:
     return UserError(f"{path}: cannot be written ({error.strerror or error}); name another file or make room")
-
-
-def main(arguments: list[str]) -> int:
-    """Finish the part files given on the command line."""
-    if not arguments:
-        print("usage: python -m realtime.tracks.writer out.npz.part ...", file=sys.stderr)
-        return 2
-    for argument in arguments:
-        try:
-            print(recover_tracks(argument))
-        except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 2
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

@@ -7,18 +7,14 @@ from functools import partial
 import pytest
 import torch
 
-from engines.backends.opening import (
-    Backend,
-    BackendUnavailable,
-    EngineRequest,
-    Precision,
-    first_that_opens,
-    is_installed,
-    unavailable_if_it_fails,
-)
+from engines.backends.opening import first_that_opens
 from engines.backends.tf32 import tf32
 from engines.backends.torch_backend import TorchBackend
-from engines.building.tensorrt_build import build_plan, load_tensorrt
+from engines.building.tensorrt_package import load_tensorrt
+from engines.building.tensorrt_plan import build_plan
+from engines.contract import Backend, EngineRequest, Precision, unavailable_if_it_fails
+from engines.errors import BackendUnavailable
+from engines.installed import is_installed
 from engines.presets import weights_of
 
 

@@ -10,22 +10,18 @@ import torch
 
 from benchmarks.eager import EagerTorch
 from benchmarks.smooth_weights import smooth_paper
-from engines.backends.opening import (
-    BackendName,
-    BackendUnavailable,
-    EngineRequest,
-    Precision,
-    is_installed,
-    open_backend,
-)
+from engines.backends.opening import open_backend
 from engines.backends.torch_backend import TorchBackend
-from engines.building.verify import SAMPLE_CLIP, read_frames, sample_crops, verify
-from engines.errors import UserError
+from engines.building.sample_crops import SAMPLE_CLIP, read_frames, sample_crops
+from engines.contract import BackendName, EngineRequest, Precision
+from engines.errors import BackendUnavailable, UserError
 from engines.geometry.crop import Crop, extract
 from engines.geometry.device_cutting import DeviceCutter
+from engines.installed import is_installed
 from engines.networks.paper import write_paper
 from engines.presets import spec_of, weights_of
 from engines.spec import LITE, PAPER
+from engines.verification.verify import verify
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU, or torch without CUDA")
 PRESETS = ("lite", "paper")

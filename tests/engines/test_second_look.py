@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.backends.opening import Backend, EngineRequest, open_backend
-from engines.presets import DEFAULT_WEIGHTS
-from engines.second_look import SecondLook, mean_of_looks, mirrored
+from engines.backends.opening import open_backend
+from engines.contract import Backend, EngineRequest
+from engines.presets import DEFAULT_WEIGHTS, SPECS
+from engines.second_look import SecondLook, looking_twice, mean_of_looks, mirrored
 from engines.spec import OUTPUT_NAMES
 from realtime.sources.recording import VideoSource
 from tests.support.recordings import ROOT
@@ -66,6 +67,12 @@ def test_two_crops_are_looked_at_once(plain: Backend, crop: NDArray[np.uint8]) -
     once = {name: value.copy() for name, value in plain(crops).items()}
     for name, value in SecondLook(plain)(crops).items():
         np.testing.assert_array_equal(value, once[name], err_msg=name)
+
+
+def test_a_network_says_whether_it_is_looked_at_twice(plain: Backend) -> None:
+    twice = {name for name in SPECS if isinstance(looking_twice(plain, name), SecondLook)}
+    assert twice == {name for name, spec in SPECS.items() if spec.second_look} == {"lite"}
+    assert looking_twice(plain, "paper") is plain
 
 
 def test_mirroring_twice_changes_nothing() -> None:

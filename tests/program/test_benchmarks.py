@@ -13,7 +13,7 @@ from benchmarks.engine_table import Failure, Row, digits
 from benchmarks.floor import Machine, Work, floor_of, measured_machine, work_of
 from benchmarks.smooth_weights import smooth_paper
 from engines.building.graph import deployed_module
-from engines.building.verify import LIMITS_MM
+from engines.building.tolerance import LIMITS_MM
 from engines.networks.decode import BytesInput
 from engines.networks.decode_paper import DeployedPaper
 from engines.networks.rootnet import RootNet

@@ -15,8 +15,8 @@ import pytest
 from safetensors.numpy import save_file
 
 import run_demo
-from realtime.tracks.schema import load_tracks
-from realtime.tracks.writer import recover_tracks
+from realtime.tracks.part import recover_tracks
+from realtime.tracks.reader import load_tracks
 from tests.support.network_camera import NetworkCamera
 from tests.support.video_files import steady, write_video
 
@@ -293,7 +293,7 @@ def test_a_full_disk_keeps_the_tracks_so_far(
         line = refused(capfd, "--video", SAMPLE, "--headless", "--save-tracks", out)
     part = tmp_path / "out.npz.part"
     assert f"safe in {part}" in line
-    assert "python -m realtime.tracks.writer" in line
+    assert "python -m realtime.formats" in line
     assert caplog.text == ""
     saved = len(load_tracks(part))
     assert f" {saved} frames are safe" in line

@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 
 import run_demo
-from realtime.camera_space.intrinsics import save_intrinsics
-from realtime.tracks.schema import RECORD, Tracks, load_tracks
+from realtime.camera_space.calibration_file import save_intrinsics
+from realtime.tracks.reader import load_tracks
+from realtime.tracks.schema import RECORD, Tracks
 from tests.support.video_files import write_video
 from tests.support.virtual_display import xvfb_run
 from training.sequences import compare, load_truth

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from engines.errors import UserError
+from realtime.cli.hand_profile import load_profile
 from realtime.config import DEFAULT_FILE, Settings, load_settings
 
 
@@ -49,6 +50,16 @@ def test_settings_are_frozen_and_go_through_json() -> None:
     with pytest.raises(ValidationError):
         loaded.camera.fps = 3.0  # type: ignore[misc]
     assert Settings.model_validate(json.loads(loaded.model_dump_json())) == loaded
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_what_windows_puts_before_text_is_no_setting(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_bytes("camera:\r\n  fps: 60  # Größe\r\n".encode(encoding))
+    assert load_settings(path).camera.fps == 60
+    profile = tmp_path / "profile.yaml"
+    profile.write_bytes("hand_length_mm: 185\r\n".encode(encoding))
+    assert load_profile(profile).hand_length_mm == 185
 
 
 def test_empty_file_changes_nothing(tmp_path: Path) -> None:

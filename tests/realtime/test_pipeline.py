@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from engines.backends.opening import Backend, EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import Backend, EngineRequest
+from engines.geometry.pinhole import Intrinsics, backproject, project
+from engines.skeleton import SIDES
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.config import load_settings
 from realtime.live import run_recorded
@@ -79,3 +85,31 @@ def test_pictures_of_any_size_are_taken(pipeline: HandPipeline, size: tuple[int,
     for i in range(2):
         result = pipeline(Frame(i, i / 10, np.full((*size, 3), 40, np.uint8)))
         assert result.hands == ()
+
+
+def through_fisheye(image: np.ndarray, pinhole: Intrinsics, lens: Intrinsics) -> np.ndarray:
+    """What the lens would have shown of a picture that was taken without distortion."""
+    x, y = np.meshgrid(np.arange(image.shape[1], dtype=float), np.arange(image.shape[0], dtype=float))
+    seen = backproject(np.stack([x, y], axis=-1), np.ones(x.shape), lens)
+    where = np.minimum(project(seen, pinhole), 1e4).astype(np.float32)
+    return cv2.remap(image, where[..., 0], where[..., 1], cv2.INTER_LINEAR)
+
+
+def test_a_fisheye_camera_sees_the_hands_where_a_pinhole_does(backend: Backend) -> None:
+    """The sample clip as a 94 degrees wide camera, and the same through a lens that bends its edge in by a quarter."""
+    pinhole = Intrinsics(300.0, 300.0, 319.5, 239.5)
+    lens = replace(pinhole, distortion=(-0.02, 0.004, 0.0, 0.0), lens_model="fisheye")
+    with VideoSource(ROOT / "samples" / "two_hands.mp4") as source:
+        images = [frame.image_bgr for frame, _ in zip(source, range(100), strict=False)][70:]
+    bent = [through_fisheye(image, pinhole, lens) for image in images]
+    wrists = []
+    for pictures, camera in ((images, pinhole), (bent, lens), (bent, replace(lens, distortion=()))):
+        with closing(HandPipeline(load_settings(), backend, lambda _, camera=camera: camera)) as pipeline:
+            last = [pipeline(Frame(i, i / 30, picture)) for i, picture in enumerate(pictures)][-1]
+        wrists.append(np.array([last.hand(side).joints_cam_mm[20] for side in SIDES]))
+    straight, fisheye, ignored = wrists
+    off_mm = np.linalg.norm((fisheye / fisheye[:, 2:] - straight / straight[:, 2:]) * straight[:, 2:], axis=1)
+    wrong_mm = np.linalg.norm((ignored / ignored[:, 2:] - straight / straight[:, 2:]) * straight[:, 2:], axis=1)
+    assert off_mm.max() < 8
+    assert wrong_mm.max() > 14
+    np.testing.assert_allclose(fisheye[:, 2], straight[:, 2], rtol=0.08)

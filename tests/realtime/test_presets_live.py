@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from benchmarks.smooth_weights import smooth_paper
-from engines.backends.opening import is_installed
-from engines.building.verify import SAMPLE_CLIP, read_frames
+from engines.building.sample_crops import SAMPLE_CLIP, read_frames
+from engines.installed import is_installed
 from engines.networks.paper import write_paper
 from engines.presets import weights_of
 from realtime.camera_space.intrinsics import resolve_intrinsics

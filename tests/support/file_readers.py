@@ -19,8 +19,9 @@ import torch
 from safetensors.numpy import save as safetensors_bytes
 from torch import nn
 
-from engines.building.cache import SIDECAR, EngineKey, find_engine, store_engine, why_not_cached
 from engines.building.calibration import calibration_crops
+from engines.cache.key import EngineKey
+from engines.cache.store import SIDECAR, find_engine, store_engine, why_not_cached
 from engines.errors import UserError
 from engines.geometry.crop import Crop
 from engines.geometry.pinhole import Intrinsics
@@ -29,10 +30,12 @@ from engines.networks.reading import read_checkpoint, read_tensors
 from realtime.batch.checkpoint import Checkpoint, load_checkpoint
 from realtime.batch.job import Job, Work
 from realtime.batch.manifest import NAME, Manifest
+from realtime.camera_space.calibration_file import save_intrinsics
 from realtime.camera_space.fusion import FusionState
-from realtime.camera_space.hand_size import HandProfile, load_profile, save_profile
-from realtime.camera_space.intrinsics import load_intrinsics, save_intrinsics
+from realtime.camera_space.hand_size import HandProfile
+from realtime.camera_space.intrinsics import load_intrinsics
 from realtime.camera_space.smoothing import SmootherState
+from realtime.cli.hand_profile import load_profile, save_profile
 from realtime.config import DEFAULT_FILE, load_settings
 from realtime.pipeline import PipelineState
 from realtime.snapshot import freeze, thaw
@@ -42,8 +45,8 @@ from realtime.tracking.track import Track
 from realtime.tracking.tracker import TrackerState
 from realtime.tracks.npz import write
 from realtime.tracks.part import header_line
-from realtime.tracks.schema import PART_MAGIC, load_tracks
-from realtime.tracks.writer import encode
+from realtime.tracks.reader import load_tracks
+from realtime.tracks.schema import PART_MAGIC, encode
 from tests.support.hand_frames import INTRINSICS, SIZE, hand_frame
 from tests.support.track_files import tracks_of
 from tests.support.video_files import steady, write_video

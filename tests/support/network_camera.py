@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import struct
 import threading
 import time
 
@@ -23,6 +24,7 @@ class NetworkCamera:
         self._plugged = threading.Event()
         self.stalled = threading.Event()
         self.spoiled = threading.Event()
+        self.pixel_aspect = 1, 1
         camera = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -39,6 +41,8 @@ class NetworkCamera:
                     while camera.stalled.is_set() and camera._plugged.is_set():
                         time.sleep(0.01)
                     data = cv2.imencode(".jpg", picture(i % 36, SIZE))[1].tobytes()
+                    # JFIF's head: unit 0 at 13 means that the shape of pixels follows, width and height.
+                    data = data[:13] + struct.pack(">BHH", 0, *camera.pixel_aspect) + data[18:]
                     data = b"\0" * len(data) if camera.spoiled.is_set() else data
                     head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
                     try:

@@ -6,8 +6,7 @@ import numpy as np
 
 from engines.geometry.pinhole import project
 from engines.skeleton import SIDES
-from realtime.tracks.schema import FRAME_FIELDS, RECORD, RUN_FIELDS, Tracks
-from realtime.tracks.writer import encode
+from realtime.tracks.schema import FRAME_FIELDS, RECORD, RUN_FIELDS, Tracks, encode
 from tests.support.hand_frames import INTRINSICS, SIZE, hand_frame, joints_mm
 
 

@@ -10,16 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.backends.opening import EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import EngineRequest
 from engines.errors import UserError
 from engines.networks.checkpoints import save_weights
 from engines.networks.lite import Lite
+from tests.support.real_set import write_set
 from tests.support.small_bank import write_shard
+from training.lite.settings import Settings
 from training.retrain import main, summary
-from training.retraining.plan import CONFIGS, banks_of, settings_of
+from training.retraining.plan import CONFIGS, REAL_CONFIG, banks_of, settings_of
 from training.retraining.stage import Outcome, Record, Stage, run_stage
 from training.retraining.steps import install
-from training.settings import Settings
 from training.synth.render.render_bank import check_drawing
 
 ROOT = Path(__file__).parents[2]
@@ -234,3 +236,23 @@ def test_summary_is_a_table() -> None:
         ["longer", "2", "h", "02", "min*", "yy", "g"],
     ]
     assert lines[1].index(" f") == lines[2].index(" g")
+
+
+def test_a_users_real_hands_are_learnt_from_last(tmp_path: Path) -> None:
+    """MediaPipe's trunk is mixed in first; one of two sets is held out."""
+    for name in ("1", "2"):
+        write_shard(tmp_path / "bank", name, 16, seed=int(name))
+        write_set(tmp_path / "real", f"set{name}", 6)
+    arguments = ["--dry-run", "--output", str(tmp_path / "out"), "--webcam", str(tmp_path / "none")]
+    arguments += ["--config", str(ROOT / CONFIGS[0]), "--real-config", str(ROOT / REAL_CONFIG)]
+    arguments += ["--data", str(tmp_path / "bank"), "--real", str(tmp_path / "real")]
+    assert main(arguments) == 0
+    done = records(tmp_path / "out")
+    assert list(done)[-5:] == ["mix-trunk", "train-lite_real", "export-lite_real", "evaluate-held-out", "engine"]
+    facts = json.loads(Path(done["export-lite_real"]["file"]).with_suffix(".json").read_text())
+    assert facts["samples"] == 2 * 48
+    assert "MediaPipe" in facts["start"]["mixed"]
+    assert "set1" in facts["data"] and "set2" not in facts["data"]
+    assert facts["held_out"]["real_px"] > 0
+    (tmp_path / "empty").mkdir()
+    assert main([*arguments[:-1], str(tmp_path / "empty")]) == 2

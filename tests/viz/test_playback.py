@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from realtime.sources.recording import VideoSource
-from realtime.tracks.schema import load_tracks
+from realtime.tracks.reader import load_tracks
 from realtime.tracks.writer import TrackWriter
 from tests.support.hand_frames import INTRINSICS, SIZE, hand_frame
 from tests.support.video_files import frame_of, rotate_clockwise, write_video

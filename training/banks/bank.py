@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,16 +94,30 @@ def shard_labels(path: Path) -> Iterator[NpzFile]:
 
 def _pictures(root: Path, shard: str, size_px: int, count: int, cache: Path) -> NDArray[np.uint8]:
     """(count, 4, size, size) pictures of one shard, in their file in the cache; decoded unless they are there."""
-    target = cache / _cache_name(root, shard, size_px)
+
+    def decode() -> NDArray[np.uint8]:
+        blobs = archive_blobs(root / f"shard-{shard}.tar")
+        if len(blobs) != count:  # not kept: the labels name the file, and they may be right
+            raise UserError(f"{root}/shard-{shard}: {len(blobs)} pictures but {count} labels; fetch the shard again")
+        return np.stack([_reduced(_rgba(blob), size_px) for blob in blobs])
+
+    return decoded_pictures(root / f"shard-{shard}.npz", shard, size_px, count, cache, decode)
+
+
+def decoded_pictures(
+    labels: Path, name: str, size_px: int, count: int, cache: Path, decode: Callable[[], NDArray[np.uint8]]
+) -> NDArray[np.uint8]:
+    """What `decode` makes of the pictures that belong to the file `labels`, memory-mapped from `cache`; made once.
+
+    Raises UserError if the cache cannot be written, and what `decode` raises.
+    """
+    target = cache / _cache_name(labels, name, size_px)
     stored = _stored(target, count)
     if stored is not None:
         return stored
     with _writing(cache):  # before the minutes of decoding
         cache.mkdir(parents=True, exist_ok=True)
-    blobs = _blobs(root / f"shard-{shard}.tar")
-    if len(blobs) != count:  # not kept: the labels name the file, and they may be right
-        raise UserError(f"{root}/shard-{shard}: {len(blobs)} pictures but {count} labels; fetch the shard again")
-    pictures = np.stack([_reduced(_rgba(blob), size_px) for blob in blobs])
+    pictures = decode()
     with _writing(cache):
         _save(target, pictures)
         return np.load(target, mmap_mode="r", allow_pickle=False)
@@ -136,16 +150,16 @@ def _writing(cache: Path) -> Iterator[None]:
         raise UserError(f"{cache}: decoded pictures cannot be kept there ({reason}); change data.cache") from error
 
 
-def _cache_name(root: Path, shard: str, size_px: int) -> str:
+def _cache_name(labels: Path, name: str, size_px: int) -> str:
     """Shards of two banks may have the same number, and a bank may be rendered anew: its labels tell."""
-    labels = (root / f"shard-{shard}.npz").read_bytes()
-    return f"{shard}-{size_px}-{zlib.crc32(labels):08x}.npy"
+    return f"{name}-{size_px}-{zlib.crc32(labels.read_bytes()):08x}.npy"
 
 
-def _blobs(path: Path) -> list[bytes]:
+def archive_blobs(path: Path, first: bool = False) -> list[bytes]:
+    """The files of an archive by name, or only the first; raises UserError if it cannot be read."""
     with _archive(path) as archive:
         members = sorted((m for m in archive.getmembers() if m.isfile()), key=lambda m: m.name)
-        files = [archive.extractfile(member) for member in members]
+        files = [archive.extractfile(member) for member in (members[:1] if first else members)]
         return [file.read() for file in files if file is not None]
 
 
@@ -170,10 +184,7 @@ def _rgba(blob: bytes) -> NDArray[np.uint8]:
 
 
 def _stored_size(root: Path, shard: str) -> int:
-    with _archive(root / f"shard-{shard}.tar") as archive:
-        first = next(member for member in archive if member.isfile())
-        file = archive.extractfile(first)
-        return int(_rgba(file.read() if file else b"").shape[0])
+    return int(_rgba(archive_blobs(root / f"shard-{shard}.tar", first=True)[0]).shape[0])
 
 
 def _reduced(rgba: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:

@@ -1,11 +1,11 @@
-"""Several banks of rendered hands as one source of batches: each with its share, some pictures left out."""
+"""Several banks of hands, rendered or real, as one source of batches: each with its share and its weights."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -14,9 +14,34 @@ from tqdm import tqdm
 
 from engines.errors import UserError
 from training.banks.bank import HandBank, load_bank, shard_labels
+from training.banks.real_bank import RealBank, load_real
 
 ANY: Final = "*"
 """In what is left out: every value but the empty one."""
+
+BankKind = Literal["rendered", "real"]
+BankT = TypeVar("BankT", HandBank, RealBank)
+
+
+@dataclass(frozen=True)
+class TermWeights:
+    """What each term of the loss counts for the pictures of one bank, against the same term for other banks."""
+
+    place: float = 1.0
+    """Heat maps and places in the crop."""
+    depth: float = 1.0
+    """Depths of the joints relative to their wrist."""
+    hands: float = 1.0
+    """Which hands are there."""
+    root: float = 1.0
+    """z(R->L)."""
+    gamma: float = 1.0
+    """RootNet's factor."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a weight below 0."""
+        if min(astuple(self)) < 0:
+            raise ValueError("a weight is 0 or more")
 
 
 @dataclass(frozen=True)
@@ -29,28 +54,43 @@ class BankSource:
     """Weight against the other sources'; None is the number of pictures."""
     leave_out: Mapping[str, Sequence[str]] | None = None
     """Label array of the shards -> values (`ANY`: all but the empty one) whose pictures are not used."""
+    weights: TermWeights = TermWeights()
 
 
 @dataclass(frozen=True)
-class BankMix:
-    """Banks to draw from; rows are counted through all of them in their order."""
+class BankMix(Generic[BankT]):
+    """Banks of one kind to draw from; rows are counted through all of them in their order."""
 
-    parts: tuple[HandBank, ...]
+    parts: tuple[BankT, ...]
     shares: tuple[float, ...]
+    weights: tuple[TermWeights, ...] = ()
+    """One a part; empty: all count alike."""
 
     def __len__(self) -> int:
         return sum(len(part) for part in self.parts)
 
-    def draw(self, count: int, rng: torch.Generator) -> NDArray[np.int64]:
-        """(count,) random rows; a bank is chosen by its share, a picture in it with equal chances."""
+    @property
+    def share(self) -> float:
+        """Of all parts together, against other mixes."""
+        return sum(self.shares)
+
+    def draw(self, count: int, rng: torch.Generator, pairs: float | None = None) -> NDArray[np.int64]:
+        """(count,) random rows; a bank is chosen by its share, a picture in it with equal chances.
+
+        With `pairs` so large a share of the pictures shows both hands, as far as the chosen bank has them.
+        """
         weights = torch.tensor(self.shares, device=rng.device)
         part = torch.multinomial(weights, count, replacement=True, generator=rng).cpu().numpy()
         within = torch.rand(count, generator=rng, device=rng.device, dtype=torch.float64).cpu().numpy()
         sizes = np.array([len(bank) for bank in self.parts])
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        return starts[part] + (within * sizes[part]).astype(np.int64)
+        if pairs is None:
+            return starts[part] + (within * sizes[part]).astype(np.int64)
+        wanted = (torch.rand(count, generator=rng, device=rng.device) < pairs).cpu().numpy()
+        places = [_place(self.parts[k], both, at) for k, both, at in zip(part, wanted, within, strict=True)]
+        return starts[part] + np.array(places, np.int64)
 
-    def rows(self, index: NDArray[np.int64]) -> HandBank:
+    def rows(self, index: NDArray[np.int64]) -> BankT:
         """These rows as a small bank of their own, in memory."""
         sizes = np.array([len(bank) for bank in self.parts])
         ends = np.cumsum(sizes)
@@ -63,34 +103,59 @@ class BankMix:
             found = [getattr(bank, name)[index[places] - start] for places, bank, start in pieces]
             return np.concatenate(found)[order]
 
-        return HandBank(
-            pictures=gather("pictures"),
-            joints_cam_mm=gather("joints_cam_mm"),
-            hand_present=gather("hand_present"),
-            intrinsics_px=gather("intrinsics_px"),
-        )
+        kind = type(self.parts[0])
+        return kind(**{field.name: gather(field.name) for field in fields(kind)})
+
+    def term_weights(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(B, 5) what each term counts for these rows, in the order of `TermWeights`."""
+        table = np.array([astuple(one) for one in self.weights or [TermWeights()] * len(self.parts)], np.float32)
+        part = np.searchsorted(np.cumsum([len(bank) for bank in self.parts]), index, side="right")
+        return table[part]
 
 
-def load_mix(sources: Sequence[BankSource], size_px: int, cache: Path) -> BankMix:
-    """Read all sources, decoding what `cache` does not hold; raises UserError for missing shards or nothing at all.
+def _place(bank: HandBank | RealBank, both: bool, at: float) -> int:
+    """A row of the bank that shows both hands, or one; any row where it has none of these."""
+    rows = np.nonzero(bank.hand_present.all(1) == both)[0]
+    return int(rows[int(at * len(rows))]) if len(rows) else int(at * len(bank))
+
+
+def load_mix(sources: Sequence[BankSource], size_px: int, cache: Path) -> BankMix[HandBank]:
+    """Read all rendered sources, decoding what `cache` does not hold; raises UserError for missing shards or nothing.
 
     Each shard is a part of its own, whose pictures stay in their file: the system keeps in memory what fits, once for
     all runs.
     """
     if not sources:
         raise UserError("no bank of hands is named: list one under data.banks in the settings")
-    parts: list[HandBank] = []
+    loaded = [[_load(source, shard, size_px, cache) for shard in _progress(source)] for source in sources]
+    return _mix(sources, loaded)
+
+
+def load_real_mix(sources: Sequence[BankSource], size_px: int, cache: Path) -> BankMix[RealBank] | None:
+    """The same for sets of real hands; None if no source is named."""
+    if not sources:
+        return None
+    return _mix(sources, [[load_real(s.root, name, size_px, cache) for name in _progress(s)] for s in sources])
+
+
+def _progress(source: BankSource) -> Iterable[str]:
+    progress: Iterable[str] = tqdm(source.shards, desc=source.root.name, unit="shard", disable=None)
+    return progress
+
+
+def _mix(sources: Sequence[BankSource], loaded: Sequence[Sequence[BankT]]) -> BankMix[BankT]:
+    parts: list[BankT] = []
     shares: list[float] = []
-    for source in sources:
-        progress = tqdm(source.shards, desc=source.root.name, unit="shard", disable=None)
-        shards = [_load(source, shard, size_px, cache) for shard in progress]
+    weights: list[TermWeights] = []
+    for source, shards in zip(sources, loaded, strict=True):
         sizes = [float(len(shard)) for shard in shards]
         if not sum(sizes):
             raise UserError(f"{source.root}: leave_out leaves no picture; name fewer values")
         whole = sum(sizes) if source.share is None else source.share
         parts += shards
         shares += [whole * size / sum(sizes) for size in sizes]
-    return BankMix(tuple(parts), tuple(shares))
+        weights += [source.weights] * len(shards)
+    return BankMix(tuple(parts), tuple(shares), tuple(weights))
 
 
 def _load(source: BankSource, shard: str, size_px: int, cache: Path) -> HandBank:

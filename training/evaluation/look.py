@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from engines.answers import answers
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.geometry.crop import Crop, crop_around, extract, transform, upright_angle_rad
 from engines.geometry.pinhole import rootnet_k
 from engines.output import NetworkOutput

@@ -5,35 +5,112 @@ All of it works on whole batches as tensors, on the CPU or a GPU alike. Pictures
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
 from training.lite.jpeg import jpeg_artefacts
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How strongly crops are degraded; shares are of the crops of a batch, the defaults those of rendered hands."""
+
+    light: NotNegative = 0.25
+    """Standard deviation of the logarithm of the light on a cut-out hand, against its background's."""
+    tint: NotNegative = 0.08
+    """The same for each colour of it."""
+    occluded: Share = 0.15
+    """Share with a box of a photograph or colour over a part."""
+    gain: NotNegative = 0.15
+    """Standard deviation of the logarithm of the camera's gain."""
+    white_balance: Share = 0.15
+    """Largest change of one colour."""
+    contrast: Share = 0.25
+    """Largest change of the contrast."""
+    offset: NotNegative = 0.03
+    """Standard deviation of the black level, of the whole range."""
+    grey: Share = 0.12
+    """Share without colours."""
+    blurred: Share = 0.45
+    """Share out of focus or in motion."""
+    blur_px: Positive = 1.2
+    """Largest deviation of the blur in pixels of the crop; twice that along a motion."""
+    sharpened: Share = 0.15
+    """Share with edges drawn over, as webcams do."""
+    sharpening: NotNegative = 1.5
+    """How much of what a small blur takes away is added once more, at most."""
+    rescaled: Share = 0.25
+    """Share that is seen with fewer pixels, as far hands are."""
+    smallest: Annotated[float, Field(ge=0.05, le=0.9)] = 0.35
+    """The fewest, as a part of the crop's side."""
+    bordered: Share = 0.3
+    """Share whose edge is black, as at the edge of a picture."""
+    noisy: Share = 0.5
+    """Share with camera noise."""
+    noise: NotNegative = 0.035
+    """Largest deviation of the noise, of the whole range."""
+    jpeg: Share = 0.35
+    """Share with JPEG's artefacts."""
+
+
+@dataclass(frozen=True)
+class RealAugmentation(Augmentation):
+    """Milder: cameras have degraded these pictures already."""
+
+    occluded: Share = 0.1
+    gain: NotNegative = 0.12
+    white_balance: Share = 0.1
+    contrast: Share = 0.2
+    offset: NotNegative = 0.02
+    grey: Share = 0.08
+    blurred: Share = 0.25
+    blur_px: Positive = 1.0
+    sharpened: Share = 0.1
+    sharpening: NotNegative = 1.0
+    rescaled: Share = 0.15
+    smallest: Annotated[float, Field(ge=0.05, le=0.9)] = 0.5
+    bordered: Share = 0.15
+    noisy: Share = 0.3
+    noise: NotNegative = 0.025
+    jpeg: Share = 0.2
 
 
 class Augmenter:
     """Composes and degrades crops; every call draws afresh from `rng`."""
 
-    def __init__(self, backgrounds: Tensor, rng: torch.Generator) -> None:
+    def __init__(self, backgrounds: Tensor, rng: torch.Generator, strength: Augmentation | None = None) -> None:
         self.backgrounds = backgrounds
         self.rng = rng
         self.device = backgrounds.device
+        self.strength = strength or Augmentation()
 
     def __call__(self, hands: Tensor) -> Tensor:
-        """(B, 4, S, S) premultiplied RGBA in 0..1 -> (B, 3, S, S) RGB in 0..1."""
-        count, size = len(hands), hands.shape[-1]
+        """(B, 4, S, S) premultiplied RGBA in 0..1 -> (B, 3, S, S) RGB in 0..1 in front of something, degraded."""
+        count, size, strength = len(hands), hands.shape[-1], self.strength
         alpha = hands[:, 3:]
-        gain = self._lognormal((count, 1, 1, 1), 0.25) * self._lognormal((count, 3, 1, 1), 0.08)
+        gain = self._lognormal((count, 1, 1, 1), strength.light) * self._lognormal((count, 3, 1, 1), strength.tint)
         lit = torch.minimum(hands[:, :3] * gain, alpha)
-        image = torch.addcmul(lit, 1 - alpha, self._background(count, size))
+        return self.degrade(torch.addcmul(lit, 1 - alpha, self._background(count, size)))
+
+    def degrade(self, image: Tensor) -> Tensor:
+        """(B, 3, S, S) RGB in 0..1 -> the same as a worse camera shows it; works in place."""
         image = self._occlude(image)
         image = self._colours(image)
         image = self._blur(image)
         image = self._rescale(image)
+        image = self._sharpen(image)
         image = self._borders(image)
         image = self._noise(image)
-        chosen = self._chosen(count, 0.35)
+        chosen = self._chosen(len(image), self.strength.jpeg)
         if len(chosen):
             quality = self._uniform((len(chosen),), 35, 95)
             image[chosen] = jpeg_artefacts(image[chosen], quality)
@@ -94,7 +171,7 @@ class Augmenter:
 
     def _occlude(self, image: Tensor) -> Tensor:
         """A turned box of plain colour or of a photograph covers a part of some crops."""
-        chosen = self._chosen(len(image), 0.15)
+        chosen = self._chosen(len(image), self.strength.occluded)
         if not len(chosen):
             return image
         count, size = len(chosen), image.shape[-1]
@@ -110,19 +187,21 @@ class Augmenter:
         return image
 
     def _colours(self, image: Tensor) -> Tensor:
-        """Camera gain, white balance, contrast, gamma; every eighth picture is grey."""
-        count = len(image)
-        image = image * self._lognormal((count, 1, 1, 1), 0.15) * self._uniform((count, 3, 1, 1), 0.85, 1.15)
-        contrast, offset = self._uniform((count, 1, 1, 1), 0.75, 1.25), self._normal((count, 1, 1, 1), 0.03)
+        """Camera gain, white balance, contrast, black level; some pictures are grey."""
+        count, strength = len(image), self.strength
+        balance = self._uniform((count, 3, 1, 1), 1 - strength.white_balance, 1 + strength.white_balance)
+        image = image * self._lognormal((count, 1, 1, 1), strength.gain) * balance
+        contrast = self._uniform((count, 1, 1, 1), 1 - strength.contrast, 1 + strength.contrast)
+        offset = self._normal((count, 1, 1, 1), strength.offset)
         image = ((image - 0.5) * contrast + 0.5 + offset).clamp_(0, 1)
-        grey = self._chosen(count, 0.12)
+        grey = self._chosen(count, strength.grey)
         if len(grey):
             image[grey] = image[grey].mean(1, keepdim=True)
         return image
 
     def _blur(self, image: Tensor) -> Tensor:
         """Defocus (Gaussian) or camera and hand motion (a line) on a part of the batch."""
-        chosen = self._chosen(len(image), 0.45)
+        chosen = self._chosen(len(image), self.strength.blurred)
         if not len(chosen):
             return image
         count, size, radius = len(chosen), image.shape[-1], 3
@@ -130,7 +209,7 @@ class Augmenter:
         y, x = torch.meshgrid(axis, axis, indexing="ij")
         turn = self._uniform((count, 1, 1), 0, torch.pi)
         along, across = x * turn.cos() + y * turn.sin(), y * turn.cos() - x * turn.sin()
-        long = self._uniform((count, 1, 1), 0.3, 1.2)
+        long = self._uniform((count, 1, 1), 0.25, 1) * self.strength.blur_px
         streak = self._uniform((count, 1, 1), 0, 1) < 0.4
         short = torch.where(streak, torch.full_like(long, 0.3), long)
         long = torch.where(streak, long * 2, long)
@@ -143,18 +222,29 @@ class Augmenter:
 
     def _rescale(self, image: Tensor) -> Tensor:
         """A far hand or a poor camera: fewer pixels than the crop has."""
-        chosen = self._chosen(len(image), 0.25)
+        chosen = self._chosen(len(image), self.strength.rescaled)
         if not len(chosen):
             return image
         size = image.shape[-1]
-        small = max(8, int(size * float(self._uniform((1,), 0.35, 0.9))))
+        small = max(8, int(size * float(self._uniform((1,), self.strength.smallest, 0.9))))
         low = F.interpolate(image[chosen], (small, small), mode="bilinear", antialias=True)
         image[chosen] = F.interpolate(low, (size, size), mode="bilinear", align_corners=False)
         return image
 
+    def _sharpen(self, image: Tensor) -> Tensor:
+        """Unsharp masking, as a webcam's own processing: halos along edges."""
+        chosen = self._chosen(len(image), self.strength.sharpened)
+        if not len(chosen):
+            return image
+        sharp = image[chosen]
+        soft = F.avg_pool2d(F.pad(sharp, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+        amount = self._uniform((len(chosen), 1, 1, 1), 0, 1) * self.strength.sharpening
+        image[chosen] = (sharp + amount * (sharp - soft)).clamp_(0, 1)
+        return image
+
     def _borders(self, image: Tensor) -> Tensor:
         """Black where the crop reaches beyond the picture, along one or two turned edges."""
-        chosen = self._chosen(len(image), 0.3)
+        chosen = self._chosen(len(image), self.strength.bordered)
         if not len(chosen):
             return image
         count, size = len(chosen), image.shape[-1]
@@ -170,9 +260,9 @@ class Augmenter:
         return image
 
     def _noise(self, image: Tensor) -> Tensor:
-        chosen = self._chosen(len(image), 0.5)
+        chosen = self._chosen(len(image), self.strength.noisy)
         if len(chosen):
-            deviation = self._uniform((len(chosen), 1, 1, 1), 0, 0.035)
+            deviation = self._uniform((len(chosen), 1, 1, 1), 0, self.strength.noise)
             noise = torch.randn(image[chosen].shape, generator=self.rng, device=self.device)
             image[chosen] = image[chosen] + noise * deviation
         return image

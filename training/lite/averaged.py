@@ -1,4 +1,4 @@
-"""The network that a run, or several of one kind, leaves: read from checkpoints of `lite`."""
+"""The network that a run, or several of one kind, leaves: read from checkpoints or weights of `lite`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,20 @@ from pathlib import Path
 import torch
 
 from engines.errors import UserError
+from engines.networks.checkpoints import load_weights
 from engines.networks.lite import Lite
 from engines.networks.reading import read_checkpoint
 
 
 def averaged_network(path: Path) -> tuple[Lite, int]:
-    """The averaged network of a checkpoint of `lite`, in eval mode, and its samples; raises UserError without one."""
+    """The averaged network of a checkpoint of `lite`, in eval mode, and its samples; raises UserError without one.
+
+    Weights (`.safetensors`) are taken as they are; the run did not see their samples, which count 0.
+    """
+    if path.suffix == ".safetensors":
+        weights = Lite()
+        load_weights(weights, path)
+        return weights.eval(), 0
     if not path.exists():
         raise UserError(f"{path}: no checkpoint there; train first with python -m training.train")
     content, network = read_checkpoint(path), Lite()
@@ -25,7 +33,7 @@ def averaged_network(path: Path) -> tuple[Lite, int]:
 
 
 def mean_network(paths: Sequence[Path]) -> tuple[Lite, int]:
-    """The mean of several checkpoints' averaged networks, and the samples that all of them saw; raises UserError.
+    """The mean of several averaged networks or weights, and the samples that all runs saw; raises UserError.
 
     "Model soup" (Wortsman et al., ICML 2022): better than each where all began with the same trained weights.
     """

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.geometry.pinhole import ROOTNET_AREA_MM2
 from engines.skeleton import WRISTS
+from engines.spec import ROOTNET_AREA_MM2
 from training.banks.bank import HandBank
+from training.banks.banks import BankMix
 from training.lite.crop_places import (
     CropNoise,
+    crop_from_picture,
     crop_pictures,
     mirrored_intrinsics,
     mirrored_samples,
     random_places,
+    turned_scale,
     uniform,
 )
 
@@ -24,25 +30,43 @@ DEPTH_LIMIT_MM = 199.0
 
 @dataclass(frozen=True)
 class Labels:
-    """What the network should say of each crop of a batch."""
+    """What the network should say of each crop of a batch, and how much each answer counts (0: unknown)."""
 
     joints_crop_px: Tensor
     """(B, 42, 2)."""
+    place_weight: Tensor
+    """(B, 42) above 0 where the place counts: the hand is there and the joint lies in the crop."""
     joint_depth_mm: Tensor
-    """(B, 42) relative to the hand's wrist, along the line of sight through the crop's centre
-    (`engines.geometry.ray_depth`)."""
-    joint_weight: Tensor
-    """(B, 42) 1 where the joint counts: its hand is there and it lies in the crop."""
+    """(B, 42) relative to the wrist, along the line of sight to the crop's centre (`engines.geometry.ray_depth`)."""
+    depth_weight: Tensor
+    """(B, 42) as `place_weight`, 0 where the depth is unknown or beyond what the network can say."""
     hand_present: Tensor
     """(B, 2) right, left: 0 or 1."""
     hand_weight: Tensor
-    """(B, 2) 0 where a hand is cut by the crop, so that neither answer is wrong."""
+    """(B, 2) 0 where a hand is cut by the crop, so that neither answer is wrong, or nobody knows."""
     left_minus_right_root_mm: Tensor
     """(B,) along the same line of sight."""
-    pair_weight: Tensor
-    """(B,) 1 where both hands are there."""
+    root_weight: Tensor
+    """(B,) above 0 where both hands are there and the bins reach as far."""
     gamma: Tensor
     """(B, 2) wrist depth over RootNet's k of the crop."""
+    gamma_weight: Tensor
+    """(B, 2)."""
+
+    @property
+    def pair(self) -> Tensor:
+        """(B,) 1 where both hands are there."""
+        return self.hand_present.prod(1)
+
+
+def joined(parts: Sequence[Labels]) -> Labels:
+    """The labels of several batches, one after the other."""
+    return Labels(**{field.name: torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Labels)})
+
+
+def of_rows(labels: Labels, rows: slice | Tensor) -> Labels:
+    """The labels of these samples of the batch: a slice, or (B,) which."""
+    return Labels(**{field.name: getattr(labels, field.name)[rows] for field in fields(Labels)})
 
 
 @dataclass(frozen=True)
@@ -57,15 +81,19 @@ class Stored:
     """(B, 2) float."""
     intrinsics_px: Tensor
     """(B, 4)."""
+    term_weights: Tensor
+    """(B, 5) what each term of the loss counts, in the order of `TermWeights`."""
 
 
-def stored_batch(rows: HandBank, device: str) -> Stored:
+def stored_batch(bank: BankMix[HandBank], index: NDArray[np.int64], device: str) -> Stored:
     """Pictures and labels of these few rows as tensors."""
+    rows = bank.rows(index)
     return Stored(
         pictures=torch.from_numpy(rows.pictures).to(device),
         joints_cam_mm=torch.from_numpy(rows.joints_cam_mm).to(device),
         hand_present=torch.from_numpy(rows.hand_present).float().to(device),
         intrinsics_px=torch.from_numpy(rows.intrinsics_px).to(device),
+        term_weights=torch.from_numpy(bank.term_weights(index)).to(device),
     )
 
 
@@ -80,18 +108,15 @@ def random_crops(stored: Stored, size_px: int, noise: CropNoise, rng: torch.Gene
     focal = mirrored_intrinsics(focal, flip, picture_px)
     center, side, angle = random_places(projected, present, noise, rng)
 
-    scale = side / size_px
-    axis_x = torch.stack([angle.cos(), angle.sin()], -1) * scale[:, None]
-    axis_y = torch.stack([-angle.sin(), angle.cos()], -1) * scale[:, None]
-    picture_from_crop = torch.stack([axis_x, axis_y], -1)  # (B, 2, 2)
+    picture_from_crop = turned_scale(side, angle, size_px)
     images = crop_pictures(stored.pictures, picture_from_crop, center, flip, size_px)
     emptied = uniform(batch, rng, device) < noise.empty
     images = images * ~emptied[:, None, None, None]
     present = present * ~emptied[:, None]
     offsets = projected - center[:, None]
-    in_crop = torch.linalg.solve(picture_from_crop[:, None], offsets[..., None])[..., 0] + (size_px - 1) / 2
+    in_crop = crop_from_picture(offsets, picture_from_crop, size_px)
     along = _along_ray(joints[..., 2], projected, center, focal)
-    return images, _labels(in_crop, joints, along, present, focal, side, size_px)
+    return images, _labels(in_crop, joints, along, present, stored, focal, side, size_px)
 
 
 def _project(joints: Tensor, focal: Tensor) -> Tensor:
@@ -109,23 +134,46 @@ def _along_ray(depth: Tensor, projected: Tensor, center: Tensor, focal: Tensor) 
     return depth * share
 
 
-def _labels(
-    in_crop: Tensor, joints: Tensor, along: Tensor, present: Tensor, focal: Tensor, side: Tensor, size_px: int
-) -> Labels:
-    wrist_depth, wrist_along = joints[:, list(WRISTS), 2], along[:, list(WRISTS)]
-    relative = along - wrist_along.repeat_interleave(21, 1)
-    inside = ((in_crop > -0.5) & (in_crop < size_px - 0.5)).all(-1).float()
+def seen_hands(inside: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+    """Which hands a crop shows, and whether that is certain, both (B, 2); `inside` (B, 42) are the joints in it."""
     share_inside = inside.unflatten(1, (2, 21)).mean(-1)
     visible = present * (share_inside > 0.5).float()
     certain = 1 - present * ((share_inside > 0.2) & (share_inside < 0.8)).float()
+    return visible, certain
+
+
+def inside_square(points: Tensor, size_px: int) -> Tensor:
+    """(B, 42) 1 where a point (B, 42, 2) lies on a pixel of a square picture."""
+    return ((points > -0.5) & (points < size_px - 0.5)).all(-1).float()
+
+
+def _labels(
+    in_crop: Tensor,
+    joints: Tensor,
+    along: Tensor,
+    present: Tensor,
+    stored: Stored,
+    focal: Tensor,
+    side: Tensor,
+    size_px: int,
+) -> Labels:
+    wrist_depth, wrist_along = joints[:, list(WRISTS), 2], along[:, list(WRISTS)]
+    relative = along - wrist_along.repeat_interleave(21, 1)
+    inside = inside_square(in_crop, size_px)
+    visible, certain = seen_hands(inside, present)
+    counts = inside * visible.repeat_interleave(21, 1)
+    root = wrist_along[:, 1] - wrist_along[:, 0]
     k = (ROOTNET_AREA_MM2 * focal[:, 0] * focal[:, 1]).sqrt() / side
+    place, depth, hands, of_root, of_gamma = stored.term_weights.unbind(1)
     return Labels(
         joints_crop_px=in_crop,
+        place_weight=counts * place[:, None],
         joint_depth_mm=relative,
-        joint_weight=inside * visible.repeat_interleave(21, 1) * (relative.abs() < DEPTH_LIMIT_MM),
+        depth_weight=counts * (relative.abs() < DEPTH_LIMIT_MM) * depth[:, None],
         hand_present=visible,
-        hand_weight=certain,
-        left_minus_right_root_mm=(wrist_along[:, 1] - wrist_along[:, 0]).clamp(-DEPTH_LIMIT_MM, DEPTH_LIMIT_MM),
-        pair_weight=visible.prod(1),
+        hand_weight=certain * hands[:, None],
+        left_minus_right_root_mm=root,
+        root_weight=visible.prod(1) * (root.abs() < DEPTH_LIMIT_MM) * of_root,
         gamma=wrist_depth / k[:, None],
+        gamma_weight=visible * of_gamma[:, None],
     )

@@ -10,23 +10,24 @@ from torch import Tensor
 
 from engines.networks.decode import crop_from_heat, joint_cells
 from engines.networks.lite import Lite
+from training.banks.bank import HandBank
 from training.banks.banks import BankMix
 from training.evaluation.reliability import RIGHT_PX
+from training.lite.settings import Settings
 from training.lite.validation import held_out_batches
-from training.settings import Settings
 
 _SAMPLES = 3000
 
 
 @torch.no_grad()
-def spreads(network: Lite, bank: BankMix, backgrounds: Tensor, settings: Settings) -> tuple[NDArray, NDArray]:
+def spreads(network: Lite, bank: BankMix[HandBank], backgrounds: Tensor, settings: Settings) -> tuple[NDArray, NDArray]:
     """Logarithms of heat-map variances (N,) of held-out joints and whether each is right (N,)."""
     logs, right = [], []
     to_256 = 256 / network.spec.input_px
     for images, labels in held_out_batches(bank, backgrounds, settings, network.spec.input_px, _SAMPLES):
         cells, variance = joint_cells(network(images))
         error = (crop_from_heat(cells, network.spec.heatmap_stride) - labels.joints_crop_px).norm(dim=-1) * to_256
-        counted = labels.joint_weight > 0
+        counted = labels.place_weight > 0
         logs.append(variance.log()[counted].cpu().numpy())
         right.append((error < RIGHT_PX)[counted].cpu().numpy())
     return np.concatenate(logs).astype(np.float64), np.concatenate(right)

@@ -34,6 +34,14 @@ class LossWeights:
     root_mm: float = 0.02
     hands: float = 1.0
     gamma: float = 2.0
+    trunk_anchor: float = 0.0
+    """How strongly the trunk's learnable layers are held to where they began: this times the mean over them of
+    |w - w0|^2 / |w0|^2 (`training.lite.anchor`).
+    """
+    consistency: float = 0.0
+    """What it counts that unlabelled hands of degraded real crops are seen as the averaged network sees them in the
+    clean ones (`training.lite.consistency`); its terms have the weights above.
+    """
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,7 @@ class Losses:
 
     def total(self, weights: LossWeights) -> Tensor:
         """The weighted sum that is minimised."""
-        terms = [getattr(self, name) * weight for name, weight in vars(weights).items()]
+        terms = [value * getattr(weights, name) for name, value in vars(self).items()]
         return torch.stack(terms).sum()
 
     def values(self) -> dict[str, float]:
@@ -70,19 +78,19 @@ def compute_losses(maps: LiteMaps, labels: Labels, spec: NetworkSpec) -> Losses:
     depth = (joint_depth_mm(maps) - labels.joint_depth_mm).abs()
     hands = F.binary_cross_entropy_with_logits(maps.hand_logits, labels.hand_present, reduction="none")
     return Losses(
-        heatmap=_mean(
-            _heatmap_entropy(maps.heat_logits, heat_from_crop(labels.joints_crop_px, stride)), labels.joint_weight
+        heatmap=weighted_mean(
+            _heatmap_entropy(maps.heat_logits, heat_from_crop(labels.joints_crop_px, stride)), labels.place_weight
         ),
-        joints_px=_mean(distance, labels.joint_weight),
-        joint_depth_mm=_mean(depth, labels.joint_weight),
-        root_mm=_mean((root - labels.left_minus_right_root_mm).abs(), labels.pair_weight),
-        hands=_mean(hands, labels.hand_weight),
-        gamma=_mean((maps.gamma - labels.gamma).abs(), labels.hand_present),
+        joints_px=weighted_mean(distance, labels.place_weight),
+        joint_depth_mm=weighted_mean(depth, labels.depth_weight),
+        root_mm=weighted_mean((root - labels.left_minus_right_root_mm).abs(), labels.root_weight),
+        hands=weighted_mean(hands, labels.hand_weight),
+        gamma=weighted_mean((maps.gamma - labels.gamma).abs(), labels.gamma_weight),
     )
 
 
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    """The weighted mean; in several processes their mean is that over the whole batch."""
+def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
+    """The weighted mean of values (B, ...); in several processes their mean is that over the whole batch."""
     total, processes = weight_of_all(weight.sum())
     return (values * weight).sum() * processes / (total + 1.0)
 

@@ -1,4 +1,4 @@
-"""The start of `lite`'s trunk: MediaPipe's hand landmark network, read from the installed mediapipe wheel.
+"""MediaPipe's hand landmark network in `lite`'s trunk, wholly or in part; read from the installed mediapipe wheel.
 
 `hand_landmark_full.tflite` is licensed Apache-2.0 and credited in NOTICE. OpenVINO reads the file; its constants are
 copied layer by layer, which is exact.
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.networks.lite import Lite
 from engines.networks.mobile_trunk import MobileTrunk
 
 
@@ -26,6 +27,15 @@ def landmark_file() -> Path:
     if not path.exists():
         raise UserError(f"{path} is not in this mediapipe wheel: install mediapipe==0.10.21")
     return path
+
+
+def mix_trunk(network: Lite, share: float) -> None:
+    """Move the trunk of `network` in place by `share` of the way to MediaPipe's weights."""
+    released = MobileTrunk()
+    load_mediapipe_weights(released)
+    with torch.no_grad():
+        for own, theirs in zip(network.trunk.parameters(), released.parameters(), strict=True):
+            own.lerp_(theirs, share)
 
 
 def load_mediapipe_weights(trunk: MobileTrunk) -> None:

@@ -16,7 +16,6 @@ from engines.networks.released import load_released
 from engines.networks.rootnet import RootNet
 from training.loop.loop import checkpoint_path
 from training.paper.settings import InterNetSettings, PaperSettings, RootNetSettings
-from training.settings import load_any_settings
 
 _PLACES: Final[Any] = {
     "output": True,
@@ -28,8 +27,8 @@ _PLACES: Final[Any] = {
 """Folders of the machine that trained, which say nothing of the weights."""
 
 
-def export_paper(settings: PaperSettings, rootnet: Path | None, output: Path) -> dict[str, Any]:
-    """Write InterNet's averaged weights, with RootNet's if its settings or checkpoint are given.
+def export_paper(settings: PaperSettings, rootnet: PaperSettings | Path | None, output: Path) -> dict[str, Any]:
+    """Write InterNet's averaged weights, with RootNet's if the settings of its run or its checkpoint are given.
 
     Returns what the side-car says; raises UserError if there is no checkpoint yet.
     """
@@ -53,16 +52,15 @@ def export_paper(settings: PaperSettings, rootnet: Path | None, output: Path) ->
     return facts
 
 
-def _rootnet(path: Path) -> tuple[RootNet, dict[str, Any]]:
-    """RootNet of a run's settings or of a released checkpoint, and where it is from."""
-    if path.suffix not in (".yaml", ".yml"):
-        return load_released("rootnet", path), {"file": path.name}
-    settings = load_any_settings(path, [])
-    if not isinstance(settings, RootNetSettings):
-        raise UserError(f"{path}: settings of network {settings.network}; --rootnet takes those of rootnet")
-    network = RootNet(settings.depth, settings.roots)
-    samples = _fill(network, settings)
-    return network, {"samples": samples, "settings": settings.model_dump(mode="json", exclude=_PLACES)}
+def _rootnet(made: PaperSettings | Path) -> tuple[RootNet, dict[str, Any]]:
+    """RootNet of a run or of a released checkpoint, and where it is from."""
+    if isinstance(made, Path):
+        return load_released("rootnet", made), {"file": made.name}
+    if not isinstance(made, RootNetSettings):
+        raise UserError("--rootnet: these settings train another network; it takes those of rootnet")
+    network = RootNet(made.depth, made.roots)
+    samples = _fill(network, made)
+    return network, {"samples": samples, "settings": made.model_dump(mode="json", exclude=_PLACES)}
 
 
 def _fill(network: nn.Module, settings: PaperSettings) -> int:

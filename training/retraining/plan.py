@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from engines.errors import UserError
+from training.lite.settings import BankSettings, Settings
 from training.retraining.stage import digest, file_digest
-from training.settings import BankSettings, Settings, load_settings
+from training.settings import load_settings
 
 CONFIGS: Final = (Path("training/configs/lite.yaml"), Path("training/configs/lite_finish.yaml"))
 """Small crops first, then full ones."""
+REAL_CONFIG: Final = Path("training/configs/lite_real.yaml")
+"""Then with real hands, where there are any."""
 _HELD_OUT_SHARE: Final = 8
 """One in so many shards is held out."""
 _PLACES: Final[Any] = {"output": True, "start": True, "device": True, "data": {"banks", "backgrounds", "cache"}}
@@ -47,6 +50,10 @@ class RetrainPlan:
     """Photographs without hands; None draws rooms."""
     settings: tuple[tuple[str, Settings], ...]
     """Name and settings of each training run; each starts from the weights of the one before."""
+    real: tuple[Path, ...]
+    """Folders of real hands with labels; empty goes without."""
+    real_settings: tuple[str, Settings]
+    """Name and settings of the run that takes them."""
     webcam: Path
     """Folder of real labelled hands, which may be missing."""
     dry_run: bool
@@ -92,6 +99,25 @@ def banks_of(roots: Sequence[Path], settings: Settings) -> Banks:
     shards = {str(k): _shard_keys(bank.root) for k, bank in enumerate(banks)}
     described = [bank.model_dump(mode="json", exclude={"root"}) for bank in banks]
     return Banks(banks, digest({"shards": shards, "banks": described})[:10])
+
+
+def with_real(banks: Banks, roots: Sequence[Path], settings: Settings) -> Banks:
+    """The banks and these folders of real hands: as the settings have them if they name them.
+
+    Else the last of a folder's sets is held out if there are several. Raises UserError for a folder without sets.
+    """
+    known = {bank.root.resolve(): bank for bank in settings.data.banks if bank.kind == "real"}
+    real = tuple(known.get(root.resolve()) or _real_bank(root) for root in roots)
+    keys = {str(bank.root): {path.name: file_digest(path) for path in sorted(bank.root.glob("*.npz"))} for bank in real}
+    return Banks(banks.banks + real, digest({"rendered": banks.key, "real": keys})[:10])
+
+
+def _real_bank(root: Path) -> BankSettings:
+    names = [path.stem for path in sorted(root.glob("*.npz")) if path.with_suffix(".tar").exists()]
+    if not names:
+        raise UserError(f"{root}: no sets of real hands (NAME.tar with NAME.npz beside it)")
+    kept = names[-1:] if len(names) > 1 else []
+    return BankSettings(root=root.absolute(), kind="real", train=names[: len(names) - len(kept)], validation=kept)
 
 
 def _split(root: Path) -> BankSettings:

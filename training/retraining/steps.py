@@ -15,26 +15,28 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from engines.backends.opening import EngineRequest, open_backend
-from engines.building.verify import sample_crops, verify
+from engines.backends.opening import open_backend
+from engines.building.sample_crops import sample_crops
+from engines.contract import EngineRequest
 from engines.errors import UserError
 from engines.networks.checkpoints import load_weights, sidecar_path
 from engines.networks.lite import Lite
 from engines.presets import DEFAULT_WEIGHTS
 from engines.second_look import SecondLook
+from engines.verification.verify import verify
 from training import train
-from training.banks.banks import load_mix
 from training.datasets.sample import LabelledSample
 from training.evaluate import judge_network
 from training.evaluation.report import even_rows, write_report
 from training.evaluation.root_depth import TRUE, RootDepths
 from training.export import export
 from training.lite.backgrounds import SIDE_PX, load_backgrounds
-from training.lite.validation import validate
+from training.lite.settings import Settings
+from training.lite.validation import load_held_out, validate
+from training.mix_trunk import MEDIAPIPES_SHARE, write_mix
 from training.registry import load_split
 from training.retraining.plan import Banks, RetrainPlan
 from training.retraining.stage import Outcome, file_digest
-from training.settings import Settings
 from training.synth.render.render_bank import check_drawing, render_bank
 from training.synth.render.sensor import srgb_from_linear
 from training.synth.scene.background import room
@@ -72,6 +74,13 @@ def run_training(settings: Settings) -> Outcome:
     return Outcome(_last_validation(settings.output / "log.csv"), settings.output / "last.pt")
 
 
+def mix(weights: Path, folder: Path) -> Outcome:
+    """Weights with a part of MediaPipe's trunk, to train on real hands from."""
+    target = folder / _WEIGHTS
+    write_mix(weights, MEDIAPIPES_SHARE, target)
+    return Outcome(f"{MEDIAPIPES_SHARE:g} of MediaPipe's trunk", target)
+
+
 def export_weights(settings: Settings, folder: Path) -> Outcome:
     """Calibrated weights of a finished run."""
     weights = folder / _WEIGHTS
@@ -99,6 +108,7 @@ def judge_held_out(weights: Path, banks: Banks, cache: Path, dry_run: bool, fold
     samples = [
         sample
         for bank in banks.banks
+        if bank.kind == "rendered"
         for shard in bank.validation
         for sample in load_split("synthetic", bank.root, shard)
         if sample.sequence == shard  # the split 10 is also that of shard 100
@@ -160,7 +170,7 @@ def _held_out_px(weights: Path, settings: Settings) -> float:
     load_weights(network, weights)
     data = settings.data.model_copy(update={"crop_px": None})  # as it will look: at its full input
     settings = settings.model_copy(update={"data": data})
-    held_out = load_mix(data.validation_sources(), data.picture_px, data.cache)
+    held_out = load_held_out(data)
     found = validate(network.to(settings.device).eval(), held_out, load_backgrounds(data.backgrounds), settings)
     return (found["single_px"] + found["pair_px"]) / 2
 

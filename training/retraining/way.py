@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from engines.errors import UserError
+from training.lite.settings import Settings
 from training.retraining import steps
-from training.retraining.plan import Banks, RetrainPlan, banks_of, placed, without_places
+from training.retraining.plan import Banks, RetrainPlan, banks_of, placed, with_real, without_places
 from training.retraining.stage import Record, Stage, file_digest, run_stage
-from training.settings import Settings
 
 
 class Retraining:
@@ -30,11 +30,13 @@ class Retraining:
             weights = self._train(name, placed(plan, settings, banks, backgrounds, weights), data)
         if weights is None:
             raise UserError("no settings file: give --config")
+        if plan.real:
+            weights, banks = self._with_real(weights, banks, backgrounds, data)
         self._judge(weights, banks)
         engine = partial(steps.build_engine, weights, self._cache, plan.dry_run)
         self._do(Stage("engine", {"weights": file_digest(weights)}, engine))
         if plan.install:
-            last = placed(plan, plan.settings[-1][1], banks, backgrounds, None)
+            last = placed(plan, (plan.real_settings if plan.real else plan.settings[-1])[1], banks, backgrounds, None)
             stage = Stage("install", {}, lambda _: steps.install(weights, last, plan.force))
             self._do(stage, again=True)  # the weights that ship may have changed
         return weights
@@ -57,6 +59,15 @@ class Retraining:
         panoramas = file_digest(plan.backgrounds) if plan.backgrounds else ""
         facts = {"count": plan.count, "shard_size": plan.shard_size, "seed": plan.seed, "panoramas": panoramas}
         return Path(self._do(Stage("render", facts, partial(steps.render, plan))).file)
+
+    def _with_real(self, weights: Path, banks: Banks, backgrounds: Path, data: dict[str, str]) -> tuple[Path, Banks]:
+        """MediaPipe's trunk mixed in, then training on rendered and real hands together."""
+        plan, (name, settings) = self._plan, self._plan.real_settings
+        both = with_real(banks, plan.real, settings)
+        mixed = Stage("mix-trunk", {"weights": file_digest(weights)}, partial(steps.mix, weights))
+        start = Path(self._do(mixed).file)
+        run = placed(plan, settings, both, backgrounds, start)
+        return self._train(name, run, data | {"banks": both.key}), both
 
     def _train(self, name: str, settings: Settings, data: dict[str, str]) -> Path:
         """Train and export; returns the weights."""

@@ -11,10 +11,12 @@ import sys
 from pathlib import Path
 
 from engines.errors import UserError
+from engines.terminal import command
 from training.command import positive
 from training.synth.render.render_bank import check_drawing, render_bank
 
 
+@command
 def main() -> int:
     """Command line entry."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)

@@ -21,6 +21,7 @@ from av.container import OutputContainer
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.terminal import command
 from training.command import positive
 from training.synth.story.clip_random import Surroundings, load_surroundings, random_scene
 from training.synth.story.clip_scene import HEIGHT, RATE_HZ, WIDTH, Scene, frame_times, make_scene, render_frame
@@ -96,6 +97,7 @@ def write_sequences(folder: Path, seeds: Sequence[int], seconds: float, surround
         clip_sheet(clip, clip.with_suffix(".jpg"))
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Command line entry; returns the exit code."""
     parser = argparse.ArgumentParser(

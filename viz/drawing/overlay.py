@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.geometry.crop import Crop
-from engines.skeleton import BONES, FINGER_BASES, FINGER_TIPS, WRIST
+from engines.skeleton import BONE_CHILD, BONE_PARENT, BONES, FINGER_BASES, FINGER_TIPS, WRIST
 from realtime.messages import HandFrame, HandPose
 from viz.drawing.canvas import Canvas
 from viz.drawing.labels import draw_help, draw_label, draw_status, label_place
@@ -85,7 +85,7 @@ def _draw_hand(canvas: Canvas, hand: HandPose) -> None:
     joint_colours = [bgr(shade) for shade in 0.7 * shades + 0.3]
     size = canvas.scale * _size_in_picture(joints, canvas)
     radii = size * _JOINT_RADII
-    bone_widths = size * np.where(np.minimum(confidence[_CHILD], confidence[_PARENT]) < DOUBT_BELOW, 1.5, 3.2)
+    bone_widths = size * np.where(np.minimum(confidence[BONE_CHILD], confidence[BONE_PARENT]) < DOUBT_BELOW, 1.5, 3.2)
     rim = 1.3 * size
     for (child, parent), width in zip(BONES, bone_widths, strict=True):
         canvas.line(joints[child], joints[parent], OUTLINE_BGR, width + 2 * rim)
@@ -114,4 +114,3 @@ def _joint_radii() -> NDArray[np.float64]:
 
 
 _JOINT_RADII: Final = _joint_radii()
-_CHILD, _PARENT = np.array(BONES).T

@@ -1,6 +1,6 @@
 """Colours that everything a person sees shares (pure functions; any thread).
 
-Right and left are vermilion and blue of Okabe and Ito's set, which stays apart under every common colour blindness.
+Right and left have one pair of hues everywhere (`engines.skeleton.SIDE_RGB`).
 Doubt is paleness, in the window and on the picture alike.
 """
 
@@ -11,14 +11,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engines.skeleton import Side
+from engines.skeleton import SIDE_RGB, Side
 
 Rgb = tuple[float, float, float]
 """Red, green, blue, each 0..1."""
 Bgr = tuple[int, int, int]
 """Blue, green, red, each 0..255, as OpenCV draws."""
 
-SCENE_RGB: Final[dict[Side, Rgb]] = {"right": (0.835, 0.369, 0.0), "left": (0.0, 0.447, 0.698)}
+SCENE_RGB: Final[dict[Side, Rgb]] = SIDE_RGB
 """Each hand in the 3D window, whose background is light."""
 OVERLAY_RGB: Final[dict[Side, Rgb]] = {"right": (1.0, 0.49, 0.12), "left": (0.16, 0.62, 1.0)}
 """The same hues, brighter: on a camera's picture they must hold against dark and bright alike."""

@@ -7,18 +7,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime.formats.steady import with_short_pauses
+
 SLOWEST: Final = 1.0 / 16.0
 FASTEST: Final = 16.0
 
 
 class Playhead:
-    """Follows a clock through time stamps (F,) that do not go back; F is at least 1.
+    """Follows a clock through time stamps (F,) that do not go back; F is at least 1. Long pauses are shortened.
 
     Stops at the last frame; playing on from there starts over.
     """
 
     def __init__(self, t_s: NDArray[np.float64], speed: float, now_s: float) -> None:
-        self._t_s = t_s - t_s[0]
+        self._t_s = with_short_pauses(t_s)
         self.speed = float(np.clip(speed, SLOWEST, FASTEST))
         self.paused = False
         self._played_s = 0.0

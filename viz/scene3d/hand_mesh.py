@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import BONES, FINGER_BASES, FINGER_TIPS, SIDES, WRIST, Side
+from engines.skeleton import BONE_CHILD, BONE_PARENT, BONES, FINGER_BASES, FINGER_TIPS, SIDES, WRIST, Side
 from realtime.messages import HandFrame, HandPose
 from viz.drawing.palette import SCENE_RGB, Rgb, paled
 from viz.scene3d.primitives import across, circle, icosphere, tube_triangles
@@ -22,8 +22,6 @@ BONE_GIRTH: Final = 0.62
 """A bone's radius at a joint, as a share of the joint's."""
 HIDDEN_MM: Final = (0.0, 0.0, 0.0)
 """Where an absent hand's vertices lie."""
-
-_CHILD, _PARENT = np.array(BONES).T
 
 
 def _joint_radii_mm() -> NDArray[np.float64]:
@@ -36,8 +34,8 @@ def _joint_radii_mm() -> NDArray[np.float64]:
 
 
 JOINT_RADII_MM: Final = _joint_radii_mm()
-_PARENT_RADII_MM = np.minimum(BONE_GIRTH * JOINT_RADII_MM[_PARENT], 4.6)
-_CHILD_RADII_MM = BONE_GIRTH * JOINT_RADII_MM[_CHILD]
+_PARENT_RADII_MM = np.minimum(BONE_GIRTH * JOINT_RADII_MM[BONE_PARENT], 4.6)
+_CHILD_RADII_MM = BONE_GIRTH * JOINT_RADII_MM[BONE_CHILD]
 
 
 class HandMesh:
@@ -92,8 +90,8 @@ class HandMesh:
         joint_colours = paled(SCENE_RGB[hand.side], np.nan_to_num(hand.confidence), PALE_RGB)  # (21, 3)
         colours[:spheres].reshape(21, -1, 3)[:] = joint_colours[:, None]
         tube_colours = colours[spheres:].reshape(tubes)
-        tube_colours[:, 0] = joint_colours[_PARENT][:, None]
-        tube_colours[:, 1] = joint_colours[_CHILD][:, None]
+        tube_colours[:, 0] = joint_colours[BONE_PARENT][:, None]
+        tube_colours[:, 1] = joint_colours[BONE_CHILD][:, None]
 
 
 def _write_tubes(
@@ -103,13 +101,13 @@ def _write_tubes(
     normals: NDArray[np.float64],
 ) -> None:
     """Write the 20 bones' rings, (20, 2, segments, 3) each: ring 0 at the parent joint, ring 1 at the child."""
-    along = joints[_CHILD] - joints[_PARENT]
+    along = joints[BONE_CHILD] - joints[BONE_PARENT]
     length = np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-6)
     axis = np.where(length > 1e-6, along / length, [0.0, 0.0, 1.0])
     u, v = across(axis)
     outward = around[:, :1] * u[:, None] + around[:, 1:] * v[:, None]  # (20, segments, 3)
-    vertices[:, 0] = joints[_PARENT][:, None] + _PARENT_RADII_MM[:, None, None] * outward
-    vertices[:, 1] = joints[_CHILD][:, None] + _CHILD_RADII_MM[:, None, None] * outward
+    vertices[:, 0] = joints[BONE_PARENT][:, None] + _PARENT_RADII_MM[:, None, None] * outward
+    vertices[:, 1] = joints[BONE_CHILD][:, None] + _CHILD_RADII_MM[:, None, None] * outward
     slope = (_PARENT_RADII_MM - _CHILD_RADII_MM)[:, None] / length
     leaning = outward + (slope * axis)[:, None]
     normals[:] = (leaning / np.sqrt(1.0 + slope**2)[:, None])[:, None]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -106,7 +105,7 @@ def create_window(size_px: tuple[int, int], title: str, visible: bool) -> Any:
     """A `Visualizer` with a window that answers keys, or with an off-screen buffer; UserError without OpenGL."""
     visualization = o3d.visualization
     visualizer = visualization.VisualizerWithKeyCallback() if visible else visualization.Visualizer()
-    with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error), _runtime_folder():
+    with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error), _without_wayland():
         made = visualizer.create_window(title, size_px[0], size_px[1], left=_LEFT_PX, top=_TOP_PX, visible=visible)
     # A visualizer without a window crashes the process at its next call.
     if made:
@@ -119,15 +118,22 @@ def create_window(size_px: tuple[int, int], title: str, visible: bool) -> Any:
 
 
 @contextlib.contextmanager
-def _runtime_folder() -> Iterator[None]:
-    """Name some XDG_RUNTIME_DIR meanwhile where there is none: else Wayland's library prints an error of no meaning."""
-    missing = "XDG_RUNTIME_DIR" not in os.environ
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+def _without_wayland() -> Iterator[None]:
+    """Hide Wayland from GLFW while it begins, so that it takes X11, which every desktop has, or EGL without a display.
+
+    Where a compositor has no keyboard and mouse, GLFW ends the process; on others it cannot place a window.
+    """
+    hidden = {"WAYLAND_DISPLAY": "/nonexistent", "XDG_SESSION_TYPE": "x11"}
+    before = {name: os.environ.get(name) for name in hidden}
+    os.environ.update(hidden)
     try:
         yield
     finally:
-        if missing:
-            del os.environ["XDG_RUNTIME_DIR"]
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _fov_steps(control: Any) -> float:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import UserError
 from realtime.messages import HandFrame
 from viz.drawing.overlay import draw_overlay
 from viz.drawing.status import OverlayStatus
@@ -25,6 +26,17 @@ class Renderer(Protocol):
 
     def close(self) -> None:
         """Give everything back; a second call does nothing."""
+
+
+def open_renderer(display: Display, say: Callable[[str], None]) -> Renderer | None:
+    """The 3D view for a video; without OpenGL the video goes on without it, and `say` gets the reason."""
+    try:
+        from viz.scene3d.open3d_renderer import Open3DRenderer
+
+        return Open3DRenderer(display=display)
+    except UserError as error:
+        say(f"the video has no 3D view: {error}")
+        return None
 
 
 class Recorder:

@@ -9,9 +9,8 @@ from pathlib import Path
 from realtime.messages import Frame, HandFrame
 from realtime.tracks.schema import Tracks
 from viz.drawing.status import OverlayStatus
-from viz.video.recorder import Recorder
+from viz.video.recorder import Recorder, open_renderer
 from viz.viewer import Display
-from viz.views import open_renderer
 
 _log = logging.getLogger(__name__)
 

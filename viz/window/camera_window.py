@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engines.errors import UserError
 from realtime.messages import HandFrame
+from realtime.opencv_windows import choose_platform
 from viz.drawing.overlay import draw_overlay
 from viz.drawing.status import OverlayStatus
 from viz.viewer import Display
@@ -40,6 +41,9 @@ class CameraWindow:
         slider: Slider | None = None,
     ) -> None:
         require_display("the camera window")
+        missing = choose_platform()
+        if missing:
+            raise UserError(f"the camera window cannot be opened ({missing}); install that library, or use --headless")
         self._slider = slider
         self._status = status
         self._display = display or Display()

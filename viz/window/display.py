@@ -40,4 +40,6 @@ def require_display(what: str) -> None:
         return
     given = os.environ.get("DISPLAY")
     reason = f"the display {given} does not answer" if given else "there is no display"
+    if not given and os.environ.get("WAYLAND_DISPLAY"):
+        raise UserError(f"{what} cannot be opened: this Wayland has no X11; install xwayland, or use --headless")
     raise UserError(f"{what} cannot be opened: {reason}; use --headless to write files instead, or set DISPLAY")

@@ -10,16 +10,19 @@ import numpy as np
 import onnx
 import pytest
 
-from engines.backends.opening import EngineRequest, is_installed, open_backend
+from engines.backends.opening import open_backend
 from engines.build import main as build_main
 from engines.building import graph as graph_module
-from engines.building import verify
 from engines.building.calibration import calibration_crops, calibration_sha256
 from engines.building.qdq import PAIRS, network_part
-from engines.building.verify import SAMPLE_CLIP, differences, sample_crops
+from engines.building.sample_crops import SAMPLE_CLIP, sample_crops
+from engines.building.tolerance import LIMITS_MM
+from engines.contract import EngineRequest
 from engines.errors import UserError
+from engines.installed import is_installed
 from engines.presets import weights_of
 from engines.spec import LITE, OUTPUT_NAMES
+from engines.verification.comparison import differences
 
 INPUT_PX = LITE.input_px
 needs_int8 = pytest.mark.skipif(
@@ -102,7 +105,7 @@ def _folder_of_crops(parent: Path) -> Path:
 
 @needs_int8
 def test_an_engine_is_kept_and_depends_on_its_calibration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(verify.LIMITS_MM, "int8", 20.0)
+    monkeypatch.setitem(LIMITS_MM, "int8", 20.0)
     folder = _folder_of_crops(tmp_path)
     request = EngineRequest(backend="openvino", precision="int8", cache=tmp_path / "cache", calibration=folder)
     lines: list[str] = []
@@ -116,7 +119,7 @@ def test_an_engine_is_kept_and_depends_on_its_calibration(tmp_path: Path, monkey
     open_backend(request, lines.append)
     assert not lines
     (folder / "0.png").write_bytes((folder / "1.png").read_bytes())
-    monkeypatch.setattr("engines.building.int8.is_installed", lambda package: package != "nncf")
+    monkeypatch.setattr("engines.installed.is_installed", lambda package: package != "nncf")
     with pytest.raises(UserError, match="int8 needs nncf: run make setup EXTRAS=int8"):
         open_backend(request, lines.append)
     assert "another calibration" in lines[0]
@@ -126,7 +129,7 @@ def test_an_engine_is_kept_and_depends_on_its_calibration(tmp_path: Path, monkey
 def test_joints_that_move_too_far_are_refused_with_the_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(verify.LIMITS_MM, "int8", 0.001)
+    monkeypatch.setitem(LIMITS_MM, "int8", 0.001)
     folder = _folder_of_crops(tmp_path)
     arguments = ["--backend", "openvino", "--precision", "int8", "--calibration", str(folder)]
     assert build_main([*arguments, "--output", str(tmp_path / "cache")]) == 2

@@ -14,21 +14,17 @@ import torch
 
 from benchmarks.smooth_weights import smooth_paper
 from engines.backends.gpu import nvidia_gpu
-from engines.backends.opening import BackendUnavailable, EngineRequest, is_installed, open_backend
+from engines.backends.opening import open_backend
 from engines.backends.tensorrt_engine import PLAN_FILE, ensure_engine
 from engines.build import main as build_main
-from engines.building.cache import (
-    SIDECAR,
-    EngineKey,
-    engine_key,
-    find_engine,
-    find_engine_among,
-    store_engine,
-    why_not_cached,
-)
-from engines.building.tensorrt_build import load_tensorrt
-from engines.building.verify import LIMITS_MM, sample_crops
-from engines.errors import UserError
+from engines.building.sample_crops import sample_crops
+from engines.building.tensorrt_package import load_tensorrt
+from engines.building.tolerance import LIMITS_MM
+from engines.cache.key import EngineKey, engine_key
+from engines.cache.store import SIDECAR, find_engine, find_engine_among, store_engine, why_not_cached
+from engines.contract import EngineRequest
+from engines.errors import BackendUnavailable, UserError
+from engines.installed import is_installed
 from engines.networks.internet import InterNet
 from engines.networks.paper import write_paper
 from engines.presets import spec_of, weights_of

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from engines.backends.captured import packed, unpacked
-from engines.backends.opening import EngineRequest
 from engines.backends.torch_backend import TorchBackend
-from engines.building.verify import SAMPLE_CLIP, read_frames
+from engines.building.sample_crops import SAMPLE_CLIP, read_frames
+from engines.contract import EngineRequest
 from engines.geometry.crop import Crop, extract
 from engines.geometry.cutting import CpuCutter
 from engines.geometry.device_cutting import DeviceCutter

@@ -87,6 +87,7 @@ def test_what_training_teaches_is_what_the_program_undoes(bank: HandBank, noise:
         torch.from_numpy(bank.joints_cam_mm),
         torch.from_numpy(bank.hand_present).float(),
         torch.from_numpy(bank.intrinsics_px),
+        torch.ones(len(bank), 5),
     )
     _, labels = random_crops(stored, size, noise, torch.Generator().manual_seed(5))
     flipped = noise.flip == 1.0

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from benchmarks.smooth_weights import smooth_paper
-from engines.backends.opening import EngineRequest, open_backend
+from engines.backends.opening import open_backend
 from engines.backends.overlap import SideBySide, can_overlap
 from engines.building.graph import deployed_module, halved
-from engines.building.verify import sample_crops, verify
+from engines.building.sample_crops import sample_crops
+from engines.contract import EngineRequest
 from engines.convert import main as convert_main
 from engines.errors import UserError
 from engines.networks.decode import BytesInput
@@ -26,6 +27,7 @@ from engines.networks.paper import PaperNetworks, read_paper, write_paper
 from engines.networks.released import load_released
 from engines.presets import weights_of
 from engines.spec import PAPER
+from engines.verification.verify import verify
 
 State = dict[str, Tensor]
 

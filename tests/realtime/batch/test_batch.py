@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import run_demo
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.errors import UserError
 from realtime.batch.checkpoint import Checkpoint, fingerprint, load_checkpoint
 from realtime.batch.counts import Counts
@@ -24,7 +24,8 @@ from realtime.batch.plan import check_outputs, expand, plan
 from realtime.batch.run import batch_settings, run_batch
 from realtime.config import load_settings
 from realtime.engine import backend_of
-from realtime.tracks.schema import RECORD, Tracks, load_tracks
+from realtime.tracks.reader import load_tracks
+from realtime.tracks.schema import RECORD, Tracks
 from tests.support.long_runs import after, holder, never, program, same, wait_for
 from tests.support.recordings import ROOT, SAMPLE, cut
 from tests.support.video_files import rotate_clockwise, steady, write_video

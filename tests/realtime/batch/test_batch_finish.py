@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import run_demo
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from realtime.batch.contents import contents_of
 from realtime.batch.counts import counts_of
 from realtime.batch.file import process
@@ -24,7 +24,8 @@ from realtime.batch.manifest import Manifest
 from realtime.batch.run import batch_settings
 from realtime.config import load_settings
 from realtime.engine import backend_of
-from realtime.tracks.schema import Tracks, load_tracks
+from realtime.tracks.reader import load_tracks
+from realtime.tracks.schema import Tracks
 from tests.support.long_runs import after, holder, never, program, same, wait_for
 from tests.support.recordings import ROOT, cut
 

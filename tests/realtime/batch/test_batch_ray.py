@@ -22,7 +22,8 @@ from realtime.batch.job import Job, Work
 from realtime.batch.run import batch_settings
 from realtime.config import load_settings
 from realtime.engine import backend_of
-from realtime.tracks.schema import RECORD, load_tracks
+from realtime.tracks.reader import load_tracks
+from realtime.tracks.schema import RECORD
 from tests.support.long_runs import holder, same
 from tests.support.recordings import ROOT, cut
 

@@ -28,8 +28,8 @@ from realtime.batch.progress import ExpectedFrames
 from realtime.batch.run import run_batch
 from realtime.batch.worker import worker_main
 from realtime.config import load_settings
+from realtime.files import remove_unfinished, unfinished
 from realtime.reports.machine import usable_cores
-from realtime.tracks.unfinished import remove_unfinished, unfinished
 from tests.support.long_runs import never
 from tests.support.recordings import ROOT
 

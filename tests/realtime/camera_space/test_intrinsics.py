@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics, backproject, project, undistorted_side_px
+from realtime.camera_space.calibration_file import save_intrinsics
 from realtime.camera_space.intrinsics import (
     intrinsics_from_fov,
     load_intrinsics,
     normalised_intrinsics,
     resolve_intrinsics,
-    save_intrinsics,
 )
 from realtime.config import IntrinsicsSettings
 
@@ -113,7 +113,14 @@ def test_other_aspect_ratio_is_refused(tmp_path: Path) -> None:
         ({"distortion_coefficients": ["a", 0, 0, 0]}, "no number"),
         ({"distortion_coefficients": [math.nan, 0, 0, 0]}, "folds"),
         ({"distortion_coefficients": [-4.0, 0, 0, 0]}, "folds"),
-        ({"distortion_model": "equidistant", "D": [0.1, 0, 0, 0]}, "lens model equidistant"),
+        ({"distortion_model": "double_sphere", "D": [0.1, 0, 0, 0]}, "lens model double_sphere"),
+        ({"camera_model": "omni", "distortion_model": "radtan", "D": [0.1, 0, 0, 0]}, "lens model omni"),
+        ({"xi": 1.2, "D": [0.1, 0, 0, 0]}, "omnidirectional"),
+        ({"fisheye_model": 1, "D": [0.1, 0, 0, 0, 0]}, "5 distortion coefficients; OpenCV's fisheye model has 4"),
+        ({"distortion_model": "equidistant", "D": [-2.0, 0, 0, 0]}, "folds"),
+        ({"distortion_model": "equidistant", "D": [math.nan, 0, 0, 0]}, "folds"),
+        ({"roi": {"x_offset": 0, "y_offset": 120, "width": 640, "height": 240}}, "region of interest"),
+        ({"binning_x": 2, "binning_y": 2}, "binning"),
     ],
 )
 def test_nonsense(tmp_path: Path, changes: dict[str, object], problem: str) -> None:
@@ -122,6 +129,117 @@ def test_nonsense(tmp_path: Path, changes: dict[str, object], problem: str) -> N
     with pytest.raises(UserError, match=problem) as caught:
         load_intrinsics(tmp_path / "a.json", SIZE)
     assert str(caught.value).startswith(str(tmp_path / "a.json"))
+
+
+NUMBERS = "[600.5, 0, 310, 0, 610.25, 250.75, 0, 0, 1]"
+ECHO = f"""header:
+  stamp: {{sec: 1718500617, nanosec: 444867328}}
+  frame_id: camera
+height: 480
+width: 640
+distortion_model: plumb_bob
+d: [0.1, -0.2, 0.0, 0.0, 0.0]
+k: {NUMBERS}
+roi: {{x_offset: 0, y_offset: 0, height: 0, width: 0, do_rectify: false}}
+---
+"""
+XML = """<?xml version="1.0"?>
+<opencv_storage>
+<image_width>640</image_width>
+<image_height>480</image_height>
+<camera_matrix type_id="opencv-matrix"><rows>3</rows><cols>3</cols><dt>d</dt>
+  <data>600.5 0. 310. 0. 610.25
+    250.75 0. 0. 1.</data></camera_matrix>
+<distortion_coefficients type_id="opencv-matrix"><rows>5</rows><cols>1</cols><dt>d</dt>
+  <data>0.1 -0.2 0. 0. 0.</data></distortion_coefficients>
+</opencv_storage>
+"""
+REALSENSE = {
+    **{"width": 640, "height": 480, "ppx": 310.0, "ppy": 250.75, "fx": 600.5, "fy": 610.25},
+    **{"model": "distortion.brown_conrady", "coeffs": [0.1, -0.2, 0, 0, 0]},
+}
+OTHER_TOOLS = {
+    "ROS 2's topic echo": ("a.yaml", ECHO),
+    "ROS 1's, twice": ("a.yaml", ECHO.replace("d:", "D:").replace("k:", "K:") * 2),
+    "ROS without commas": (
+        "a.yaml",
+        f"image_width: 640\nimage_height: 480\ncamera_matrix: {{data: {NUMBERS}}}\n"
+        "distortion_model: plumb_bob\ndistortion_coefficients: {data: [0.1 -0.2 0.0 0.0 0.0]}\n",
+    ),
+    "OpenCV's interactive calibration": (
+        "a.yml",
+        "%YAML:1.0\n---\ncameraResolution: [ 640, 480 ]\ncamera_matrix: !!opencv-matrix\n   rows: 3\n   cols: 3\n"
+        f"   dt: d\n   data: {NUMBERS}\ndistortion_coefficients: !!opencv-matrix\n   rows: 1\n   cols: 5\n"
+        "   dt: d\n   data: [ 0.1, -0.2, 0., 0., 0. ]\n",
+    ),
+    "OpenCV's XML": ("a.xml", XML),
+    "RealSense": ("a.json", json.dumps(REALSENSE)),
+    "Kalibr": (
+        "a.yaml",
+        "cam0:\n  camera_model: pinhole\n  distortion_model: radtan\n  distortion_coeffs: [0.1, -0.2, 0.0, 0.0]\n"
+        "  intrinsics: [600.5, 610.25, 310.0, 250.75]\n  resolution: [640, 480]\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("tool", OTHER_TOOLS)
+def test_what_other_tools_write(tmp_path: Path, tool: str, encoding: str) -> None:
+    name, text = OTHER_TOOLS[tool]
+    (tmp_path / name).write_bytes(text.replace("\n", "\r\n").encode(encoding))
+    assert load_intrinsics(tmp_path / name, SIZE) == replace(CALIBRATED, distortion=(0.1, -0.2, 0, 0))
+
+
+def test_two_cameras_in_a_file_are_not_guessed_from(tmp_path: Path) -> None:
+    one = OTHER_TOOLS["Kalibr"][1]
+    (tmp_path / "a.yaml").write_text(one + one.replace("cam0", "cam1"))
+    with pytest.raises(UserError, match=r"several cameras \(cam0, cam1\)"):
+        load_intrinsics(tmp_path / "a.yaml", SIZE)
+
+
+FISHEYE = Intrinsics(286.2, 286.0, 319.5, 241.8, distortion=(-0.0093, 0.0162, -0.0134, 0.002), lens_model="fisheye")
+FISHEYE_MATRIX = np.array([[286.2, 0, 319.5], [0, 286.0, 241.8], [0, 0, 1]])
+
+
+@pytest.mark.parametrize(
+    "said", ["fisheye_model: 1", "camera_model: equidistant", "distortion_model: equidistant", "fisheye: true"]
+)
+def test_a_fisheye_is_known_whoever_says_so(tmp_path: Path, said: str) -> None:
+    (tmp_path / "a.yaml").write_text(
+        f"image_width: 640\nimage_height: 480\n{said}\nK: {FISHEYE_MATRIX.ravel().tolist()}\n"
+        f"D: {list(FISHEYE.distortion)}\n"
+    )
+    assert load_intrinsics(tmp_path / "a.yaml", SIZE) == FISHEYE
+    save_intrinsics(tmp_path / "own.json", FISHEYE, SIZE)
+    assert load_intrinsics(tmp_path / "own.json", SIZE) == FISHEYE
+
+
+def test_a_fisheye_shows_points_where_opencv_says() -> None:
+    """Every pixel of the picture, up to 80 degrees off the axis: to rays and back, and as OpenCV projects them."""
+    x, y = np.meshgrid(np.linspace(0, 639, 17), np.linspace(0, 479, 13))
+    pixels = np.stack([x, y], axis=-1)
+    points = backproject(pixels, np.full(x.shape, 500.0), FISHEYE)
+    np.testing.assert_allclose(project(points, FISHEYE), pixels, atol=1e-6)
+    shown, _ = cv2.fisheye.projectPoints(
+        points.reshape(1, -1, 3), np.zeros(3), np.zeros(3), FISHEYE_MATRIX, np.array(FISHEYE.distortion)
+    )
+    np.testing.assert_allclose(shown[0], pixels.reshape(-1, 2), atol=1e-6)
+    steepest = np.degrees(np.arctan(np.hypot(points[..., 0], points[..., 1]) / 500.0)).max()
+    assert 75 < steepest < 85
+    pinhole = backproject(pixels, np.full(x.shape, 500.0), replace(FISHEYE, lens_model="pinhole"))
+    assert np.linalg.norm(pinhole - points, axis=-1).max() > 1000, "and it is far from what a pinhole would say"
+
+
+@given(st.tuples(*[st.floats(-0.3, 0.3)] * 4), st.floats(-1e4, 1e4), st.floats(-1e4, 1e4))
+def test_a_fisheye_stays_finite_and_keeps_directions(lens: tuple[float, ...], x: float, y: float) -> None:
+    camera = replace(FISHEYE, distortion=lens)
+    point = backproject(np.array([x, y]), np.array(500.0), camera)
+    assert np.isfinite(point).all()
+    assert np.hypot(point[0], point[1]) <= 500 * np.tan(np.radians(85)) * 1.0001
+    direction = np.array([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy])
+    assert point[:2] @ direction >= 0
+    again = backproject(project(point, camera), np.array(500.0), camera)
+    np.testing.assert_allclose(again, point, rtol=1e-3, atol=1e-3)
 
 
 def test_what_is_no_calibration(tmp_path: Path) -> None:

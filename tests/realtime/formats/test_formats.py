@@ -5,18 +5,21 @@ from __future__ import annotations
 import csv
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from engines.errors import UserError
 from engines.skeleton import JOINT_NAMES, PARENTS, SIDES
 from realtime.formats import saving
 from realtime.formats.__main__ import main
 from realtime.formats.saving import SUFFIXES, require, save_as
-from realtime.tracks.schema import FRAME_FIELDS, ROOT_DEPTH_NAMES, Tracks, load_tracks
+from realtime.tracks.reader import load_tracks
+from realtime.tracks.schema import FRAME_FIELDS, ROOT_DEPTH_NAMES, Tracks
 from realtime.tracks.writer import TrackWriter
 from tests.support.bvh_parser import read_bvh
 from tests.support.hand_frames import INTRINSICS, SIZE, hand_frame
@@ -154,6 +157,36 @@ def test_bvh_of_uneven_times_keeps_the_pace(tmp_path: Path) -> None:
         assert error.max() < 3.0
 
 
+def at_times(t_s: NDArray[np.float64]) -> Tracks:
+    return replace(tracks_of(["rl"] * len(t_s)), t_s=t_s)
+
+
+def test_a_bvh_grows_with_the_frames_not_with_their_times(tmp_path: Path) -> None:
+    steady = np.arange(60) / 30
+    pairs = steady - np.arange(60) % 2 * (1 / 30 - 0.001)
+    day = steady + 86_400.0 * (np.arange(60) > 20)
+    for times, count in ((steady, 60), (pairs, 59), (day, 60 + 59)):
+        save_as(at_times(times), tmp_path / "t.bvh")
+        bvh = read_bvh(tmp_path / "t.bvh")
+        assert len(bvh.rows) == pytest.approx(count, abs=1)
+        assert bvh.frame_time_s == pytest.approx(1 / 30, rel=0.02)
+
+
+def test_bvh_angles_do_not_jump_where_the_hand_does_not(tmp_path: Path) -> None:
+    """Two whole turns of both hands about the camera's axis, tilted on the way: every channel follows."""
+    tracks = tracks_of(["rl"] * 73)
+    for i in range(73):
+        turn = Rotation.from_euler("zxy", [10.0 * i, 70.0 * np.sin(0.3 * i), 30.0 * np.cos(0.2 * i)], degrees=True)
+        tracks.joints_cam_mm[i] = turn.apply(tracks.joints_cam_mm[0] - [0, 0, 500]) + [0, 0, 500]
+    save_as(tracks, tmp_path / "t.bvh")
+    bvh = read_bvh(tmp_path / "t.bvh")
+    assert np.abs(np.diff(bvh.rows[:, 6:], axis=0)[:, 3:6]).max() < 60  # the right wrist's rotation
+    assert np.abs(np.diff(bvh.rows, axis=0)).max() < 60
+    assert abs(bvh.rows[-1, 9] - bvh.rows[0, 9]) == pytest.approx(720, abs=45)
+    error = np.linalg.norm(bvh_places(tmp_path / "t.bvh", 50) - tracks.joints_cam_mm[50], axis=1)
+    assert error.max() < 5
+
+
 def glb_parts(path: Path) -> tuple[dict, bytes]:
     """JSON and binary chunk of a GLB, by its specification."""
     data = path.read_bytes()
@@ -285,7 +318,7 @@ def test_next_to_nothing_can_be_written_too(suffix: str, present: list[str], tmp
 
 
 def test_a_run_writes_the_format_its_file_name_says(tmp_path: Path) -> None:
-    with TrackWriter(tmp_path / "t.csv", INTRINSICS, SIZE, "{}", "{}") as writer:
+    with TrackWriter(tmp_path / "t.csv", INTRINSICS, SIZE, "{}", "{}", save=save_as) as writer:
         for i in range(3):
             writer.append(hand_frame("right", index=i, t_s=i / 30))
         assert (tmp_path / "t.csv.part").exists()

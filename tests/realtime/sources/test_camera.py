@@ -9,10 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from engines.errors import UserError
 from realtime.config import CameraSettings
+from realtime.sources import live_source
 from realtime.sources.camera import CameraSource
 from realtime.sources.live_source import ReplaySource
 from realtime.sources.opening import open_source
@@ -24,7 +26,7 @@ WAIT_S = 10.0
 
 
 def make_settings(reconnect_s: float) -> CameraSettings:
-    return CameraSettings(width=640, height=480, fps=30, reconnect_s=reconnect_s)
+    return CameraSettings(width=640, height=480, fps=30, reconnect_s=reconnect_s, mirrored=False)
 
 
 @pytest.fixture
@@ -96,7 +98,38 @@ def test_closed_without_having_been_started(network_camera: NetworkCamera) -> No
     assert not source._device.isOpened()
 
 
-@pytest.mark.parametrize("camera", ["97", "/dev/video97", "/dev/null", "nonsense", "http://127.0.0.1:9/none"])
+SECRETS = (
+    *("rtsp://user:secret@127.0.0.1:9/h264", "rtsp://secret@[::1]:9/", "rtsp://user:secret/@secret@127.0.0.1:9/"),
+    "http://127.0.0.1:9/video.cgi?user=secret&pwd=secret",
+)
+
+
+@pytest.mark.parametrize("address", SECRETS)
+def test_no_password_of_an_address_is_told(address: str, capfd: pytest.CaptureFixture[str]) -> None:
+    shown = {"r": "camera rtsp://", "h": "camera http://127.0.0.1:9/video.cgi?..."}[address[0]]
+    with pytest.raises(UserError, match="check address, user name and password") as caught:
+        CameraSource(address, make_settings(0))
+    assert str(caught.value).startswith(shown)
+    with pytest.raises(UserError, match="for a stream use --camera") as other:
+        open_source(make_settings(0), video=Path(address))
+    assert "secret" not in f"{caught.value} {other.value} {capfd.readouterr()}"
+
+
+def test_a_camera_that_works_has_a_name_without_its_password(network_camera: NetworkCamera) -> None:
+    address = network_camera.address.replace("http://", "http://user:secret@")
+    with CameraSource(f"{address}video?token=secret", make_settings(5)) as source:
+        assert next(iter(source)).image_bgr.shape == (SIZE[1], SIZE[0], 3)
+        assert source.name == f"camera {network_camera.address}video?..."
+
+
+def test_a_network_camera_whose_pixels_are_not_square(network_camera: NetworkCamera) -> None:
+    network_camera.pixel_aspect = 4, 3
+    with CameraSource(network_camera.address, make_settings(5)) as source:
+        assert source.size_px == (round(SIZE[0] * 4 / 3), SIZE[1])
+        assert next(iter(source)).image_bgr.shape == (SIZE[1], round(SIZE[0] * 4 / 3), 3)
+
+
+@pytest.mark.parametrize("camera", ["97", "/dev/video97", "/dev/null", "nonsense"])
 def test_missing_camera(camera: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UserError, match=r"No camera was found|Found: /dev/video") as caught:
         CameraSource(camera, make_settings(0))
@@ -134,6 +167,17 @@ def test_replay_shows_no_frame_before_its_time(tmp_path: Path) -> None:
         seen = {f.index: f.t_capture_s - start_s for f in source}
     assert 4 in seen
     assert all(t_s >= times_ms[i] / 1e3 - 1e-3 for i, t_s in seen.items())
+
+
+def test_replay_waits_for_no_pause_of_an_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(live_source, "LONGEST_PAUSE_S", 0.2)
+    path = write_video(tmp_path / "a.mp4", [0, 40, 3_600_040, 3_600_080])
+    with ReplaySource(path) as source:
+        times = [f.t_capture_s for f in source]
+    np.testing.assert_allclose(np.diff(times), [0.04, 0.2, 0.04], atol=1e-3)
+    assert "a pause of 3600 s is cut to 0.2 s" in caplog.text
 
 
 def test_replay_that_is_closed_early(tmp_path: Path) -> None:

@@ -55,11 +55,11 @@ def test_what_is_known_of_depth_and_lens_is_told() -> None:
     unsure = json.loads(frame_json(StreamFrame(hands, T_UNIX_S)))
     assert unsure["hands"][0]["root_depth_sigma_mm"] is None
     pose = replace(hands.hands[0], root_depth_sigma_mm=12.5)
-    lens = replace(hands.intrinsics, distortion=(0.1, -0.2, 0.0, 0.0, 0.05))
+    lens = replace(hands.intrinsics, distortion=(0.1, -0.2, 0.0, 0.05), lens_model="fisheye")
     sure = json.loads(frame_json(StreamFrame(replace(hands, hands=(pose,), intrinsics=lens), T_UNIX_S)))
     assert valid(sure)
     assert sure["hands"][0]["root_depth_sigma_mm"] == 12.5
-    assert sure["distortion"] == list(lens.distortion)
+    assert (sure["distortion"], sure["lens_model"]) == (list(lens.distortion), "fisheye")
 
 
 def test_the_head_names_joints_and_bones() -> None:
@@ -143,10 +143,10 @@ def test_a_real_socket_gets_every_frame_and_nobody_listening_is_no_error() -> No
         streams = open_streams(Address("127.0.0.1", port), None, [], said.append)
         assert streams is not None
         for index in range(5):
-            streams.send(result(hand_frame("left", index=index)))
+            streams.take(result(hand_frame("left", index=index)))
             assert decoded(listener.recv(65536))["/hands/frame"] == [index]
     for index in range(5):
-        streams.send(result(hand_frame("left", index=index)))
+        streams.take(result(hand_frame("left", index=index)))
     streams.close()
     assert said == [f"streaming   OSC to 127.0.0.1:{port}"]
 
@@ -194,10 +194,10 @@ class Broken(Held):
 def test_a_stream_that_stands_still_holds_nobody_up_and_then_gets_the_newest() -> None:
     held = Held()
     streams = Streams([held], print)
-    streams.send(result(hand_frame(index=0)))
+    streams.take(result(hand_frame(index=0)))
     assert held.entered.wait(20)
     for index in range(1, 1000):
-        streams.send(result(hand_frame(index=index)))
+        streams.take(result(hand_frame(index=index)))
     assert held.sent == [0]
     held.go.set()
     streams.close()
@@ -211,11 +211,11 @@ def test_a_stream_that_fails_is_told_once_and_the_others_go_on() -> None:
     streams = Streams([Broken(), held], said.append)
     for index in range(3):
         held.entered.clear()
-        streams.send(result(hand_frame(index=index)))
+        streams.take(result(hand_frame(index=index)))
         assert held.entered.wait(20)
     streams.close()
     streams.close()
-    streams.send(result(hand_frame(index=9)))
+    streams.take(result(hand_frame(index=9)))
     assert said == ["broken: ended (RuntimeError: out of order); tracking goes on"]
     assert held.sent == [0, 1, 2]
 

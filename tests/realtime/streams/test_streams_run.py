@@ -20,7 +20,8 @@ from websockets.sync.client import connect
 
 import run_demo
 from engines.skeleton import HAND_SLICES, SIDES
-from realtime.tracks.schema import Tracks, load_tracks
+from realtime.tracks.reader import load_tracks
+from realtime.tracks.schema import Tracks
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "samples" / "two_hands.mp4"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.geometry.pinhole import Intrinsics, backproject, project
 from engines.skeleton import HAND_SLICES, SIDES, WRISTS
 from realtime.batch.run import batch_settings
@@ -23,8 +23,7 @@ from realtime.live import run_recorded
 from realtime.pipeline import HandPipeline
 from realtime.sources.recording import VideoSource
 from realtime.tracks.offline import FILL_S, smooth_offline
-from realtime.tracks.schema import FRAME_FIELDS, RECORD, ROOT_DEPTH_NAMES, Tracks
-from realtime.tracks.writer import encode
+from realtime.tracks.schema import FRAME_FIELDS, RECORD, ROOT_DEPTH_NAMES, Tracks, encode
 from tests.support.hand_frames import INTRINSICS, joints_mm
 from tests.support.recordings import ROOT, SAMPLE
 from tests.support.track_files import tracks_of

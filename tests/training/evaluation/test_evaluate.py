@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.backends.opening import EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import EngineRequest
 from engines.geometry.crop import crop_around, extract, transform, upright_angle_rad
 from engines.geometry.pinhole import backproject, project
 from engines.output import outputs_of_batch

@@ -17,7 +17,7 @@ from engines.errors import UserError
 from tests.support.small_bank import SIZE_PX, write_shard
 from training.banks import bank
 from training.banks.banks import ANY, BankMix, BankSource, load_mix
-from training.settings import BankSettings, DataSettings
+from training.lite.settings import BankSettings, DataSettings
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,7 @@ def stored(bank: HandBank) -> Stored:
         torch.from_numpy(bank.joints_cam_mm),
         torch.from_numpy(bank.hand_present).float(),
         torch.from_numpy(bank.intrinsics_px),
+        torch.ones(len(bank), 5),
     )
 
 
@@ -49,7 +50,7 @@ def test_labels_lie_on_what_is_drawn(bank: HandBank, noise: CropNoise) -> None:
     """Every joint is a disc in the stored picture: its label must lie on opaque pixels after any move."""
     crops, labels = random_crops(stored(bank), 96, noise, torch.Generator().manual_seed(3))
     on_disc = []
-    for crop, joints, weight in zip(crops, labels.joints_crop_px, labels.joint_weight, strict=True):
+    for crop, joints, weight in zip(crops, labels.joints_crop_px, labels.place_weight, strict=True):
         for x, y in joints[weight > 0].round().long().clamp(0, 95):
             on_disc.append(float(crop[3, y, x]) > 0.4)
     assert len(on_disc) > 300
@@ -81,7 +82,7 @@ def test_mirroring_exchanges_the_hands(bank: HandBank) -> None:
 def test_emptied_crops_hold_no_hand(bank: HandBank) -> None:
     crops, labels = random_crops(stored(bank), 64, CropNoise(empty=1.0), torch.Generator().manual_seed(0))
     assert float(crops.abs().max()) == 0
-    assert float(labels.hand_present.sum() + labels.joint_weight.sum() + labels.pair_weight.sum()) == 0
+    assert float(labels.hand_present.sum() + labels.place_weight.sum() + labels.pair.sum()) == 0
 
 
 def test_augmented_pictures_are_pictures_and_repeatable(bank: HandBank, tmp_path: Path) -> None:

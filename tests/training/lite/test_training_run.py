@@ -12,7 +12,8 @@ import pytest
 import torch
 import yaml
 
-from engines.backends.opening import EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import EngineRequest
 from engines.errors import UserError
 from engines.networks.checkpoints import save_weights
 from engines.networks.lite import Lite
@@ -22,9 +23,10 @@ from training.export import main as export_main
 from training.lite.averaged import averaged_network, mean_network
 from training.lite.calibration import fit_confidence
 from training.lite.losses import compute_losses
+from training.lite.settings import ScheduleSettings
+from training.lite.state import schedule_factor
 from training.loop.curves import RunLog
-from training.loop.state import schedule_factor
-from training.settings import ScheduleSettings, load_any_settings, load_settings
+from training.settings import load_any_settings, load_settings
 from training.train import main as train_main
 
 
@@ -214,7 +216,8 @@ def test_perfect_maps_lose_next_to_nothing() -> None:
     joints = torch.rand(4, 42, 2, generator=rng) * 120 + 20
     depth = torch.randn(4, 42, generator=rng) * 30
     ones = torch.ones(4, 2)
-    labels = Labels(joints, depth, torch.ones(4, 42), ones, ones, torch.zeros(4), torch.ones(4), ones)
+    all_joints, one = torch.ones(4, 42), torch.ones(4)
+    labels = Labels(joints, all_joints, depth, all_joints, ones, ones, torch.zeros(4), one, ones, ones)
     cells = heat_from_crop(joints, 8)
     axis = torch.arange(20.0)
     heat = -((axis[None, None, None, :] - cells[..., 0, None, None]) ** 2)

@@ -1,4 +1,4 @@
-"""The cache of compiled engines: a key of all that an engine depends on, a side-car beside it, whole files only.
+"""The cache of compiled engines: one for each key, a side-car beside it, whole files only.
 
 An engine is a folder `<cache>/<preset>-<backend>-<key>/` that appears in one rename, so neither a killed build nor two
 builds at once leave half an engine.
@@ -9,78 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from engines.cache.key import EngineKey
 from engines.errors import UserError
+from engines.files import file_sha256, replace_file
 
 SIDECAR = "engine.json"
 _ATTEMPTS = 3
-_GRAPH_SOURCES = (
-    *("building/engine_graph.py", "building/graph.py", "building/int8.py", "building/qdq.py"),
-    *("building/calibration.py", "geometry/crop.py", "building/verify.py"),  # which crops INT8 is calibrated on
-    *("building/tensorrt_build.py", "geometry/pinhole.py", "skeleton.py", "spec.py", "networks/*.py"),
-)
 _ABANDONED_S = 24 * 3600
 """A build that takes longer than this was killed."""
-
-
-@dataclass(frozen=True)
-class EngineKey:
-    """Everything a compiled engine depends on; any difference means another engine."""
-
-    preset: str
-    backend: str
-    runtime_version: str
-    precision: str
-    batches: tuple[int, ...]
-    weights_sha256: str
-    graph_sha256: str
-    device: str
-    system: str
-    calibration_sha256: str = ""
-    """Pictures that INT8 ranges were measured on."""
-
-    def digest(self) -> str:
-        """A short name of the key."""
-        text = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def folder_name(self) -> str:
-        """Name of the engine's folder in the cache."""
-        return f"{self.preset}-{self.backend}-{self.digest()}"
-
-
-def engine_key(
-    preset: str,
-    backend: str,
-    version: str,
-    precision: str,
-    batches: tuple[int, ...],
-    weights: Path,
-    device: str,
-    calibration_sha256: str = "",
-) -> EngineKey:
-    """The key of an engine on this machine."""
-    return EngineKey(
-        preset=preset,
-        backend=backend,
-        runtime_version=version,
-        precision=precision,
-        batches=batches,
-        weights_sha256=file_sha256(weights),
-        graph_sha256=_graph_hash(),
-        device=device,
-        system=f"{platform.system()} {platform.machine()}",
-        calibration_sha256=calibration_sha256,
-    )
 
 
 def default_cache() -> Path:
@@ -125,16 +70,6 @@ def why_not_cached(cache: Path, key: EngineKey) -> str:
     return f"once: the one in the cache has another {' and '.join(names)}"
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file that may be missing later: whole or not at all, and silently not where nothing can be written."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-
-
 def _keys_of(cache: Path, key: EngineKey) -> Iterator[EngineKey]:
     """Keys of the engines in the cache with the same preset and backend."""
     for sidecar in sorted(cache.glob(f"{key.preset}-{key.backend}-*/{SIDECAR}")):
@@ -143,15 +78,6 @@ def _keys_of(cache: Path, key: EngineKey) -> Iterator[EngineKey]:
             yield EngineKey(**{**fields, "batches": tuple(fields["batches"])})
         except (OSError, ValueError, KeyError, TypeError):
             continue
-
-
-def file_sha256(path: Path) -> str:
-    """Hash of a file's content."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def store_engine(cache: Path, key: EngineKey, files: Mapping[str, bytes], facts: Mapping[str, Any]) -> Path:
@@ -204,12 +130,3 @@ def _put_in_place(partial: Path, cache: Path, key: EngineKey) -> None:
         with suppress(FileNotFoundError):
             target.rename(damaged)
         shutil.rmtree(damaged, ignore_errors=True)
-
-
-def _graph_hash() -> str:
-    """Hash of the sources the graph is made by: a changed network is another engine."""
-    folder = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for path in sorted(path for pattern in _GRAPH_SOURCES for path in folder.glob(pattern)):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()

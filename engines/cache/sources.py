@@ -1,0 +1,87 @@
+"""Which of our own sources decide what is in an engine, and their hash: a changed network is another engine.
+
+They are the makers in `engines/building/` and all that these import, found by reading the imports; no list can be
+forgotten. What only uses, compares or reports engines is not among them. Of a source the code counts, not its comments.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from engines.errors import UserError
+
+ROOT: Final = Path(__file__).parents[2]
+_PACKAGE: Final = "engines"
+_MAKERS: Final = tuple(
+    f"{_PACKAGE}.building.{name}" for name in ("engine_graph", "openvino_files", "tensorrt_plan", "tensorrt_package")
+)
+_WORDS: Final = frozenset({f"{_PACKAGE}/errors.py"})
+"""Say what went wrong, and decide nothing."""
+
+
+def sources_sha256(root: Path = ROOT) -> str:
+    """Hash of the code of `source_files`; another version of Python may give another one."""
+    digest = hashlib.sha256()
+    for name, tree in sorted(_trees(root).items()):
+        digest.update(f"{name}\n{ast.dump(_without_remarks(tree))}\n".encode())
+    return digest.hexdigest()
+
+
+def source_files(root: Path = ROOT) -> set[str]:
+    """The files, such as `engines/networks/lite.py`, of the checkout at `root`; raises UserError if one is missing."""
+    return set(_trees(root))
+
+
+def _trees(root: Path) -> dict[str, ast.Module]:
+    """Path below `root` -> its syntax tree, of all that is reached from the makers."""
+    trees: dict[str, ast.Module] = {}
+    waiting = [_file_of(module) for module in _MAKERS]
+    while waiting:
+        name = waiting.pop()
+        if name in trees or name in _WORDS:
+            continue
+        try:
+            trees[name] = ast.parse((root / name).read_bytes())
+        except OSError as error:
+            raise UserError(f"{root / name}: is missing, and engines depend on it; fetch the checkout again") from error
+        waiting += _imported_files(root, trees[name])
+    return trees
+
+
+def _imported_files(root: Path, tree: ast.Module) -> Iterator[str]:
+    """Our own files that are imported anywhere in a file, also where they are not there; packages hold no code."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (_file_of(alias.name) for alias in node.names if _is_ours(alias.name))
+        elif isinstance(node, ast.ImportFrom) and node.module is not None and _is_ours(node.module):
+            if (root / node.module.replace(".", "/")).is_dir():
+                yield from (_file_of(f"{node.module}.{alias.name}") for alias in node.names)
+            else:
+                yield _file_of(node.module)
+
+
+def _is_ours(module: str) -> bool:
+    return module.split(".", 1)[0] == _PACKAGE
+
+
+def _file_of(module: str) -> str:
+    return f"{module.replace('.', '/')}.py"
+
+
+def _without_remarks(tree: ast.Module) -> ast.Module:
+    """The tree without its docstrings, in place; of comments a tree has none."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [statement for statement in body if not _is_text(statement)]  # type: ignore[attr-defined]
+    return tree
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Constant):
+        return False
+    return isinstance(statement.value.value, str)

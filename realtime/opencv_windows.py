@@ -1,0 +1,33 @@
+"""What OpenCV's windows need before the first one opens (main thread).
+
+OpenCV's wheels bring a Qt with the X11 platform alone. Where the desktop asks for another (QT_QPA_PLATFORM=wayland is
+usual), or a library of X11 is missing, that Qt ends the process.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from pathlib import Path
+
+import cv2
+
+
+def choose_platform() -> str | None:
+    """Let Qt take a platform that it has; the reason if it has none that can be loaded, None if all is well.
+
+    Other builds of OpenCV, with GTK or the system's Qt, are left alone.
+    """
+    plugins = Path(os.environ.get("QT_QPA_PLATFORM_PLUGIN_PATH", "")) / "platforms"
+    if not cv2.currentUIFramework().startswith("QT") or not plugins.is_relative_to(Path(cv2.__file__).parent):
+        return None
+    there = {path.stem.removeprefix("libq"): path for path in sorted(plugins.glob("libq*.so"))}
+    asked = [name for name in os.environ.get("QT_QPA_PLATFORM", "").split(";") if name.partition(":")[0] in there]
+    if there:  # also where nothing is asked for: in a Wayland session Qt looks for its own first, and complains
+        os.environ["QT_QPA_PLATFORM"] = ";".join(asked or there)
+    try:
+        for path in there.values():
+            ctypes.CDLL(str(path))
+    except OSError as error:
+        return str(error)
+    return None

@@ -1,0 +1,115 @@
+"""The cache of engines: damage, two builds at once, full disks, and keys."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engines.cache.key import engine_key
+from engines.cache.store import SIDECAR, find_engine, store_engine, why_not_cached
+from engines.errors import UserError
+
+
+def _store(cache: Path, number: int) -> None:
+    key = engine_key("lite", "test", "1", "fp32", (1,), Path(__file__), "cpu")
+    for _ in range(20):
+        store_engine(cache, key, {"engine.bin": bytes([number]) * 100_000}, {})
+
+
+def test_two_processes_that_build_at_once_leave_a_whole_engine(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_store, args=(tmp_path, n)) for n in (1, 2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    key = engine_key("lite", "test", "1", "fp32", (1,), Path(__file__), "cpu")
+    folder = find_engine(tmp_path, key)
+    assert folder is not None
+    assert len(set((folder / "engine.bin").read_bytes())) == 1
+    assert not list(tmp_path.glob(".building-*"))
+
+
+def test_an_engine_that_another_process_loads_is_not_replaced(tmp_path: Path) -> None:
+    key = engine_key("lite", "test", "1", "fp32", (1,), Path(__file__), "cpu")
+    folder = store_engine(tmp_path, key, {"engine.bin": b"first"}, {})
+    place = (folder / "engine.bin").stat().st_ino
+    assert store_engine(tmp_path, key, {"engine.bin": b"second"}, {}) == folder
+    assert (folder / "engine.bin").stat().st_ino == place
+    (folder / "engine.bin").write_bytes(b"damaged")
+    store_engine(tmp_path, key, {"engine.bin": b"third"}, {})
+    assert (folder / "engine.bin").read_bytes() == b"third"
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("damage", ["cut", "missing file", "no side-car", "side-car cut", "another key"])
+def test_damage_of_any_kind_is_found(tmp_path: Path, damage: str) -> None:
+    key = engine_key("lite", "test", "1", "fp32", (1,), Path(__file__), "cpu")
+    folder = store_engine(tmp_path, key, {"engine.bin": b"content"}, {})
+    assert find_engine(tmp_path, key) == folder
+    sidecar = folder / SIDECAR
+    if damage == "cut":
+        (folder / "engine.bin").write_bytes(b"cont")
+    elif damage == "missing file":
+        (folder / "engine.bin").unlink()
+    elif damage == "no side-car":
+        sidecar.unlink()
+    elif damage == "side-car cut":
+        sidecar.write_text(sidecar.read_text()[:50])
+    else:
+        sidecar.write_text(sidecar.read_text().replace("fp32", "bf16"))
+    assert find_engine(tmp_path, key) is None
+    assert why_not_cached(tmp_path, key) == "the one in the cache is damaged"
+
+
+def _store_on_a_full_disk(cache: Path, told: Path) -> None:
+    """No file may grow beyond 50 kB: writing fails half-way, as where a disk is full."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+    key = engine_key("lite", "test", "1", "fp32", (1,), Path(__file__), "cpu")
+    try:
+        store_engine(cache, key, {"small.bin": bytes(100), "engine.bin": bytes(100_000)}, {})
+    except UserError as error:
+        told.write_text(str(error))
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_engine(tmp_path: Path) -> None:
+    cache, told = tmp_path / "cache", tmp_path / "told"
+    worker = multiprocessing.get_context("fork").Process(target=_store_on_a_full_disk, args=(cache, told))
+    worker.start()
+    worker.join()
+    assert worker.exitcode == 0
+    assert "engine cache cannot be written" in told.read_text()
+    assert "\n" not in told.read_text()
+    assert not list(cache.iterdir())
+
+
+def test_what_killed_builds_left_is_swept_after_a_day(tmp_path: Path) -> None:
+    old, new = tmp_path / ".building-old", tmp_path / ".building-new"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "engine.bin").write_bytes(bytes(1000))
+    two_days_ago = time.time() - 2 * 24 * 3600
+    os.utime(old, (two_days_ago, two_days_ago))
+    _store(tmp_path, 1)
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_any_difference_is_another_key() -> None:
+    key = engine_key("lite", "openvino", "1", "fp32", (1, 2), Path(__file__), "cpu")
+    others = [replace(key, precision="bf16"), replace(key, runtime_version="2"), replace(key, weights_sha256="0")]
+    assert len({key.digest(), *(other.digest() for other in others)}) == 4
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match="engine cache cannot be written"):
+        store_engine(tmp_path / "x", engine_key("l", "t", "1", "p", (1,), Path(__file__), "c"), {"a": b""}, {})

@@ -1,0 +1,72 @@
+"""Nothing leaves the machine unasked: the program and every dependency that would report its use."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.support.network_watch import run_watched
+from tests.support.recordings import cut
+
+RUN = """
+import run_demo
+arguments = ["--video", {clip!r}, "--realtime", "--headless", "--save-tracks", {tracks!r}, "--save-video", {video!r},
+             "--osc", "127.0.0.1:9", "--websocket", "0", "--profile-json", {profile!r}]
+raise SystemExit(run_demo.main(arguments))
+"""
+BATCH = """
+import run_demo
+raise SystemExit(run_demo.main(["--video", {clip!r}, {second!r}, "--out", {out!r}, "--format", "jsonl", "bvh"]))
+"""
+PACKAGES = {
+    "openvino": "import openvino, openvino.tools.ovc",
+    "nncf": "import nncf; nncf.telemetry.telemetry.send_event('a', 'b', 'c')",
+    "onnxruntime": """
+import onnx, onnxruntime
+from onnx import TensorProto, helper
+value = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1])
+graph = helper.make_graph([helper.make_node("Identity", ["a"], ["b"])], "g", [value("a")], [value("b")])
+model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 13)])
+onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+""",
+    "ray": """
+from ray._common.usage import usage_lib
+assert not usage_lib.usage_stats_enabled()
+""",
+    "rerun": "import rerun; rerun.new_recording('a').save('/dev/null')",
+    "open3d": "import open3d",
+    "mediapipe": "import mediapipe",
+    "torch": "import torch, torch.utils.tensorboard",
+}
+
+
+def test_a_live_run_with_streams_and_files_speaks_to_nobody(tmp_path: Path) -> None:
+    clip = cut(tmp_path / "a.mp4", 60, 40)
+    names = {"clip": str(clip), "tracks": str(tmp_path / "a.npz"), "video": str(tmp_path / "b.mp4")}
+    done, outside = run_watched(RUN.format(**names, profile=str(tmp_path / "a.json")), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert outside == []
+
+
+def test_a_batch_speaks_to_nobody(tmp_path: Path) -> None:
+    clips = {name: str(cut(tmp_path / f"{name}.mp4", 60, 20)) for name in ("clip", "second")}
+    done, outside = run_watched(BATCH.format(**clips, out=str(tmp_path / "out")), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert outside == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_what_a_dependency_would_report_stays_here(tmp_path: Path, package: str) -> None:
+    if find_spec(package) is None:
+        pytest.skip(f"needs {package}")
+    done, outside = run_watched("import engines\n" + PACKAGES[package], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert outside == []
+
+
+def test_the_watch_sees_what_is_sent(tmp_path: Path) -> None:
+    """To an address that is reserved for examples (RFC 5737) and reaches nobody."""
+    code = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'', ('192.0.2.1', 9))"
+    assert run_watched(code, tmp_path)[1]

@@ -1,0 +1,33 @@
+"""Figure 4 of the paper, drawn for a recording (matplotlib; main thread)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from training.annotation.accuracy.views import PAPER_MM, PAPER_VIEWS, ViewsRow
+
+
+def draw_figure(path: Path, rows: dict[str, list[ViewsRow]]) -> None:
+    """Error against the number of views, a curve for each recording, standard deviation over draws as bars."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for name, curve in rows.items():
+        axes.errorbar(
+            [r.views for r in curve],
+            [r.mean_mm for r in curve],
+            yerr=[r.deviation_mm for r in curve],
+            marker="o",
+            markersize=4,
+            capsize=3,
+            label=name,
+        )
+    axes.axhline(PAPER_MM, color="grey", linestyle=":", label=f"paper, {PAPER_VIEWS} views: {PAPER_MM} mm")
+    axes.set_xlabel("number of views")
+    axes.set_ylabel("3D distance of accepted joints, mm")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)

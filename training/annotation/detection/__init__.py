@@ -1,0 +1,1 @@
+"""Joints in the pictures of one camera, view by view."""

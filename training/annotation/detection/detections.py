@@ -1,0 +1,63 @@
+"""What a detector saw in the pictures of one camera, and its file (any thread)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import UserError
+from engines.npz import ARCHIVE_ERRORS, load_arrays
+
+_NAMES: Final = ("joints_px", "sigma_px", "confidence", "probability", "done")
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """F frames of one camera; right hand in rows 0-20, left in 21-41; NaN where a hand was not seen."""
+
+    joints_px: NDArray[np.float32]
+    """(F, 42, 2) pixels of the picture."""
+    sigma_px: NDArray[np.float32]
+    """(F, 42) how far off each is, one standard deviation along each axis."""
+    confidence: NDArray[np.float32]
+    """(F, 42) the detector's own, 0..1: height or spread of its heat maps."""
+    probability: NDArray[np.float32]
+    """(F, 2) that right and left hand are there."""
+    done: NDArray[np.bool_]
+    """(F,) frames that were looked at: a run that was killed goes on behind them."""
+
+    @classmethod
+    def empty(cls, frames: int) -> Detections:
+        """Nothing looked at yet."""
+        joints, sigma, confidence = (
+            np.full(shape, np.nan, np.float32) for shape in ((frames, 42, 2), (frames, 42), (frames, 42))
+        )
+        return cls(joints, sigma, confidence, np.zeros((frames, 2), np.float32), np.zeros(frames, bool))
+
+
+def save_detections(path: Path, found: Detections) -> None:
+    """Write the file in one step; raises UserError if it cannot be written."""
+    partial = path.with_name(f".{path.stem}.partial.npz")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(partial, **vars(found))
+        partial.replace(path)
+    except OSError as error:
+        raise UserError(f"{path}: the detections cannot be written ({error.strerror})") from error
+
+
+def load_detections(path: Path) -> Detections:
+    """Read the file; raises UserError if it is missing or damaged."""
+    try:
+        found = Detections(**load_arrays(path, _NAMES))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such detections; run python -m training.annotation detect first") from error
+    except (OSError, *ARCHIVE_ERRORS) as error:
+        raise UserError(f"{path}: damaged detections ({error}); remove the file and detect again") from error
+    if found.joints_px.shape[1:] != (42, 2) or found.sigma_px.shape != found.joints_px.shape[:2]:
+        raise UserError(f"{path}: is of another form; remove the file and detect again")
+    return found

@@ -1,0 +1,1 @@
+"""Exact cameras around a rendered two-hand sequence: recordings whose truth is known."""

@@ -1,0 +1,47 @@
+"""The single-camera tracker in each camera's video against the triangulated hands: real millimetres, hand by hand."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from realtime.camera_space.bone_lengths import hand_length
+from realtime.config import load_settings
+from realtime.engine import backend_of
+from training.annotation.accuracy.judge import judge_view, pooled, summary, table
+from training.annotation.recordings.recording import load_recording, write_text
+from training.annotation.triangulation.hands import load_hands
+from training.annotation.triangulation.solve import bone_statistics
+from training.annotation.workplace import HANDS
+from training.numbers import without_nan
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The step's options."""
+    parser.add_argument("folder", type=Path, help="folder of the recording")
+    parser.add_argument("--truth", type=Path, help="hands to judge against (the recording's own hands.npz)")
+    parser.add_argument("--known-size", action="store_true", help="tell the tracker the hands' triangulated length")
+    parser.add_argument("--set", action="append", default=[], metavar="A.B=VALUE", help="change a setting")
+    parser.add_argument("--json", type=Path, help="write the figures there (judge.json in the folder)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Do it. Raises UserError."""
+    a = arguments
+    recording, truth = load_recording(a.folder), load_hands(a.truth or a.folder / HANDS)
+    medians, _ = bone_statistics(truth.labelled_mm)
+    lengths = [hand_length(row) for row in medians]
+    length = max((v for v in lengths if np.isfinite(v)), default=None)
+    told = [f"fusion.hand_length_mm={length:.1f}"] if a.known_size and length else []
+    settings = load_settings(None, [*told, *a.set])
+    backend = backend_of(settings, print)
+    parts = {}
+    for view, name in enumerate(recording.names):
+        parts[name] = judge_view(recording, view, truth, backend, settings)
+        print(f"judged      {name}", flush=True)
+    rows = {name: summary(part) for name, part in parts.items()} | {"all": summary(pooled(list(parts.values())))}
+    print(table(rows))
+    write_text(a.json or a.folder / "judge.json", json.dumps(without_nan(rows), indent=2) + "\n")

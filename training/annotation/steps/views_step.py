@@ -1,0 +1,79 @@
+"""The error against the number of views: table, views.json and the figure, beside the paper's figure 4."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from engines.errors import UserError
+from training.annotation.accuracy.figure import draw_figure
+from training.annotation.accuracy.views import ViewsRow, error_by_views, table
+from training.annotation.recordings.recording import Recording, load_recording, write_text
+from training.annotation.triangulation.hands import Hands, load_hands
+from training.annotation.triangulation.observations import observe
+from training.annotation.triangulation.solve import SolveSettings
+from training.annotation.workplace import HANDS, TRUTH, detections_used, load_all
+from training.command import positive
+from training.numbers import without_nan
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The step's options."""
+    parser.add_argument("folders", type=Path, nargs="+", help="recordings; several give several curves")
+    parser.add_argument("--truth", type=Path, help="hands to measure against (truth.npz, else hands.npz)")
+    parser.add_argument("--draws", type=positive, default=100, help="random choices of views for each number (100)")
+    parser.add_argument("--moments", type=positive, help="use so many moments, spread evenly (all)")
+    parser.add_argument("--detections", help="which detector's (those of hands.npz)")
+    parser.add_argument("--no-bones", action="store_true", help="without the prior on bones, as the paper's")
+    parser.add_argument("--seed", type=int, default=0, help="other draws")
+    parser.add_argument("--figure", type=Path, help="where the figure goes (views.png in the first folder)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Do it. Raises UserError."""
+    a = arguments
+    curves = {}
+    for folder in a.folders:
+        recording = load_recording(folder)
+        truth, words = _truth(folder, a.truth)
+        print(f"{folder}: against {words}")
+        curves[folder.name] = _curve(recording, truth, a)
+        print(table(curves[folder.name]))
+        rows = [asdict(row) for row in curves[folder.name]]
+        write_text(folder / "views.json", json.dumps(without_nan({"against": words, "rows": rows}), indent=2) + "\n")
+    figure = a.figure or a.folders[0] / "views.png"
+    draw_figure(figure, curves)
+    print(f"figure      {figure}")
+
+
+def _curve(recording: Recording, truth: Hands, a: argparse.Namespace) -> list[ViewsRow]:
+    detections = recording.folder / "detections" / a.detections if a.detections else detections_used(recording.folder)
+    seen = observe(recording.rig, load_all(detections, recording.names), recording.frames)
+    if len(truth.t_s) != len(recording.t_s):
+        raise UserError(f"the truth has {len(truth.t_s)} moments, the recording {len(recording.t_s)}: not of this one")
+    known = np.flatnonzero(truth.accepted.any(axis=1))
+    if not len(known):
+        raise UserError("the truth has no joint that is accepted: nothing to measure against")
+    count = min(a.moments or len(known), len(known))
+    rows = known[np.unique(np.linspace(0, len(known) - 1, count).round().astype(int))]
+    part = Hands(**{name: value[rows] for name, value in vars(truth).items()})
+    return error_by_views(
+        seen.of_moments(rows),
+        part,
+        a.draws,
+        SolveSettings(bones=not a.no_bones),
+        a.seed,
+        lambda text: print(text, flush=True),
+    )
+
+
+def _truth(folder: Path, named: Path | None) -> tuple[Hands, str]:
+    if named is not None:
+        return load_hands(named), str(named)
+    if (folder / TRUTH).exists():
+        return load_hands(folder / TRUTH), "the renderer's truth"
+    return load_hands(folder / HANDS), "its own solution from all views"

@@ -1,0 +1,1 @@
+"""Labels by machine for pictures of real hands: two witnesses, kept where they agree."""
