@@ -38,7 +38,7 @@ MAY_IMPORT = {
     | {
         "realtime.tracks.schema",
         "realtime.tracks.reader",
-        "realtime.sources",
+        "realtime.sources.opening",
         "realtime.formats.steady",
         "realtime.opencv_windows",
     }  # one opener of files, one clock, one answer to what windows need
