@@ -137,7 +137,7 @@ def _reasons(
     seen: Observations, points: Floats, sigma: Floats, used: NDArray[np.bool_], most_sigma_mm: float
 ) -> NDArray[np.int8]:
     """(M, 42) the first thing that speaks against each joint."""
-    saw = np.isfinite(seen.sigma_px).sum(axis=1)
+    saw = np.isfinite(seen.joints_px[..., 0]).sum(axis=1)
     with np.errstate(invalid="ignore"):
         agree = (reprojection_error(seen, points) < INLIER * seen.sigma_px) & used
         votes = agree.sum(axis=1)
