@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from engines.skeleton import SWAP_HANDS
-from tests.support.rigs import hands_mm, rig_around, seen_by, turned_by, with_pixels
+from tests.support.rigs import hands_mm, off_mm, rig_around, seen_by, turned_by, with_pixels
 from training.annotation.cameras.camera import Rig
-from training.annotation.reports.health import judge_cameras
+from training.annotation.triangulation.delays import as_shown, estimate_delays
+from training.annotation.triangulation.health import judge_cameras
 from training.annotation.triangulation.observations import Observations, sights_of
+from training.annotation.triangulation.solve import SolveSettings, solve
 
 T_S = np.arange(60) / 10
 MOVING = hands_mm(60, 30, 3)
@@ -68,3 +70,20 @@ def test_pictures_that_are_mirrored_or_turned_are_named(way: str) -> None:
     found = judge_cameras(with_pixels(seen, pixels), T_S)
     assert way in found[0].problem
     assert not any(one.problem for one in found[1:])
+
+
+def test_a_late_camera_is_corrected() -> None:
+    fine = hands_mm(180, 30, 1)
+    pixels = seen_by(RIG, MOVING, 1.0).joints_px
+    late = np.clip(np.arange(60) * 3 - 2, 0, 179)  # two of the clip's frames, 67 ms
+    pixels[:, 1] = RIG[1].project(fine[late])
+    seen = with_pixels(seen_by(RIG, MOVING, 1.0), pixels)
+    delays = estimate_delays(seen, T_S)
+    assert delays[1] == pytest.approx(2 / 30, abs=0.02)
+    assert not delays[[0, 2, 3]].any()
+    plain, corrected = (solve(seen, T_S, SolveSettings(delays_s=d)).hands for d in ((), tuple(delays)))
+    used = [(h.used[:, 1] & h.accepted).sum() / h.accepted.sum() for h in (plain, corrected)]
+    assert used[1] > used[0] + 0.02
+    assert off_mm(corrected.joints_mm, MOVING).mean() < off_mm(plain.joints_mm, MOVING).mean()
+    shown, known = as_shown(corrected, 1)
+    assert off_mm(shown, fine[late])[known].mean() < off_mm(corrected.joints_mm, fine[late])[known].mean()

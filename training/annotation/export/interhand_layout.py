@@ -27,11 +27,15 @@ from engines.skeleton import HAND_SLICES, SIDES
 from training.annotation.cameras.camera import Camera
 from training.annotation.export.labelled_views import FEWEST_INSIDE, LabelledMoments, labelled_moments
 from training.annotation.recordings.recording import Recording, read_json_object, write_text
+from training.annotation.triangulation.delays import as_shown
 from training.annotation.triangulation.hands import HUMAN, Hands
+from training.annotation.triangulation.robust import known_median
 from training.datasets.sample import box_around
 
 _FILES: Final = ("data", "camera", "joint_3d")
 _QUALITY: Final = 95
+_MOST_MOVED_MM: Final = 4.0
+"""All cameras share a moment's joints: a late camera's picture is left out where the hands have moved by more."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +182,8 @@ def _write_view(
     """Pictures and annotations of one camera."""
     camera = recording.rig[view]
     frame_of = recording.frames[:, view]
-    moment_of = {int(f): m for m, f in enumerate(frame_of) if f >= 0 and split_of[m] >= 0}
+    moved = _moved_mm(hands, view)
+    moment_of = {int(f): m for m, f in enumerate(frame_of) if f >= 0 and split_of[m] >= 0 and moved[m] < _MOST_MOVED_MM}
     maps = _undistortion(camera)
     plain = Intrinsics(*camera.intrinsics.as_array().tolist())
     sequence = recording.folder.resolve().name
@@ -217,6 +222,13 @@ def _write_view(
         )
         count += 1
     return count
+
+
+def _moved_mm(hands: Hands, view: int) -> NDArray[np.float64]:
+    """(M,) how far the hands were, when a camera that is late took its picture, from where they are at the moment."""
+    shown_mm, known = as_shown(hands, view)
+    off = np.where(known & hands.accepted, np.linalg.norm(shown_mm - hands.joints_mm, axis=-1), np.nan)
+    return np.nan_to_num(known_median(off, axis=1), nan=np.inf)
 
 
 def _shown(pixels: NDArray, valid: NDArray[np.bool_], size_px: tuple[int, int]) -> bool:

@@ -19,6 +19,7 @@ from engines.skeleton import HAND_SLICES, SIDES, WRISTS
 from training.annotation.cameras.camera import Camera
 from training.annotation.export.labelled_views import labelled_moments
 from training.annotation.recordings.recording import Recording
+from training.annotation.triangulation.delays import as_shown
 from training.annotation.triangulation.hands import Hands
 from training.pseudo.labelling import STORED_PX, Labelled
 from training.pseudo.sets import LabelBank
@@ -55,12 +56,14 @@ def export_shards(
 
 def _crops(recording: Recording, hands: Hands, view: int, chosen: NDArray[np.bool_]) -> Iterator[Labelled]:
     camera, labels = recording.rig[view], labelled_moments(hands)
+    shown_mm, known_there = as_shown(hands, view)
     moment_of = {int(f): m for m, f in enumerate(recording.frames[:, view]) if f >= 0 and chosen[m]}
     for frame in recording.pictures(view):
         moment = moment_of.get(frame.index)
         if moment is None:
             continue
-        joints = np.where(labels.joint_valid[moment, :, None], hands.joints_mm[moment], np.nan)
+        good = labels.joint_valid[moment] & known_there[moment]
+        joints = np.where(good[:, None], shown_mm[moment], np.nan)
         pixels = camera.project(joints)
         whole = [_whole(camera, pixels[rows]) for rows in HAND_SLICES.values()]
         for k in range(len(SIDES)):

@@ -10,8 +10,8 @@ import numpy as np
 
 from engines.skeleton import FINGERS, HAND_SLICES, JOINT_NAMES, SIDES
 from realtime.camera_space.bone_lengths import hand_length
-from training.annotation.reports.health import CameraHealth
 from training.annotation.triangulation.hands import ACCEPTED, NOT_SEEN, REASONS
+from training.annotation.triangulation.health import CameraHealth
 from training.annotation.triangulation.robust import known_mean, known_median
 from training.annotation.triangulation.solve import Solution
 

@@ -24,7 +24,7 @@ _FEWEST_JOINTS: Final = 60
 _WORSE: Final = 2.5
 """A camera stands out if its residual is so many times the others' median, and more than `_BAD_PX`."""
 _BAD_PX: Final = 6.0
-_LATE_SHARE: Final = 0.25
+LATE_SHARE: Final = 0.25
 """Of a frame; a delay below that harms little."""
 _EXPLAINED: Final = 0.15
 """A delay is believed if it explains this share of the residual."""
@@ -151,12 +151,14 @@ def _jump(off: Floats) -> tuple[int, float]:
     before, after = per_moment[known[known < at]], per_moment[known[known >= at]]
     size = float(np.linalg.norm(np.median(after, axis=0) - np.median(before, axis=0)))
     scatter = sum(float(np.median(np.abs(part - np.median(part, axis=0)))) for part in (before, after))
-    return (at, size) if size > 3.0 * max(scatter, 0.5) and size > _JUMP_PX else (-1, size)
+    own = float(known_median(np.linalg.norm(off, axis=-1)))
+    jumps = size > max(3.0 * scatter, 1.2 * own, _JUMP_PX)  # a detector's own bias changes with what hands do
+    return (at if jumps else -1), size
 
 
 def _named(seen: Observations, view: int, own: _Measured, step_s: float, stands_out: bool) -> CameraHealth:
     camera, problem = seen.rig[view], ""
-    late = own.explained > _EXPLAINED and abs(own.delay_s) > _LATE_SHARE * step_s
+    late = own.explained > _EXPLAINED and abs(own.delay_s) > LATE_SHARE * step_s
     if stands_out and (variant := _variant(seen, view, own)):
         problem = f"camera {camera.name}: its pictures are {variant}; record them as they were calibrated"
     elif own.moved_at >= 0 and len(seen.rig) > 2:
@@ -166,7 +168,8 @@ def _named(seen: Observations, view: int, own: _Measured, step_s: float, stands_
         )
     elif late and len(seen.rig) > 2:
         word = "late" if own.delay_s > 0 else "early"
-        problem = f"camera {camera.name}: is {abs(own.delay_s) * 1e3:.0f} ms {word}; gather again with --offsets"
+        late_ms = abs(own.delay_s) * 1e3
+        problem = f"camera {camera.name}: is {late_ms:.0f} ms {word}; triangulate with --delays auto"
     elif stands_out:
         problem = (
             f"camera {camera.name}: is off by {own.residual_px:.0f} px (shift {own.shift_px[0]:+.0f}, "
