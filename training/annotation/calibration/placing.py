@@ -48,7 +48,7 @@ def board_pose(view: View, lens: Intrinsics) -> Pose | None:
     good, turn, shift = cv2.solvePnP(
         view.corners_mm, view.corners_px, matrix, np.array(lens.distortion or (0.0,) * 5), flags=cv2.SOLVEPNP_ITERATIVE
     )
-    return Pose(cv2.Rodrigues(turn)[0], shift.ravel()) if good and float(shift[2]) > 0 else None
+    return Pose(cv2.Rodrigues(turn)[0], shift.ravel()) if good and float(shift.ravel()[2]) > 0 else None
 
 
 def place_cameras(seen: Sequence[Sightings], lenses: Sequence[Intrinsics]) -> tuple[list[Pose], dict[int, Pose]]:
