@@ -77,7 +77,8 @@ class HandPipeline:
         with timer.stage("crop"):
             pictures = self._backend.cut(frame.image_bgr, crops)
         with timer.stage("network"):
-            outputs = answers(self._backend, pictures, crops, intrinsics) if plans else []
+            one_hand = all(len(plan.sides) == 1 for plan in plans)
+            outputs = answers(self._backend, pictures, crops, intrinsics, one_hand=one_hand) if plans else []
         with timer.stage("fuse"):
             seen = self._tracker.update(plans, outputs, frame.t_capture_s)
             if seen.exchanged:

@@ -6,8 +6,8 @@ It has seen far more real hands than renders can show, `lite` knows pairs and de
 correlate by a half only, so the mean of both is better than either (docs/training.md has the figures).
 
 The rule is fixed, nothing of it is trained: where one hand is in the crop, and the witness sees it, is sure of its side
-and says the side that `lite` says, places and depths are the mean of both. Where two hands are there the witness has no
-say; in between its share grows smoothly, so that no joint jumps.
+and says the side that `lite` says, places are the mean of both, and depths hear it a little. Where two hands are there
+the witness has no say; in between its share grows smoothly, so that no joint jumps.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from engines.networks.mobile_trunk import POOLED_CHANNELS, MobileTrunk
+from engines.networks.mobile_trunk import POOLED_CHANNELS, MobileTrunk, early_parameters
 from engines.skeleton import JOINTS_PER_HAND, WRIST
 
 SHARED_STAGES: Final = 4
@@ -25,7 +25,9 @@ SHARED_STAGES: Final = 4
 INPUT_PX: Final = 224
 """The size that the landmark head was trained for; its answer is in these pixels whatever the features' size."""
 _SHARE: Final = 0.5
-"""Of the witness where it has its full say."""
+"""Of the witness, in places and in the hand's side, where it has its full say."""
+_DEPTH_SHARE: Final = 0.25
+"""In depth: weights that learned from labels by machine hold half of its depth already."""
 _DEPTH_GAIN: Final = 2.0
 """Its depth, in pixels of the crop, is so many times too flat (found on real hands with 3D labels)."""
 _BOX_MM: Final = 300.0
@@ -45,17 +47,6 @@ class Look(NamedTuple):
     """(B,) probability that it is a right one."""
 
 
-class Joined(NamedTuple):
-    """Both opinions as one."""
-
-    joints_px: Tensor
-    """(B, 42, 2)."""
-    depth_mm: Tensor
-    """(B, 42)."""
-    apart_px: Tensor
-    """(B, 42) distance between both."""
-
-
 class Witness(nn.Module):
     """MediaPipe's landmark network from the shared stages on: their features (B, 40, h, w) -> Look.
 
@@ -70,8 +61,12 @@ class Witness(nn.Module):
         self.landmarks = nn.Linear(POOLED_CHANNELS, 3 * JOINTS_PER_HAND)
         self.presence = nn.Linear(POOLED_CHANNELS, 1)
         self.rightness = nn.Linear(POOLED_CHANNELS, 1)
-        self.register_buffer("confidence_fit", torch.tensor([-2.0, 2.0, 0.0]))
+        self.register_buffer("shared", shared_parameters(trunk))
         self.requires_grad_(False)
+
+    def fits(self, trunk: MobileTrunk) -> bool:
+        """Whether a trunk kept its first stages as they came, so that the witness can go on from them."""
+        return torch.equal(self.shared, shared_parameters(trunk))  # type: ignore[arg-type]  # a buffer
 
     def forward(self, features: Tensor, input_px: int) -> Look:
         """Look at crops of `input_px` by the features that `lite`'s trunk has of them at stride 8."""
@@ -85,37 +80,54 @@ class Witness(nn.Module):
         return Look(points[..., :2] - 0.5, depth, *sides)
 
 
+def shared_parameters(trunk: MobileTrunk) -> Tensor:
+    """(N,) all numbers of the stages that a trunk and the witness share, as files of weights hold them."""
+    return torch.cat([part.detach().flatten() for part in early_parameters(trunk, SHARED_STAGES)]).half()
+
+
+def heard(look: Look, hand_probability: Tensor) -> Tensor:
+    """(B, 2) which hands are there, the witness heard: where there is one hand, its side is the mean of both opinions.
+
+    Of two hands the witness sees one, so where `lite` says two it has no say.
+    """
+    share = _ramp(look.presence, 0.5, 0.9) * _ramp(2 - hand_probability.sum(1), 0.3, 0.8)
+    return hand_probability + _SHARE * share[:, None] * (_sides(look) - hand_probability)
+
+
 def say(look: Look, hand_probability: Tensor) -> Tensor:
     """(B, 2) from 0 to 1: how much the witness has to say of the right and of the left hand.
 
     All of presence, side and being alone must hold; each counts nothing below its first number and fully above its
     second.
     """
-    sides = torch.stack([look.rightness, 1 - look.rightness], 1)
     alone = 1 - hand_probability.flip(1)
     return (
         _ramp(look.presence, 0.5, 0.9)[:, None]
-        * _ramp(sides, 0.5, 0.8)
+        * _ramp(_sides(look), 0.5, 0.8)
         * _ramp(alone, 0.5, 0.9)
         * _ramp(hand_probability, 0.3, 0.7)
     )
 
 
-def joined(look: Look, share: Tensor, joints_px: Tensor, depth_mm: Tensor, gamma: Tensor, input_px: int) -> Joined:
-    """Places (B, 42, 2) and depths (B, 42) of `lite` with the witness's word, and how far apart both were.
+def joined(
+    look: Look, share: Tensor, joints_px: Tensor, depth_mm: Tensor, gamma: Tensor, input_px: int
+) -> tuple[Tensor, Tensor]:
+    """Places (B, 42, 2) and depths (B, 42) of `lite`, with the witness's word.
 
     `share` is `say`'s, `gamma` (B, 2) RootNet's factors. Intrinsics and the crop's size in the picture cancel out.
     """
     mm_per_px = gamma * (_BOX_MM / input_px)
     theirs_px = look.joints_px.repeat(1, 2, 1)
     theirs_mm = _DEPTH_GAIN * look.depth_px.repeat(1, 2) * mm_per_px.repeat_interleave(JOINTS_PER_HAND, 1)
-    weight = _SHARE * share.repeat_interleave(JOINTS_PER_HAND, 1)
-    apart = theirs_px - joints_px
-    return Joined(
-        joints_px + weight[..., None] * apart,
-        depth_mm + weight * (theirs_mm - depth_mm),
-        (apart.square().sum(-1) + 1.0e-6).sqrt(),
+    weight = share.repeat_interleave(JOINTS_PER_HAND, 1)
+    return (
+        joints_px + _SHARE * weight[..., None] * (theirs_px - joints_px),
+        depth_mm + _DEPTH_SHARE * weight * (theirs_mm - depth_mm),
     )
+
+
+def _sides(look: Look) -> Tensor:
+    return torch.stack([look.rightness, 1 - look.rightness], 1)
 
 
 def _ramp(value: Tensor, low: float, high: float) -> Tensor:
