@@ -23,7 +23,7 @@ from training.synth.hand.visibility import Layers
 from training.synth.person.appearance import OWNERS, DressedHand, Lights, Material, Owner, Prop, unit
 from training.synth.render.gl import Targets, Uploaded, attributes, create_context, make_targets, set_uniform
 
-SHADOW_MAP_PX: Final = 1536
+SHADOW_MAP_PX: Final = 1024
 SHADOW_BLUR_MM: Final = 5.5
 _SHADERS: Final = Path(__file__).parent / "shaders"
 _MATERIAL_UNIFORMS: Final = (

@@ -68,6 +68,7 @@ def encode(sample: Sample, place: int) -> Encoded:
         # the bank counts from the picture's edge, the program from the first pixel's centre
         "intrinsics_px": np.array([camera.fx, camera.fy, camera.cx + 0.5, camera.cy + 0.5], np.float32),
         "hand_present": sample.present.astype(np.uint8),
+        "mask": sample.mask,
         "visible_share": np.array(shares, np.float32),
         "gap_mm": np.asarray(sample.gap_mm, np.float32),
         "skin_tone": np.asarray(sample.tone, np.float32),
