@@ -67,10 +67,14 @@ _Drawn = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]
 
 
 class Sampler:
-    """Makes samples; use it in a `with` block. Raises `UserError` where no OpenGL context can be made."""
+    """Makes samples; use it in a `with` block. With `modes` these take turns, otherwise all are drawn.
 
-    def __init__(self, seed: int, panoramas: Sequence[Panorama] = ()) -> None:
+    Raises `UserError` where no OpenGL context can be made.
+    """
+
+    def __init__(self, seed: int, panoramas: Sequence[Panorama] = (), modes: Sequence[str] = ()) -> None:
         self._seed = seed
+        self._modes = modes
         self._panoramas = panoramas
         self._renderer = Renderer(RENDER_PX, RENDER_PX)
 
@@ -85,7 +89,7 @@ class Sampler:
     def sample(self, index: int) -> Sample:
         """The sample of an index >= 0; the same for the same seed and panoramas."""
         rng = np.random.default_rng([self._seed, index])
-        recipe = draw_recipe(rng)
+        recipe = draw_recipe(rng, self._modes[index % len(self._modes)] if self._modes else "")
         rejected: Counter[str] = Counter()
         for _ in range(MOST_ATTEMPTS):
             try:

@@ -41,6 +41,8 @@ class BankPlan:
     shard_size: int
     panoramas: tuple[str, ...]
     """Names of the panoramas that light it."""
+    modes: tuple[str, ...] = ()
+    """What its pictures show in turn; empty for the usual mixture."""
     version: int = VERSION
 
 

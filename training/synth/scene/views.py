@@ -17,6 +17,8 @@ from training.synth.pair.arms import Stance
 
 VIEW_SHARE: Final = {"webcam": 0.56, "egocentric": 0.17, "overhead": 0.10, "any": 0.17}
 """Shares of the kinds of view; they sum to 1."""
+FAMILY_VIEW_SHARE: Final = {"webcam": 0.80, "egocentric": 0.08, "overhead": 0.04, "any": 0.08}
+"""The same for hands that are brought together before a camera (`families.py`)."""
 PICTURE_PX: Final = 360
 NEAREST_SURFACE_MM: Final = 70.0
 """Nothing that is drawn comes nearer to the camera."""
