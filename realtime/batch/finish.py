@@ -78,7 +78,7 @@ def _render(job: Job, work: Work, tracks: Tracks, should_stop: Callable[[], bool
     path = work.video(job)
     temporary = unfinished(path)
     try:
-        with closing(open_recording(job.source, work.images_fps)) as source:
+        with closing(open_recording(job.source, work.images_fps, mirrored=work.settings.camera.mirrored)) as source:
             work.render(tracks, _until(should_stop, source), temporary)
         if temporary.exists():
             temporary.replace(path)
