@@ -39,8 +39,9 @@ class VideoSource(Recorded):
     turned back.
     """
 
-    def __init__(self, path: Path, *, mirrored: bool = False) -> None:
+    def __init__(self, path: Path | str, *, mirrored: bool = False) -> None:
         """Open the file and decode its first frame."""
+        path = Path(path)
         self.name = str(path)
         self._mirrored = mirrored
         self._container = open_container(path)

@@ -49,7 +49,7 @@ ROOMS = {
     "engines": """
         no_telemetry redaction terminal text_file skeleton spec npz files
         errors output
-        installed presets geometry
+        user_folders installed presets geometry
         contract networks
         building
         cache verification
