@@ -38,7 +38,7 @@ MAY_IMPORT = {
     | {
         "realtime.tracks.schema",
         "realtime.tracks.reader",
-        "realtime.sources.opening",
+        "realtime.sources",
         "realtime.formats.steady",
         "realtime.opencv_windows",
     }  # one opener of files, one clock, one answer to what windows need
@@ -58,7 +58,7 @@ ROOMS = {
         build convert
     """,
     "realtime": """
-        messages config files command timing handover snapshot opencv_windows
+        messages config files locking command timing handover snapshot opencv_windows
         engine sources tracking
         camera_space
         pipeline live
