@@ -90,6 +90,14 @@ def test_an_engine_in_a_cache_that_may_only_be_read_is_used(tmp_path: Path, engi
     assert "cannot be written" in done.stderr
 
 
+def test_a_container_with_a_cache_of_its_own_says_nothing(tmp_path: Path, engine: Path) -> None:
+    shutil.copytree(engine, tmp_path / "cache" / PROGRAM / engine.name)
+    clip = cut(tmp_path / "clip.mp4", 60, FRAMES)
+    words = ["--video", str(clip), "--out", str(tmp_path / "out")]
+    done = run(tmp_path, {"XDG_CACHE_HOME": str(tmp_path / "cache")}, *words)
+    assert (done.returncode, done.stderr) == (0, f"{clip}: done\n")
+
+
 def test_somebody_elses_temporary_folder_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "evil").mkdir()
     (tmp_path / f"{PROGRAM}-{UID}").symlink_to(tmp_path / "evil")
