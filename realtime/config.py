@@ -172,9 +172,9 @@ class Layer:
         return Layer(name, tree)
 
 
-def file_layer(path: Path) -> Layer:
+def file_layer(path: Path | str) -> Layer:
     """A settings file. Raises UserError if it cannot be read."""
-    return Layer(str(path), _read_yaml(path))
+    return Layer(str(path), _read_yaml(Path(path)))
 
 
 def set_layer(text: str) -> Layer:
@@ -185,7 +185,7 @@ def set_layer(text: str) -> Layer:
     return Layer.of(f"--set {text}", {key.strip(): _parse_yaml(value, f"--set {text}")})
 
 
-def load_settings(path: Path | None = None, overrides: Iterable[str] = ()) -> Settings:
+def load_settings(path: Path | str | None = None, overrides: Iterable[str] = ()) -> Settings:
     """The defaults, then the settings file, then texts as for `--set`. Raises UserError as `settings_of` does."""
     return settings_of([*([] if path is None else [file_layer(path)]), *map(set_layer, overrides)])
 

@@ -36,11 +36,18 @@ def expand(words: Sequence[str]) -> list[Path]:
         if Path(word).exists() or not glob.has_magic(word):
             paths.append(Path(word))
             continue
-        found = sorted(glob.glob(word, recursive=True))  # noqa: PTH207 - pathlib has none for absolute patterns
+        found = sorted(glob.glob(_pattern(word), recursive=True))  # noqa: PTH207 - pathlib has none for absolute ones
         if not found:
             raise UserError(f"{word}: no file has such a name; is the pattern right?")
         paths += map(Path, found)
     return list(dict.fromkeys(map(_plain, paths)))
+
+
+def _pattern(word: str) -> str:
+    """The pattern, in which folders that are there under their very names, brackets and all, stand for themselves."""
+    ends = [i for i, letter in enumerate(word) if letter in (os.sep, "/") and i > 0]
+    known = next((word[:i] for i in reversed(ends) if Path(word[:i]).is_dir()), "")
+    return glob.escape(known) + word[len(known) :]
 
 
 def plan(sources: Sequence[Path], folder: Path, resume: bool) -> list[Job]:

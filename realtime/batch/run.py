@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from engines.cache.store import default_cache
 from engines.errors import UserError
 from realtime.batch.checkpoint import contents_of
 from realtime.batch.job import Job, Outcome, Work
@@ -44,6 +45,8 @@ def run_batch(
     """
     for suffix in work.suffixes:
         require(suffix)
+    if work.settings.engine.cache is None:
+        default_cache()  # once, for all processes
     work = replace(work, settings=batch_settings(work.settings, work.smooth), contents=contents_of(work.settings))
     check_outputs(jobs, work)
     folder = _common_folder(jobs)

@@ -38,7 +38,7 @@ MAY_IMPORT = {
     | {
         "realtime.tracks.schema",
         "realtime.tracks.reader",
-        "realtime.sources",
+        "realtime.sources.opening",
         "realtime.formats.steady",
         "realtime.opencv_windows",
     }  # one opener of files, one clock, one answer to what windows need
@@ -49,7 +49,7 @@ ROOMS = {
     "engines": """
         no_telemetry redaction terminal text_file skeleton spec npz files
         errors output
-        installed presets geometry
+        user_folders installed presets geometry
         contract networks
         building
         cache verification

@@ -84,6 +84,11 @@ def test_patterns_find_files_and_each_comes_once(tmp_path: Path, monkeypatch: py
     found = [path.relative_to(tmp_path).as_posix() for path in expand(["a.mp4", "*.mp4", "**/c.mp4", "none.mp4"])]
     assert found == ["a.mp4", "b.mp4", "odd[1].mp4", "deep/c.mp4", "none.mp4"]
     assert [path.name for path in expand(["odd[1].mp4"])] == ["odd[1].mp4"]
+    folder = tmp_path / "take [2024]" / "cam[0]"
+    folder.mkdir(parents=True)
+    (folder / "x1.mp4").touch()
+    for word in ("take [2024]/cam[0]/*.mp4", "./take [2024]/**/*.mp4", str(folder / "x[0-9].mp4")):
+        assert [path.name for path in expand([word])] == ["x1.mp4"], word
     with pytest.raises(UserError, match=r"\*\.mkv"):
         expand(["*.mkv"])
 
@@ -120,7 +125,7 @@ def test_a_part_of_another_run_is_no_place_to_go_on(
     clip: Path, work: Work, backend: Backend, whole: Tracks, tmp_path: Path
 ) -> None:
     job = Job(clip, tmp_path / "t.npz")
-    other = replace(work, settings=load_settings(None, ["engine.threads=1", "tracker.lose_after_frames=2"]))
+    other = replace(work, settings=load_settings(None, ["engine.threads=1", "tracker.lose_after_s=0.07"]))
     process(job, other, backend, after(30))
     outcome = process(replace(job, resume=True), work, backend, never)
     assert (outcome.status, outcome.tracked_frames) == ("done", CLIP)
@@ -153,6 +158,21 @@ def test_a_broken_checkpoint_means_a_new_beginning(
     process(job, work, backend, after(30))
     job.state.write_bytes(job.state.read_bytes()[:500])
     assert process(job, work, backend, never).tracked_frames == CLIP
+    same(load_tracks(job.output), whole)
+
+
+@needs_weights
+def test_a_checkpoint_that_fits_no_pipeline_is_a_warning_and_a_new_beginning(
+    clip: Path, work: Work, backend: Backend, whole: Tracks, tmp_path: Path
+) -> None:
+    """Sound as JSON, but what the pipeline remembered is that of another version, or damaged."""
+    job = Job(clip, tmp_path / "t.npz", resume=True)
+    process(job, work, backend, after(30))
+    kept = json.loads(job.state.read_text())
+    job.state.write_text(json.dumps(kept | {"pipeline": kept["pipeline"] | {"tracker": {"tracks": {"left": 3}}}}))
+    outcome = process(job, work, backend, never)
+    assert (outcome.status, outcome.tracked_frames) == ("done", CLIP)
+    assert any("tracks.left" in note and "begins anew" in note for note in outcome.notes)
     same(load_tracks(job.output), whole)
 
 

@@ -109,7 +109,7 @@ def test_a_run_that_ended_while_it_exported_is_continued_with_the_same_settings_
     assert (stopped.status, stopped.counts.frames) == ("stopped", CLIP)
     assert job.output.exists()
     assert not job.output.with_suffix(".csv").exists()
-    other = load_settings(None, ["engine.threads=1", "tracker.lose_after_frames=2"])
+    other = load_settings(None, ["engine.threads=1", "tracker.lose_after_s=0.07"])
     then = {"settings": replace(work, settings=other), "smoothing": smoothing, "nothing": work}[change]
     outcome = process(replace(job, resume=True), replace(then, suffixes=CSV), backend, never)
     anew = change != "nothing"
@@ -184,7 +184,7 @@ def test_what_is_made_from_the_tracks_is_made_anew_where_it_would_be_another(
     assert plain.finished(job) is not None
     assert Manifest(tmp_path, video).is_whole(job)
     assert not Manifest(tmp_path, replace(video, drawn_with="no mirror")).is_whole(job)
-    other = replace(work, settings=load_settings(None, ["tracker.lose_after_frames=2"]))
+    other = replace(work, settings=load_settings(None, ["tracker.lose_after_s=0.07"]))
     assert Manifest(tmp_path, other).finished(job) is None
     # Tracked once more without the video: the old one shows what is no longer so.
     plain.add(process(job, work, backend, never))
@@ -197,7 +197,7 @@ def test_tracks_that_a_later_run_began_to_replace_are_not_finished(
     clip: Path, work: Work, backend: Backend, tmp_path: Path
 ) -> None:
     job = Job(clip, tmp_path / "t.npz")
-    other = replace(work, settings=load_settings(None, ["engine.threads=1", "tracker.lose_after_frames=2"]))
+    other = replace(work, settings=load_settings(None, ["engine.threads=1", "tracker.lose_after_s=0.07"]))
     with noted(tmp_path, work, process(job, work, backend, never)) as manifest:
         assert manifest.finished(job) is not None
         process(job, replace(other, suffixes=CSV), backend, after(CLIP + 1))

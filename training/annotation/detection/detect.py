@@ -33,6 +33,7 @@ from training.annotation.detection.readers import (
     lite_sigma_px,
 )
 from training.annotation.recordings.recording import Recording
+from training.annotation.triangulation.delays import as_shown
 from training.annotation.triangulation.hands import Hands
 
 DETECTORS: Final = ("lite", "mediapipe", "both")
@@ -137,7 +138,8 @@ def _view_detector(
     if guide is None:
         return TrackedView(camera, backend, reader)
     frame_of = recording.frames[:, view]
-    joints = bridged(guide.labelled_mm)
+    joints_mm, known = as_shown(guide, view)
+    joints = bridged(np.where(known[..., None], joints_mm, np.nan))
     moment_of = {int(frame): moment for moment, frame in enumerate(frame_of) if frame >= 0}
     return GuidedView(camera, joints, moment_of, reader or LiteReader(backend))
 

@@ -84,6 +84,7 @@ def exact_hands(rig: Rig, joints_mm: NDArray, t_s: NDArray) -> Hands:
         used=np.ones(by_view, bool),
         source=np.full((moments, 42), MACHINE, np.int8),
         t_s=t_s,
+        delays_s=np.zeros(len(rig)),
     )
 
 

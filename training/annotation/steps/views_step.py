@@ -60,7 +60,8 @@ def _curve(recording: Recording, truth: Hands, a: argparse.Namespace) -> list[Vi
         raise UserError("the truth has no joint that is accepted: nothing to measure against")
     count = min(a.moments or len(known), len(known))
     rows = known[np.unique(np.linspace(0, len(known) - 1, count).round().astype(int))]
-    part = Hands(**{name: value[rows] for name, value in vars(truth).items()})
+    per_moment = {name: value[rows] for name, value in vars(truth).items() if name != "delays_s"}
+    part = Hands(**per_moment, delays_s=truth.delays_s)
     return error_by_views(
         seen.of_moments(rows),
         part,
