@@ -22,22 +22,23 @@ from typing import Final
 import psutil
 
 from benchmarks.clips import SAMPLE
-from benchmarks.x_windows import open_windows
+from benchmarks.x_windows import open_windows as windows_on_screen
 from engines.errors import UserError
 from engines.terminal import command
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.config import Settings, load_settings
 from realtime.engine import backend_of
-from realtime.live import Result, run_live, run_recorded
 from realtime.pipeline import HandPipeline
+from realtime.sinks import Each, Sink, Sinks, flow
 from realtime.sources.live_source import ReplaySource
+from realtime.sources.opening import Source
 from realtime.sources.recording import VideoSource
 from realtime.streams.address import Address
 from realtime.streams.sending import open_streams
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.writer import TrackWriter
-from viz.viewer import Viewer
-from viz.views import ViewRequest, open_views
+from viz.viewer import Display
+from viz.views import open_windows
 from viz.window.display import has_display
 
 MEMORY_SHARE: Final = 0.05
@@ -93,12 +94,12 @@ def problems(minutes: Sequence[Minute]) -> list[str]:
 class Soak:
     """The process under load; main thread only."""
 
-    def __init__(self, settings: Settings, views: Viewer, folder: Path) -> None:
+    def __init__(self, settings: Settings, windows: Sequence[Sink], folder: Path) -> None:
         self._pipeline = HandPipeline(
             settings, backend_of(settings, _tell), partial(resolve_intrinsics, settings.intrinsics)
         )
         self._settings = settings
-        self._views = views
+        self._windows = windows
         self._folder = folder
         self._process = psutil.Process()
 
@@ -117,47 +118,30 @@ class Soak:
         memory = self._process.memory_info().rss / 1e6
         # threads of the system, so that those of OpenVINO, FFmpeg and MediaPipe count, too
         count = self._process.num_threads(), self._process.num_fds()
-        return Minute(recorded / recorded_s, cpu_ms, memory, *count, open_windows())
+        return Minute(recorded / recorded_s, cpu_ms, memory, *count, windows_on_screen())
 
     def close(self) -> None:
         """Free the detector."""
         self._pipeline.close()
 
     def _recorded_turn(self) -> int:
-        done = 0
-        with VideoSource(SAMPLE) as source, self._writer(source.size_px) as tracks:
-            for result in run_recorded(source, self._pipeline):
-                tracks.append(result.hands)
-                self._show(result)
-                done += 1
-        self._check(done)
-        return done
+        return self._turn(VideoSource(SAMPLE), None)
 
     def _live_turn(self) -> int:
         streams = open_streams(None, Address("127.0.0.1", 0), (), lambda _: None)
-        assert streams is not None
-        done = 0
-        try:
-            with ReplaySource(SAMPLE, REPLAY_SPEED) as source, self._writer(source.size_px) as tracks:
+        return self._turn(ReplaySource(SAMPLE, REPLAY_SPEED), streams)
 
-                def keep(result: Result) -> None:
-                    nonlocal done
-                    done += 1
-                    tracks.append(result.hands)
-                    streams.send(result)
-
-                run_live(source, self._pipeline, self._show, lambda: not self._views.is_running(), keep)
-        finally:
-            streams.close()
-        self._check(done)
-        return done
-
-    def _show(self, result: Result) -> None:
-        self._views.show(result.hands, result.frame.image_bgr)
-
-    def _writer(self, size_px: tuple[int, int]) -> TrackWriter:
-        intrinsics = resolve_intrinsics(self._settings.intrinsics, size_px)
-        return TrackWriter(self._folder / "soak.npz", intrinsics, size_px, "{}", "{}")
+    def _turn(self, source: Source, streams: Sink | None) -> int:
+        with Sinks() as sinks, source:
+            sinks.every(streams)
+            intrinsics = resolve_intrinsics(self._settings.intrinsics, source.size_px)
+            tracks = TrackWriter(self._folder / "soak.npz", intrinsics, source.size_px, "{}", "{}")
+            sinks.every(tracks)
+            for window in self._windows:  # they stay open from turn to turn
+                sinks.newest(Each(window.take))
+            flow(source, self._pipeline, sinks, lambda: not all([window.is_running() for window in self._windows]))
+        self._check(tracks.frames)
+        return tracks.frames
 
     def _check(self, frames: int) -> None:
         written = len(load_tracks(self._folder / "soak.npz"))
@@ -186,14 +170,15 @@ def main(argv: list[str] | None = None) -> int:
 def _soak(count: int, headless: bool) -> int:
     _tell(f"{count} minutes, {'without windows: no display' if headless else 'with both windows'}")
     with tempfile.TemporaryDirectory() as folder:
-        views = open_views(ViewRequest(headless, not headless, False, None, live=False), _tell)
-        soak = Soak(load_settings(), views, Path(folder))
+        windows = [] if headless else list(open_windows(Display(), three_d=True, live=False, say=_tell))
+        soak = Soak(load_settings(), windows, Path(folder))
         minutes = []
         for number in range(1, count + 1):
             minutes.append(soak.minute())
             print(minutes[-1].line(number), flush=True)
         soak.close()
-        views.close()
+        for window in windows:
+            window.close()
     found = problems(minutes)
     left = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     left_over = [name for name in left if name in ("capture", "inference", "streams")]

@@ -7,11 +7,9 @@ program takes the views it needs and writes the file that `run_demo.py --intrins
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import NoReturn
 
 from engines.errors import UserError
 from engines.terminal import command
@@ -19,9 +17,10 @@ from realtime.calibration.board import Board, parse_squares
 from realtime.calibration.collect import Collector
 from realtime.calibration.feedback import Feedback, window_opens
 from realtime.calibration.sheet import PAPERS_MM, SUFFIXES, write_sheet
-from realtime.calibration.solve import COEFFICIENTS, Solution, solve
+from realtime.calibration.solve import COEFFICIENTS, FEWEST_VIEWS, Solution, solve
 from realtime.camera_space.calibration_file import save_intrinsics
 from realtime.camera_space.intrinsics import checked
+from realtime.command import CommandParser, exit_code
 from realtime.config import load_settings
 from realtime.files import check_output
 from realtime.sources.opening import Source, open_source
@@ -31,24 +30,11 @@ _GOOD_PX = 1.0
 _GOOD_FOCAL_SHARE = 0.01
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}; see python -m realtime.calibrate --help\n")
-
-
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     options = _parsed(argv)
-    try:
-        run(options)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
-        return 130
-    return 0
+    return exit_code(lambda: run(options), "interrupted; nothing was written")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -70,6 +56,11 @@ def run(options: argparse.Namespace) -> None:
     with closing(source):
         collector = Collector(board, source.size_px, options.views, options.images is None, options.coefficients)
         collect(source, collector, Feedback(not options.headless and window_opens()), options.seconds)
+    if len(collector.views) < FEWEST_VIEWS and options.kind == "chessboard":
+        raise UserError(
+            f"{len(collector.views)} good views of the board are too few; show it in at least {FEWEST_VIEWS}. "
+            f"--squares counts squares: a board of {columns}x{rows} inner corners is --squares {columns + 1}x{rows + 1}"
+        )
     solution = solve(collector.views, source.size_px, options.coefficients)
     print("\n".join(report(solution, collector.missing)))
     notes = {"reprojection_error_px": round(solution.error_px, 4), "views": len(solution.view_errors_px)}
@@ -112,7 +103,7 @@ def report(solution: Solution, missing: list[str]) -> list[str]:
 
 
 def _parsed(argv: list[str] | None) -> argparse.Namespace:
-    parser = _Parser(prog="python -m realtime.calibrate", description=__doc__, allow_abbrev=False)
+    parser = CommandParser("python -m realtime.calibrate", __doc__)
     add = parser.add_mutually_exclusive_group(required=True).add_argument
     add("--board", type=Path, metavar="board.pdf", help="write the board to print, PDF or PNG, and end")
     add("--camera", metavar="ID", help="camera by number (0), device or address")

@@ -1,14 +1,16 @@
-"""Typed settings: `default.yaml` <- a settings file <- `--set a.b=value`, checked as a whole (any thread).
+"""Typed settings: `default.yaml`, and layers over it, checked as a whole (any thread).
 
-The defaults stand in `default.yaml` alone, so nothing here has one. A mistake is one line that names the key, the
-value, where it came from, and what was probably meant.
+The defaults stand in `default.yaml` alone, so nothing here has one; which layer wins over which is said in
+`realtime.cli.options`. A mistake is one line that names the key, the value, where it came from, and what was probably
+meant.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -151,20 +153,55 @@ class Settings(_Section):
     timing: TimingSettings
 
 
-def load_settings(path: Path | None = None, overrides: list[str] | None = None) -> Settings:
-    """Read the defaults, then the settings file, then overrides such as "camera.fps=60".
+@dataclass(frozen=True)
+class Layer:
+    """What somebody says of some settings; `name` is who, for errors."""
 
-    Raises UserError for a file that cannot be read, an unknown key, or a value of the wrong type or range.
+    name: str
+    tree: Tree
+
+    @staticmethod
+    def of(name: str, values: Mapping[str, Any]) -> Layer:
+        """From settings by their dotted names, such as "camera.fps"."""
+        tree: Tree = {}
+        for key, value in values.items():
+            branch: Any = value
+            for part in reversed(key.split(".")):
+                branch = {part: branch}
+            _merge(tree, branch)
+        return Layer(name, tree)
+
+
+def file_layer(path: Path | str) -> Layer:
+    """A settings file. Raises UserError if it cannot be read."""
+    return Layer(str(path), _read_yaml(Path(path)))
+
+
+def set_layer(text: str) -> Layer:
+    """What was typed behind `--set`, such as "camera.fps=60". Raises UserError if it is no setting and value."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"--set {text}: write it as --set section.name=value, such as --set camera.fps=60")
+    return Layer.of(f"--set {text}", {key.strip(): _parse_yaml(value, f"--set {text}")})
+
+
+def load_settings(path: Path | str | None = None, overrides: Iterable[str] = ()) -> Settings:
+    """The defaults, then the settings file, then texts as for `--set`. Raises UserError as `settings_of` does."""
+    return settings_of([*([] if path is None else [file_layer(path)]), *map(set_layer, overrides)])
+
+
+def settings_of(layers: Iterable[Layer]) -> Settings:
+    """The defaults with these layers over them, the later ones on top.
+
+    Raises UserError for an unknown key, or a value of the wrong type or range, naming the layer.
     """
     tree = _read_yaml(DEFAULT_FILE)
     known = set(_keys(tree))
     origin = dict.fromkeys(known, str(DEFAULT_FILE))
-    layers = [] if path is None else [(str(path), _read_yaml(path))]
-    layers += [(f"--set {text}", _parse_override(text)) for text in overrides or []]
-    for name, layer in layers:
-        _check_keys(layer, tree, known, name)
-        origin.update(dict.fromkeys(_keys(layer), name))
-        _merge(tree, layer)
+    for layer in layers:
+        _check_keys(layer.tree, tree, known, layer.name)
+        origin.update(dict.fromkeys(_keys(layer.tree), layer.name))
+        _merge(tree, layer.tree)
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
@@ -211,16 +248,6 @@ def _parse_yaml(text: str, name: str) -> Any:
         line = f", line {mark.line + 1}" if mark is not None and "\n" in text else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise UserError(f"{name}: is no valid YAML ({problem}{line})") from error
-
-
-def _parse_override(text: str) -> Tree:
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise UserError(f"--set {text}: write it as --set section.name=value, such as --set camera.fps=60")
-    tree: Any = _parse_yaml(value, f"--set {text}")
-    for part in reversed(key.strip().split(".")):
-        tree = {part: tree}
-    return dict(tree)
 
 
 def _keys(tree: Tree, prefix: str = "") -> Iterator[str]:

@@ -38,6 +38,11 @@ class Result:
     read_ms: float
     """The part of it until the pipeline had the frame: decoding and, if live, waiting in the slot."""
 
+    @property
+    def t_asked_s(self) -> float:
+        """Monotonic clock at capture (recordings: when the frame was asked for)."""
+        return self.t_done_s - self.latency_ms / 1e3
+
 
 @dataclass(frozen=True)
 class LiveSummary:

@@ -124,7 +124,7 @@ class HandPipeline:
 
     def _search(self, frame: Frame) -> None:
         """Run the detector if a hand is missing and it has not just been run."""
-        known = len(self._tracker.sides)
+        known = self._tracker.held
         wait_s = _SEARCH_S if known == 0 else self._settings.detector.interval_s
         if known >= self._settings.detector.max_hands or frame.t_capture_s - self._searched_s < wait_s:
             return

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from engines.backends.opening import EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import EngineRequest
 from engines.errors import UserError
 from engines.files import file_sha256
 from engines.presets import DEFAULT_WEIGHTS

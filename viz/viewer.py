@@ -1,4 +1,4 @@
-"""What every view of the result can do, the view that shows nothing, and several views as one.
+"""What every view of the result can do, and several views as one.
 
 Windows belong to the main thread: create, show, ask and close them from there only.
 """
@@ -45,20 +45,6 @@ class Viewer(Protocol):
 
     def close(self) -> None:
         """Give everything back; a second call does nothing."""
-
-
-class NullViewer:
-    """Shows nothing and runs for ever: for runs without a window. Any thread."""
-
-    def show(self, hand_frame: HandFrame, image_bgr: NDArray[np.uint8]) -> None:
-        """Do nothing."""
-
-    def is_running(self) -> bool:
-        """Return True."""
-        return True
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 class CompositeViewer:

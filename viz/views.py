@@ -1,55 +1,63 @@
-"""The views of a run: windows, a video file, or nothing, as the command line asks (main thread)."""
+"""What a run shows, as sinks: the windows, and the video file (main thread)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from engines.errors import UserError
+from realtime.live import Result
+from realtime.sinks import Sink
 from viz.drawing.status import StatusMeter
 from viz.video.recorder import Recorder, open_renderer
-from viz.viewer import CompositeViewer, Display, NullViewer, Viewer
+from viz.viewer import Display, Viewer
 
 
-@dataclass(frozen=True)
-class ViewRequest:
-    """What the user wants to see."""
+class ViewSink(Sink):
+    """A viewer that shows results. Main thread only."""
 
-    headless: bool
-    three_d: bool
-    mirror: bool
-    video: Path | None
-    live: bool
-    """The source is a camera, so latency counts from capture."""
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
 
+    def take(self, result: Result) -> None:
+        """Show it."""
+        self._viewer.show(result.hands, result.frame.image_bgr)
 
-def open_views(request: ViewRequest, say: Callable[[str], None]) -> Viewer:
-    """Open what was asked for; raises UserError where a window or file cannot be had."""
-    display = Display(mirror=request.mirror)
-    views: list[Viewer] = []
-    try:
-        if not request.headless:
-            _open_windows(request, display, views, say)
-        if request.video is not None:
-            status = StatusMeter(request.live).update
-            renderer = open_renderer(display, say) if request.three_d else None
-            views.append(Recorder(request.video, status, display, renderer))
-    except BaseException:
-        CompositeViewer(views).close()
-        raise
-    return CompositeViewer(views) if views else NullViewer()
+    def is_running(self) -> bool:
+        """Let a window answer mouse and keys; False once it was closed."""
+        return self._viewer.is_running()
+
+    def close(self) -> None:
+        """Give everything back; a second call does nothing."""
+        self._viewer.close()
 
 
-def _open_windows(request: ViewRequest, display: Display, views: list[Viewer], say: Callable[[str], None]) -> None:
-    """Append the camera window, and the 3D view where OpenGL works: a run is not lost for it, `say` gets the reason."""
+def open_windows(display: Display, three_d: bool, live: bool, say: Callable[[str], None]) -> Iterator[Sink]:
+    """The camera's picture and, with `three_d`, the hands in space; without OpenGL only the one, and `say` gets why.
+
+    `live`: the source is a camera, so latency counts from capture. Raises UserError if no window can be had.
+    """
     from viz.window.camera_window import CameraWindow
 
-    views.append(CameraWindow(StatusMeter(request.live).update, display))
-    if request.three_d:
-        try:
-            from viz.window.open3d_viewer import Open3DViewer
+    yield ViewSink(CameraWindow(StatusMeter(live).update, display))
+    if not three_d:
+        return
+    try:
+        from viz.window.open3d_viewer import Open3DViewer
 
-            views.append(Open3DViewer(display=display))
-        except UserError as error:
-            say(f"{error}; the camera window goes on")
+        window = Open3DViewer(display=display)
+    except UserError as error:
+        say(f"{error}; the camera window goes on")
+        return
+    yield ViewSink(window)
+
+
+def open_video(path: Path, display: Display, three_d: bool, live: bool, say: Callable[[str], None]) -> Sink:
+    """The same into a video file, side by side. Raises UserError if it cannot be written."""
+    renderer = open_renderer(display, say) if three_d else None
+    try:
+        return ViewSink(Recorder(path, StatusMeter(live).update, display, renderer))
+    except BaseException:
+        if renderer is not None:
+            renderer.close()
+        raise

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -21,6 +20,7 @@ from typing import Any
 from engines.cache.key import EngineKey
 from engines.errors import UserError
 from engines.files import file_sha256, replace_file
+from engines.user_folders import cache_folder, other_caches
 
 SIDECAR = "engine.json"
 _ATTEMPTS = 3
@@ -29,13 +29,17 @@ _ABANDONED_S = 24 * 3600
 
 
 def default_cache() -> Path:
-    """`$XDG_CACHE_HOME/two-hands-live`, usually below `~/.cache`."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "two-hands-live"
+    """`$XDG_CACHE_HOME/two-hands-live`, usually below `~/.cache`; a temporary folder where that cannot be written."""
+    return cache_folder()
 
 
 def find_engine(cache: Path, key: EngineKey) -> Path | None:
     """Folder of a whole engine with exactly this key and undamaged files, else None."""
+    found = (_whole_engine(place, key) for place in (cache, *other_caches(cache)))
+    return next((folder for folder in found if folder is not None), None)
+
+
+def _whole_engine(cache: Path, key: EngineKey) -> Path | None:
     folder = cache / key.folder_name()
     try:
         sidecar = json.loads((folder / SIDECAR).read_text())

@@ -1,23 +1,15 @@
-"""The length of the user's hand, which sets the scale of everything: measured, kept in a profile (any thread).
-
-The profile is a YAML file, `two-hands-live/profile.yaml` in the user's folder for settings, or the one that
-`--profile-file` names. It belongs to whoever sits before the camera: recordings take it only where it is named.
-"""
+"""The length of the user's hand, which sets the scale of everything, measured with the camera (any thread)."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-import yaml
 
 from engines.errors import UserError
 from engines.skeleton import WRIST
-from engines.text_file import read_text
 from realtime.camera_space.closed_form import TYPICAL_HAND_MM
 from realtime.messages import HandFrame
 
@@ -27,7 +19,6 @@ FEWEST_HANDS: Final = 30
 """So many sights of a hand make a measurement."""
 _SURE: Final = 0.7
 """Mean confidence from which on a sight counts."""
-_MAX_FILE_BYTES: Final = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -38,41 +29,6 @@ class HandProfile:
     """From the wrist to the tip of the middle finger, along the bones."""
     spread_mm: float = 0.0
     """Standard deviation of single sights, where it was measured with the camera."""
-
-
-def default_profile() -> Path:
-    """`$XDG_CONFIG_HOME/two-hands-live/profile.yaml`, usually below `~/.config`."""
-    base = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path.home() / ".config") / "two-hands-live" / "profile.yaml"
-
-
-def load_profile(path: Path) -> HandProfile:
-    """Read a profile. Raises UserError if it is not there, unreadable, or holds no hand's length."""
-    try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise UserError(f"{path}: too large for a profile")
-        tree: Any = yaml.safe_load(read_text(path))
-    except OSError as error:
-        raise UserError(f"{path}: the profile cannot be read ({error.strerror}); --hand-length-mm makes one") from error
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
-        raise UserError(f"{path}: is no profile (no YAML); remove it, or name another with --profile-file") from error
-    values = tree if isinstance(tree, dict) else {}
-    length, spread = values.get("hand_length_mm"), values.get("spread_mm", 0.0)
-    if not (isinstance(length, int | float) and isinstance(spread, int | float)):
-        raise UserError(f"{path}: is no profile; it needs a line such as hand_length_mm: 185")
-    return HandProfile(checked_length(float(length), str(path)), float(spread))
-
-
-def save_profile(path: Path, profile: HandProfile) -> None:
-    """Write a profile in one step; missing folders are created. Raises UserError if it cannot be written."""
-    text = "# The scale of two-hands-live; docs/calibration.md explains it.\n" + yaml.safe_dump(asdict(profile))
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: the profile cannot be written ({error.strerror})") from error
 
 
 def checked_length(length_mm: float, name: str) -> float:

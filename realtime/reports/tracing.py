@@ -7,17 +7,19 @@ threads' names ("M"). Times are microseconds since the trace began.
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from engines.errors import UserError
+from realtime.files import write_json
+from realtime.live import Result
+from realtime.reports.usage import UsageMeter
+from realtime.sinks import Sink
 
 KEPT_EVENTS: Final = 500_000
 """The last so many events are kept, about an hour of a camera: memory must not grow with the length of a run."""
@@ -49,15 +51,6 @@ class Trace:
         """Values that hold from now on."""
         self._add({"ph": "C", "name": name, "ts": self._us(time.monotonic()), "args": dict(values)})
 
-    @contextmanager
-    def doing(self, name: str) -> Iterator[None]:
-        """Trace the body of a `with` block, also if it raises."""
-        start_s = time.monotonic()
-        try:
-            yield
-        finally:
-            self.slice(name, start_s, time.monotonic())
-
     def save(self, path: Path) -> None:
         """Write what was collected, sorted by time; raises UserError if the file cannot be written."""
         with self._lock:
@@ -69,9 +62,7 @@ class Trace:
         ]
         content = {"traceEvents": names + events, "displayTimeUnit": "ms", "otherData": {"events_left_out": lost}}
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("w", encoding="utf-8") as file:
-                json.dump(content, file, separators=(",", ":"), allow_nan=False)
+            write_json(path, content, separators=(",", ":"), allow_nan=False)
         except OSError as error:
             raise UserError(f"{path}: the trace cannot be written ({error.strerror})") from error
 
@@ -90,3 +81,35 @@ class Trace:
 def _in_time(event: Mapping[str, Any]) -> tuple[float, float]:
     """What encloses others comes before them."""
     return event["ts"], -event.get("dur", 0.0)
+
+
+class TraceSink(Sink):
+    """Traces every result as its thread saw it, and at the end writes the trace to `path`."""
+
+    def __init__(self, trace: Trace, path: Path, is_live: bool) -> None:
+        self._trace = trace
+        self._path = path
+        self._is_live = is_live
+        self._usage = UsageMeter()
+
+    def take(self, result: Result) -> None:
+        """Reading the frame (live: how long it lay in the slot) and the work on it; memory and cores now and then."""
+        started_s = result.t_asked_s + result.read_ms / 1e3
+        if self._is_live:
+            self._trace.span("in the slot", result.frame.index, result.t_asked_s, started_s)
+        else:
+            self._trace.slice("read", result.t_asked_s, started_s)
+        facts = {"index": result.frame.index, "hands": len(result.hands.hands), "dropped_before": result.hands.dropped}
+        self._trace.slice("frame", started_s, result.t_done_s, **facts)
+        sampled = self._usage.sample()
+        if sampled is not None:
+            self._trace.counters("process", {"memory_mb": sampled[0], "busy_cores": sampled[1]})
+
+    def shown(self, result: Result) -> None:
+        """A result that has just been shown: how long it took from the camera to the screen."""
+        if self._is_live:
+            self._trace.span("capture to display", result.frame.index, result.t_asked_s, time.monotonic())
+
+    def close(self) -> None:
+        """Write the file. Raises UserError if it cannot be written."""
+        self._trace.save(self._path)

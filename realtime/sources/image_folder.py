@@ -10,7 +10,7 @@ from typing import Final
 
 from engines.errors import UserError
 from realtime.messages import Frame
-from realtime.sources.pictures import UnreadablePicture, picture_size, read_picture
+from realtime.sources.pictures import UnreadablePicture, bits_used, picture_size, read_picture
 from realtime.sources.recorded import Recorded
 
 PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
@@ -25,8 +25,9 @@ class ImageFolderSource(Recorded):
     is a folder without a readable picture. Damaged pictures are skipped and counted, and keep their time.
     """
 
-    def __init__(self, folder: Path, fps: float = 30.0) -> None:
+    def __init__(self, folder: Path | str, fps: float = 30.0) -> None:
         """List the folder and look at the first picture that is readable."""
+        folder = Path(folder)
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder of pictures")
         if not fps > 0:
@@ -38,6 +39,9 @@ class ImageFolderSource(Recorded):
         self._paths = sorted(names, key=_natural_order)
         self.frame_count = len(self._paths)
         self.size_px = self._first_size()
+        self._bits = bits_used(self._paths)
+        if self._bits < 16:
+            _log.warning("%s: its pictures use %d of their 16 bits; that much is taken for white", folder, self._bits)
 
     def __iter__(self) -> Iterator[Frame]:
         """Read picture by picture."""
@@ -45,7 +49,7 @@ class ImageFolderSource(Recorded):
         self.dropped = self.first_index - self.whole_before
         for index, path in enumerate(paths[self.first_index :], self.first_index):
             try:
-                image = read_picture(path)
+                image = read_picture(path, self._bits)
             except UnreadablePicture as error:
                 _log.warning("%s; it is skipped", error)
                 self.dropped += 1

@@ -115,7 +115,7 @@ class ReplaySource(LiveSource):
     Pauses of more than `LONGEST_PAUSE_S` are cut to that, with a warning: nobody waits for hours.
     """
 
-    def __init__(self, path: Path, speed: float = 1.0) -> None:
+    def __init__(self, path: Path | str, speed: float = 1.0) -> None:
         """Open the video; raises UserError as `VideoSource` does."""
         super().__init__()
         self._video = VideoSource(path)

@@ -67,8 +67,8 @@ def open_source(
     settings: CameraSettings,
     *,
     camera: str | None = None,
-    video: Path | None = None,
-    images: Path | None = None,
+    video: Path | str | None = None,
+    images: Path | str | None = None,
     images_fps: float = 30.0,
     realtime: bool = False,
 ) -> Source:

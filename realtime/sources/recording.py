@@ -38,8 +38,9 @@ class VideoSource(Recorded):
     Pixels are square and frames all of one size (`ShownPictures`); times advance (`FrameTimes`).
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         """Open the file and decode its first frame."""
+        path = Path(path)
         self.name = str(path)
         self._container = open_container(path)
         self._numbered: Generator[tuple[int, VideoFrame]] | None = None

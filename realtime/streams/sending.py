@@ -1,6 +1,6 @@
 """The thread that streams: an event loop of its own, which gets the newest result through one slot.
 
-`open_streams`, `Streams.send` and `Streams.close` belong to the program's threads; `send` never waits for a network.
+`open_streams`, `Streams.take` and `Streams.close` belong to the program's threads; `take` never waits for a network.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from engines.errors import UserError
 from realtime.handover import Mailbox, MailboxClosed
 from realtime.live import Result
+from realtime.sinks import Sink
 from realtime.streams.address import Address
 from realtime.streams.message import StreamFrame, stream_frame
 
@@ -41,7 +42,7 @@ class Stream(Protocol):
         """End, soon; also after an `open` that failed."""
 
 
-class Streams:
+class Streams(Sink):
     """Sends results to all streams. One that fails is told once and closed; everything else goes on."""
 
     def __init__(self, streams: Sequence[Stream], say: Callable[[str], None]) -> None:
@@ -60,7 +61,7 @@ class Streams:
             self.close()
             raise
 
-    def send(self, result: Result) -> None:
+    def take(self, result: Result) -> None:
         """Leave a result for the streams, in place of one they have not taken."""
         self._newest.put(stream_frame(result))
 
@@ -96,7 +97,7 @@ class Streams:
         loop = asyncio.get_running_loop()
         with suppress(MailboxClosed):
             while True:
-                # Another thread waits at the slot: to wake the loop itself, `send` would have to let go of Python's
+                # Another thread waits at the slot: to wake the loop itself, `take` would have to let go of Python's
                 # lock, and would get it back only after the frame has been encoded.
                 self._deliver(await loop.run_in_executor(None, self._newest.get))
         await self._close_all()

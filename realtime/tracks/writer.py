@@ -14,7 +14,9 @@ from types import TracebackType
 
 from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics
+from realtime.live import Result
 from realtime.messages import HandFrame
+from realtime.sinks import Sink
 from realtime.tracks import npz
 from realtime.tracks.part import RECOVER, Save, finish_part, header_line, open_part, reopen_part
 from realtime.tracks.schema import NATIVE_SUFFIX, PART_MAGIC, PART_SUFFIX, encode
@@ -26,7 +28,7 @@ class CannotGoOn(UserError):
     """The part of a killed run does not fit what is to be continued."""
 
 
-class TrackWriter:
+class TrackWriter(Sink):
     """`with TrackWriter(...) as writer: writer.append(hand_frame)`; frames may come from another thread.
 
     `settings` and `versions` are JSON texts. Missing folders are created. A part that a killed run left is moved to
@@ -78,6 +80,10 @@ class TrackWriter:
     def __enter__(self) -> TrackWriter:
         return self
 
+    def take(self, result: Result) -> None:
+        """Write one result's hands."""
+        self.append(result.hands)
+
     def append(self, hand_frame: HandFrame) -> None:
         """Write one frame; it outlives a kill of the process as soon as this returns."""
         if hand_frame.size_px != self._size_px or hand_frame.intrinsics != self._intrinsics:
@@ -86,13 +92,16 @@ class TrackWriter:
         self.frames += 1
 
     def close(self) -> None:
-        """Turn the part into the finished file. On failure the part stays and UserError names it."""
+        """Turn the part into the finished file. On failure the part stays, and UserError says so if nobody has yet."""
         with self._lock:
             if self._fd < 0:
                 return
             try:
                 # The file is locked until it is finished: a second run must not take the part for a leftover.
                 finish_part(self.part, self.path, self._save)
+            except UserError:
+                if not self._said_where:
+                    raise
             finally:
                 os.close(self._fd)
                 self._fd = -1
@@ -112,8 +121,7 @@ class TrackWriter:
         except UserError as failure:
             if error is None:
                 raise
-            if not self._said_where:
-                _log.warning("%s", failure)
+            _log.warning("%s", failure)
 
     def _write(self, data: bytes) -> None:
         with self._lock:
@@ -129,6 +137,7 @@ class TrackWriter:
                 os.lseek(self._fd, self._end, os.SEEK_SET)
                 raise self._write_failed(error) from error
             self._end += written
+            self._said_where = False
 
     def _write_failed(self, error: OSError) -> UserError:
         if not self.frames:

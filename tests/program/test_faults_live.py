@@ -23,8 +23,9 @@ from engines.geometry.pinhole import Intrinsics
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.config import CameraSettings, load_settings
 from realtime.live import Result, run_live
-from realtime.messages import Frame, HandFrame
+from realtime.messages import Frame
 from realtime.pipeline import HandPipeline
+from realtime.sinks import Each, Sink
 from realtime.sources.camera import CameraSource
 from realtime.sources.live_source import ReplaySource
 from realtime.sources.recording import VideoSource
@@ -34,7 +35,6 @@ from tests.program.test_faults import files_no_larger_than, refused
 from tests.realtime.test_live import capture_threads, see_nothing
 from tests.support.network_camera import SIZE, NetworkCamera
 from tests.support.video_files import steady, write_video
-from viz.viewer import NullViewer
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "samples" / "two_hands.mp4"
@@ -54,7 +54,7 @@ def camera() -> Iterator[NetworkCamera]:
 
 
 def camera_settings(reconnect_s: float = 20.0) -> CameraSettings:
-    return CameraSettings(width=640, height=480, fps=30, reconnect_s=reconnect_s)
+    return CameraSettings(width=640, height=480, fps=30, reconnect_s=reconnect_s, mirrored=False)
 
 
 def run_until(
@@ -163,25 +163,25 @@ def test_a_slow_viewer_holds_nothing_up(tmp_path: Path) -> None:
     assert shown[-1] == kept[-1] == 39
 
 
-class DyingViewer(NullViewer):
+def dying_view(*_: object) -> Sink:
     """Breaks down at its twentieth picture, as a window whose graphics driver resets."""
+    shown = iter(range(19))
 
-    def __init__(self) -> None:
-        self.shown = 0
-
-    def show(self, hand_frame: HandFrame, image_bgr: np.ndarray) -> None:
-        self.shown += 1
-        if self.shown == 20:
+    def take(_: Result) -> None:
+        if next(shown, None) is None:
             raise RuntimeError("the window is gone")
+
+    return Each(take)
 
 
 @pytest.mark.parametrize("words", [[], ["--realtime"]], ids=["recording", "live"])
 def test_a_viewer_that_breaks_down_ends_the_run_with_everything_saved(
     capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
-    monkeypatch.setattr(run_demo, "open_views", lambda *_: DyingViewer())
+    monkeypatch.setattr(run_demo, "open_video", dying_view)
     out = tmp_path / "t.npz"
-    assert run_demo.main(["--video", str(SAMPLE), "--headless", "--save-tracks", str(out), *words]) == 1
+    run = ["--video", str(SAMPLE), "--headless", "--save-tracks", str(out), "--save-video", str(tmp_path / "v.mp4")]
+    assert run_demo.main([*run, *words]) == 1
     captured = capfd.readouterr()
     assert captured.err.splitlines()[-1].startswith("internal error: RuntimeError: the window is gone")
     assert "Traceback" not in captured.err

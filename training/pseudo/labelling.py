@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.answers import answers
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.geometry.crop import Crop, crop_around, extract, transform, upright_angle_rad
 from engines.skeleton import HAND_SLICES, JOINTS_PER_HAND, SIDES
 from realtime.tracking.detector import HandDetector

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from engines.errors import UserError
 from engines.terminal import command
+from realtime.command import CommandParser, exit_code
 from realtime.messages import HandFrame
 from realtime.sources.recording import VideoSource
 from realtime.tracks.reader import load_tracks
@@ -41,18 +42,11 @@ _SKIP_S: Final = 5.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        _run(options)
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_code(lambda: _run(options))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m viz.playback", description="Play a track file again.")
+def _parser() -> CommandParser:
+    parser = CommandParser("python -m viz.playback", "Play a track file again.")
     parser.add_argument("tracks", type=Path, help="track file (.npz, or the .part of a run that was killed)")
     parser.add_argument("--video", type=Path, help="the recording it came from, to show the overlay as well")
     parser.add_argument("--speed", type=float, default=1.0, help="1 is real time (default)")

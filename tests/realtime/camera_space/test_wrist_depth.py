@@ -26,10 +26,11 @@ from realtime.camera_space.closed_form import (
     closed_form_depth,
 )
 from realtime.camera_space.fusion import DepthFusion
-from realtime.camera_space.hand_size import HandProfile, load_profile, measure_hand, save_profile
+from realtime.camera_space.hand_size import HandProfile, measure_hand
 from realtime.camera_space.wrist_depth import UNKNOWN_SIZE, DepthMethod, fused, measured_depth
-from realtime.cli.options import parse, settings_of
-from realtime.cli.scale_options import keep_length
+from realtime.cli.hand_profile import load_profile, save_profile
+from realtime.cli.measuring import keep_length
+from realtime.cli.options import parse
 from realtime.messages import HandFrame
 from realtime.tracking.tracker import Observation
 from tests.support.hand_frames import joints_mm
@@ -214,14 +215,14 @@ def test_the_profile_is_kept_and_taken(tmp_path: Path, monkeypatch: pytest.Monke
     """A camera takes the user's own; a recording only one that is named; what is typed wins."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     path = tmp_path / "two-hands-live" / "profile.yaml"
-    assert settings_of(parse(["--camera", "0"])).fusion.hand_length_mm is None
+    assert parse(["--camera", "0"]).settings.fusion.hand_length_mm is None
     save_profile(path, HandProfile(188.5, 6.0))
     assert load_profile(path) == HandProfile(188.5, 6.0)
-    assert settings_of(parse(["--camera", "0"])).fusion.hand_length_mm == 188.5
-    assert settings_of(parse(["--camera", "0", "--hand-length-mm", "170"])).fusion.hand_length_mm == 170
-    assert settings_of(parse(["--camera", "0", "--calibrate-hand", "500"])).fusion.hand_length_mm is None
-    assert settings_of(parse(["--video", "a.mp4"])).fusion.hand_length_mm is None
-    named = settings_of(parse(["--video", "a.mp4", "--profile-file", str(path), "--depth", "fused"])).fusion
+    assert parse(["--camera", "0"]).settings.fusion.hand_length_mm == 188.5
+    assert parse(["--camera", "0", "--hand-length-mm", "170"]).settings.fusion.hand_length_mm == 170
+    assert parse(["--camera", "0", "--calibrate-hand", "500"]).settings.fusion.hand_length_mm is None
+    assert parse(["--video", "a.mp4"]).settings.fusion.hand_length_mm is None
+    named = parse(["--video", "a.mp4", "--profile-file", str(path), "--depth", "fused"]).settings.fusion
     assert (named.hand_length_mm, named.depth) == (188.5, "fused")
 
 
@@ -249,7 +250,7 @@ def test_what_is_no_profile_is_not_replaced(tmp_path: Path) -> None:
     settings.write_text("fusion: {depth: fused}\n")
     options = parse(["--video", "a.mp4", "--hand-length-mm", "180", "--profile-file", str(settings)])
     with pytest.raises(UserError, match=r"my\.yaml"):
-        keep_length(options, HandProfile(180.0))
+        keep_length(options.hand)
     assert settings.read_text() == "fusion: {depth: fused}\n"
 
 

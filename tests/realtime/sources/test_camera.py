@@ -26,7 +26,7 @@ WAIT_S = 10.0
 
 
 def make_settings(reconnect_s: float) -> CameraSettings:
-    return CameraSettings(width=640, height=480, fps=30, reconnect_s=reconnect_s)
+    return CameraSettings(width=640, height=480, fps=30, reconnect_s=reconnect_s, mirrored=False)
 
 
 @pytest.fixture

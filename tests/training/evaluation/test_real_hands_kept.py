@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engines.backends.opening import EngineRequest, open_backend
+from engines.backends.opening import open_backend
+from engines.contract import EngineRequest
 from engines.second_look import looking_twice
 from training.datasets.webcam import load_webcam
 from training.evaluate import judge_network

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.geometry.pinhole import Intrinsics
 from engines.skeleton import HAND_SLICES, SIDES, WRISTS
 from realtime.config import Settings

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.errors import UserError
 from engines.geometry.crop import crop_around, upright_angle_rad
 from engines.skeleton import HAND_SLICES, SIDES, Side

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.backends.opening import Backend
+from engines.contract import Backend
 from engines.geometry.crop import Crop, extract, transform
 from engines.output import outputs_of_batch
 from engines.skeleton import HAND_SLICES, SIDES, Side
