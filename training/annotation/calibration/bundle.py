@@ -111,7 +111,8 @@ class _Problem:
         places = [_pose_row(pose) for pose in (*cameras[1:], *boards.values())]
         start = np.concatenate([*places, lens.ravel()] if free_lenses else places)
         return cls(
-            *(np.concatenate(column).astype(np.float64) for column in (px, mm)),
+            np.concatenate(px).astype(np.float64),
+            np.concatenate(mm).astype(np.float64),
             np.concatenate(camera),
             np.concatenate(board),
             start,

@@ -32,6 +32,7 @@ from training.annotation.detection.readers import (
     Reading,
     lite_sigma_px,
 )
+from training.annotation.keypoints.reader import KeypointReader
 from training.annotation.recordings.recording import Recording
 from training.annotation.triangulation.delays import as_shown
 from training.annotation.triangulation.hands import Hands
@@ -91,14 +92,14 @@ def detect(
 
 
 def open_reader(name: str, backend: Backend) -> Reader | None:
-    """A reader by name; None for `lite` means that the tracker's own answers are taken in the first pass."""
+    """A reader by name, or of weights that `train` wrote; None for `lite`: the first pass takes the tracker."""
     if name == "lite":
         return None
     if name == "mediapipe":
         return MediaPipeReader()
     if name == "both":
         return BothReader(LiteReader(backend), MediaPipeReader())
-    raise UserError(f"detector {name!r} is unknown; choose one of {', '.join(DETECTORS)}, or weights of your own")
+    return KeypointReader(Path(name))
 
 
 def open_network(overrides: Sequence[str]) -> Backend:

@@ -12,7 +12,7 @@ from training.annotation.export.interhand_layout import export_interhand
 from training.annotation.export.shards import export_shards
 from training.annotation.recordings.recording import load_recording
 from training.annotation.triangulation.hands import load_hands
-from training.annotation.workplace import HANDS
+from training.annotation.workplace import labelled_hands
 from training.command import positive, share
 
 
@@ -28,13 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", choices=("train", "val", "test"), help="interhand: all moments into this split")
     parser.add_argument("--every", type=positive, default=1, help="take every so manieth moment (1)")
-    parser.add_argument("--hands", type=Path, help="hands to export (the recording's hands.npz)")
+    parser.add_argument("--hands", type=Path, help="hands to export (the recording's own, with all marks)")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Do it. Raises UserError."""
     a = arguments
-    recording, hands = load_recording(a.folder), load_hands(a.hands or a.folder / HANDS)
+    recording = load_recording(a.folder)
+    hands = load_hands(a.hands) if a.hands else labelled_hands(recording)
     if not hands.accepted.any():
         raise UserError(f"{a.folder}: no joint was accepted, so there is nothing to export")
     moments = np.arange(len(hands.t_s))

@@ -16,7 +16,7 @@ from training.annotation.recordings.recording import Recording, load_recording, 
 from training.annotation.triangulation.hands import Hands, load_hands
 from training.annotation.triangulation.observations import observe
 from training.annotation.triangulation.solve import SolveSettings
-from training.annotation.workplace import HANDS, TRUTH, detections_used, load_all
+from training.annotation.workplace import TRUTH, detections_used, labelled_hands, load_all
 from training.command import positive
 from training.numbers import without_nan
 
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     curves = {}
     for folder in a.folders:
         recording = load_recording(folder)
-        truth, words = _truth(folder, a.truth)
+        truth, words = _truth(recording, a.truth)
         print(f"{folder}: against {words}")
         curves[folder.name] = _curve(recording, truth, a)
         print(table(curves[folder.name]))
@@ -72,9 +72,9 @@ def _curve(recording: Recording, truth: Hands, a: argparse.Namespace) -> list[Vi
     )
 
 
-def _truth(folder: Path, named: Path | None) -> tuple[Hands, str]:
+def _truth(recording: Recording, named: Path | None) -> tuple[Hands, str]:
     if named is not None:
         return load_hands(named), str(named)
-    if (folder / TRUTH).exists():
-        return load_hands(folder / TRUTH), "the renderer's truth"
-    return load_hands(folder / HANDS), "its own solution from all views"
+    if (recording.folder / TRUTH).exists():
+        return load_hands(recording.folder / TRUTH), "the renderer's truth"
+    return labelled_hands(recording), "its own solution from all views"

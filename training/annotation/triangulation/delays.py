@@ -85,7 +85,7 @@ def estimate_delays(seen: Observations, t_s: NDArray[np.float64]) -> NDArray[np.
         return delays  # two cameras cannot tell which of them is late
     step_s = float(np.median(np.diff(t_s)))
     for _ in range(_ROUNDS):
-        health = judge_cameras(without_delays(seen, t_s, delays), t_s)
+        health = judge_cameras(without_delays(seen, t_s, delays.tolist()), t_s)
         left = np.array([one.delay_ms / 1e3 if one.delay_explains > 0.02 else 0.0 for one in health])
         delays = delays + _STEP * np.nan_to_num(left)
         delays -= np.median(delays)

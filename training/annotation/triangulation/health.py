@@ -32,6 +32,8 @@ _JUMP_PX: Final = 5.0
 _NEAR: Final = 0.5
 """A variant of the picture is believed if it leaves less than this share of the residual."""
 _FEWEST_MOMENTS: Final = 8
+_MANY: Final = 6
+"""Of more cameras than this one alone moves the joints little: all are judged against the same hands."""
 
 Floats = NDArray[np.float64]
 
@@ -59,7 +61,8 @@ class CameraHealth:
 def judge_cameras(seen: Observations, t_s: Floats) -> list[CameraHealth]:
     """All cameras of a recording; takes three or more to tell one from the others."""
     step_s = float(np.median(np.diff(t_s))) if len(t_s) > 1 else 1 / 30
-    measured = [_measured(seen, view, t_s) for view in range(len(seen.rig))]
+    whole = _triangulated(seen) if len(seen.rig) > _MANY else None
+    measured = [_measured(seen, view, t_s, whole) for view in range(len(seen.rig))]
     levels = np.array([m.residual_px for m in measured])
     result = []
     for view, own in enumerate(measured):
@@ -80,8 +83,8 @@ class _Measured:
     joints_mm: Floats
 
 
-def _measured(seen: Observations, view: int, t_s: Floats) -> _Measured:
-    joints = _of_others(seen, view)
+def _measured(seen: Observations, view: int, t_s: Floats, whole: Floats | None) -> _Measured:
+    joints = _of_others(seen, view) if whole is None else whole
     off = residuals(seen, view, joints)
     if np.isfinite(off[..., 0]).sum() < _FEWEST_JOINTS:
         return _Measured(np.nan, np.full(2, np.nan), np.nan, 0.0, -1, np.nan, joints)
@@ -96,7 +99,11 @@ def _measured(seen: Observations, view: int, t_s: Floats) -> _Measured:
 def _of_others(seen: Observations, view: int) -> Floats:
     """(M, 42, 3) hands from all cameras but one; from both if there are only two."""
     others = [v for v in range(len(seen.rig)) if v != view] if len(seen.rig) > 2 else [0, 1]
-    rest = assign(seen.of_views(others)).seen
+    return _triangulated(seen.of_views(others))
+
+
+def _triangulated(seen: Observations) -> Floats:
+    rest = assign(seen).seen
     points, used = best_points(rest)
     return refine(rest, points, used)[0]
 
