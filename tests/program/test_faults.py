@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -320,8 +321,15 @@ def test_an_unplugged_camera_ends_the_run_with_everything_saved(
 ) -> None:
     camera = NetworkCamera()
     out = tmp_path / "out.npz"
-    unplug = threading.Timer(2.0, camera.unplug)
-    unplug.start()
+    part = out.with_name(out.name + ".part")
+
+    def unplug_while_it_runs() -> None:
+        end_s = time.monotonic() + 60.0
+        while time.monotonic() < end_s and not (part.exists() and part.stat().st_size > 4_000):
+            time.sleep(0.01)
+        camera.unplug()
+
+    threading.Thread(target=unplug_while_it_runs, daemon=True).start()
     run = ("--camera", camera.address, "--headless", "--save-tracks", out, "--set", "camera.reconnect_s=0.3")
     line = refused_with_output(capfd, *run)
     camera.close()
