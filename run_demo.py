@@ -22,8 +22,7 @@ try:
     from engines.errors import UserError
     from engines.terminal import command
     from realtime.batch.job import Work
-    from realtime.batch.limits import sensible_workers
-    from realtime.batch.plan import expand, plan
+    from realtime.batch.plan import expand, plan, sensible_workers
     from realtime.batch.run import run_batch
     from realtime.camera_space.intrinsics import resolve_intrinsics
     from realtime.cli.measuring import calibrate_hand, keep_length
@@ -108,8 +107,8 @@ def _add_sinks(
     if streams is not None:
         meter.count_drops("late for the streams", lambda: streams.dropped)
         sinks.every(streams, "streams")
-    if not view.headless:
-        sinks.newest(open_windows(display, three_d, live, say), "show")
+    for window in () if view.headless else open_windows(display, three_d, live, say):
+        sinks.newest(window, "show")
     if view.save_video is not None:
         sinks.newest(open_video(view.save_video, display, three_d, live, say), "show")
     sinks.newest(Each(meter.add_shown))

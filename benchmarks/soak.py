@@ -94,7 +94,7 @@ def problems(minutes: Sequence[Minute]) -> list[str]:
 class Soak:
     """The process under load; main thread only."""
 
-    def __init__(self, settings: Settings, windows: Sink | None, folder: Path) -> None:
+    def __init__(self, settings: Settings, windows: Sequence[Sink], folder: Path) -> None:
         self._pipeline = HandPipeline(
             settings, backend_of(settings, _tell), partial(resolve_intrinsics, settings.intrinsics)
         )
@@ -137,9 +137,9 @@ class Soak:
             intrinsics = resolve_intrinsics(self._settings.intrinsics, source.size_px)
             tracks = TrackWriter(self._folder / "soak.npz", intrinsics, source.size_px, "{}", "{}")
             sinks.every(tracks)
-            if self._windows is not None:  # they stay open from turn to turn
-                sinks.newest(Each(self._windows.take))
-            flow(source, self._pipeline, sinks, lambda: self._windows is not None and not self._windows.is_running())
+            for window in self._windows:  # they stay open from turn to turn
+                sinks.newest(Each(window.take))
+            flow(source, self._pipeline, sinks, lambda: not all([window.is_running() for window in self._windows]))
         self._check(tracks.frames)
         return tracks.frames
 
@@ -170,15 +170,15 @@ def main(argv: list[str] | None = None) -> int:
 def _soak(count: int, headless: bool) -> int:
     _tell(f"{count} minutes, {'without windows: no display' if headless else 'with both windows'}")
     with tempfile.TemporaryDirectory() as folder:
-        windows = None if headless else open_windows(Display(), three_d=True, live=False, say=_tell)
+        windows = [] if headless else list(open_windows(Display(), three_d=True, live=False, say=_tell))
         soak = Soak(load_settings(), windows, Path(folder))
         minutes = []
         for number in range(1, count + 1):
             minutes.append(soak.minute())
             print(minutes[-1].line(number), flush=True)
         soak.close()
-        if windows is not None:
-            windows.close()
+        for window in windows:
+            window.close()
     found = problems(minutes)
     left = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     left_over = [name for name in left if name in ("capture", "inference", "streams")]

@@ -17,7 +17,7 @@ from engines.backends.gpu import nvidia_gpu
 from engines.backends.opening import build_ahead, open_backend
 from engines.building.engine_graph import engine_graph
 from engines.building.sample_crops import sample_crops
-from engines.cache.store import SIDECAR, add_fact, default_cache
+from engines.cache.store import SIDECAR, add_fact
 from engines.cache.weights import weights_for
 from engines.contract import BATCHES, Backend, BackendName, EngineRequest, Precision
 from engines.errors import UserError
@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--precision", choices=get_args(Precision), default="auto")
     parser.add_argument("--batch", type=_numbers, default=BATCHES, metavar="1,2", help="batch sizes to compile (1,2)")
     parser.add_argument("--target", type=_names, default=(), metavar="sm80,sm89", help="GPUs (tensorrt_rtx only)")
-    parser.add_argument("--output", type=Path, help=f"the engine cache to build into (default {default_cache()})")
+    parser.add_argument("--output", type=Path, help="the engine cache to build into (the user's)")
     parser.add_argument(
         "--calibration",
         type=Path,

@@ -70,6 +70,13 @@ class EngineRequest:
     compiled: bool = False
     """torch.compile in backend torch: worth its minute on a GPU only."""
 
+    def __post_init__(self) -> None:
+        """Take paths that are given as text."""
+        for name in ("weights", "cache", "rootnet", "calibration"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                object.__setattr__(self, name, Path(value))
+
 
 @contextmanager
 def unavailable_if_it_fails(backend: str) -> Iterator[None]:

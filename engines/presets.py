@@ -21,6 +21,10 @@ SHIPPED: Final = frozenset({"lite"})
 """Presets whose own weights come with the program."""
 
 
+WITNESS_WEIGHTS: Final = _ROOT / "weights" / "witness.safetensors"
+"""MediaPipe's landmark network beyond the stages that `lite` shares with it (`python -m training.witness`)."""
+
+
 def spec_of(preset: str) -> NetworkSpec:
     """The spec of a preset; raises UserError for an unknown one."""
     if preset not in SPECS:
@@ -40,3 +44,8 @@ def weights_of(preset: str, weights: Path | None) -> Path:
         f"{path}: no such weights file; preset {preset} ships none: give a released checkpoint "
         "(--weights snapshot_20.pth.tar), or convert one (python -m engines.convert)"
     )
+
+
+def companions_of(preset: str) -> tuple[Path, ...]:
+    """Files of weights that go along with those of a preset, where they are there."""
+    return (WITNESS_WEIGHTS,) if spec_of(preset).witness and WITNESS_WEIGHTS.is_file() else ()

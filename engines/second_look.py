@@ -3,20 +3,22 @@
 A network is run on one crop or on two. Where one hand is there, or both share a crop, the second place is free: the
 mirror image goes there, in which a right hand is a left one, and the answers are averaged ("flip test", common where
 pose networks are judged). What a look gets wrong by itself is halved, and no frame costs more than one with two crops.
+A single hand is looked at once where a witness in the graph (`networks.witness`) has its say: that is worth more than a
+second look and costs less.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract import Backend
 from engines.geometry.crop import Crop
-from engines.presets import spec_of
+from engines.presets import companions_of, spec_of
 from engines.skeleton import SWAP_HANDS
 
 _SWAP: Final = np.array(SWAP_HANDS)
@@ -25,15 +27,26 @@ _LEAST_WEIGHT: Final = np.float32(0.02)
 """Of a look that knows nothing of a joint: two such looks count the same."""
 
 
-def looking_twice(backend: Backend, preset: str) -> Backend:
+Looks = Literal["auto", "always", "never"]
+"""When a crop that is alone is looked at twice: `auto` is where no witness has its say."""
+
+
+def looking_twice(backend: Backend, preset: str, looks: Looks = "auto") -> Backend:
     """The backend of `preset` with a second look if its network takes one (`spec.NetworkSpec`), else as it is."""
-    return SecondLook(backend) if spec_of(preset).second_look else backend
+    spec = spec_of(preset)
+    if not spec.second_look or looks == "never":
+        return backend
+    return SecondLook(backend, witnessed=looks == "auto" and bool(companions_of(preset)))
 
 
 class SecondLook:
-    """A `Backend` around another one; two crops go through unchanged."""
+    """A `Backend` around another one; two crops go through unchanged.
 
-    def __init__(self, backend: Backend) -> None:
+    `witnessed`: its network has a witness for single hands, so that `of_one_hand` looks once.
+    """
+
+    def __init__(self, backend: Backend, *, witnessed: bool = False) -> None:
+        self._witnessed = witnessed
         self.name: str = backend.name
         self.precision: str = backend.precision
         self.input_px: int = backend.input_px
@@ -47,6 +60,10 @@ class SecondLook:
         if len(crops_bgr) != 1:
             return self._backend(crops_bgr)
         return mean_of_looks(self._backend(self._with_mirror_image(crops_bgr)), self.input_px)
+
+    def of_one_hand(self, crops_bgr: Any) -> Mapping[str, NDArray[np.float32]]:
+        """As `__call__`, for crops in which one hand is expected."""
+        return self._backend(crops_bgr) if self._witnessed else self(crops_bgr)
 
     def cut(self, image_bgr: NDArray[np.uint8], crops: Sequence[Crop]) -> Any:
         """As `Backend.cut`."""

@@ -17,7 +17,7 @@ from realtime.calibration.board import Board, parse_squares
 from realtime.calibration.collect import Collector
 from realtime.calibration.feedback import Feedback, window_opens
 from realtime.calibration.sheet import PAPERS_MM, SUFFIXES, write_sheet
-from realtime.calibration.solve import COEFFICIENTS, Solution, solve
+from realtime.calibration.solve import COEFFICIENTS, FEWEST_VIEWS, Solution, solve
 from realtime.camera_space.calibration_file import save_intrinsics
 from realtime.camera_space.intrinsics import checked
 from realtime.command import CommandParser, exit_code
@@ -56,6 +56,11 @@ def run(options: argparse.Namespace) -> None:
     with closing(source):
         collector = Collector(board, source.size_px, options.views, options.images is None, options.coefficients)
         collect(source, collector, Feedback(not options.headless and window_opens()), options.seconds)
+    if len(collector.views) < FEWEST_VIEWS and options.kind == "chessboard":
+        raise UserError(
+            f"{len(collector.views)} good views of the board are too few; show it in at least {FEWEST_VIEWS}. "
+            f"--squares counts squares: a board of {columns}x{rows} inner corners is --squares {columns + 1}x{rows + 1}"
+        )
     solution = solve(collector.views, source.size_px, options.coefficients)
     print("\n".join(report(solution, collector.missing)))
     notes = {"reprojection_error_px": round(solution.error_px, 4), "views": len(solution.view_errors_px)}

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from engines.contract import BackendName, Precision
 from engines.errors import UserError
+from engines.second_look import Looks
 from engines.text_file import read_text
 
 DEFAULT_FILE: Final = Path(__file__).with_name("default.yaml")
@@ -72,7 +73,7 @@ class EngineSettings(_Section):
     backend: BackendName
     precision: Precision
     threads: Annotated[int, Field(ge=0, le=1024)]
-    second_look: bool
+    second_look: Looks
     cache: str | None
     calibration: str | None
 
@@ -172,9 +173,9 @@ class Layer:
         return Layer(name, tree)
 
 
-def file_layer(path: Path) -> Layer:
+def file_layer(path: Path | str) -> Layer:
     """A settings file. Raises UserError if it cannot be read."""
-    return Layer(str(path), _read_yaml(path))
+    return Layer(str(path), _read_yaml(Path(path)))
 
 
 def set_layer(text: str) -> Layer:
@@ -185,7 +186,7 @@ def set_layer(text: str) -> Layer:
     return Layer.of(f"--set {text}", {key.strip(): _parse_yaml(value, f"--set {text}")})
 
 
-def load_settings(path: Path | None = None, overrides: Iterable[str] = ()) -> Settings:
+def load_settings(path: Path | str | None = None, overrides: Iterable[str] = ()) -> Settings:
     """The defaults, then the settings file, then texts as for `--set`. Raises UserError as `settings_of` does."""
     return settings_of([*([] if path is None else [file_layer(path)]), *map(set_layer, overrides)])
 

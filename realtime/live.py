@@ -20,7 +20,7 @@ from realtime.sources.opening import Source
 POLL_S: Final = 0.02
 """How often `should_stop` is asked, at least, while no result comes."""
 JOIN_S: Final = 0.8
-"""How long the inference thread may take to end; the whole program is to end within a second."""
+"""How long the threads may take to end, all together; the whole program is to end within a second."""
 
 _log = logging.getLogger(__name__)
 
@@ -82,9 +82,10 @@ def run_live(
             taken += 1
             on_result(result)
     finally:
+        end_s = time.monotonic() + JOIN_S
         source.close()
         worker.results.close()
-        worker.join(JOIN_S)
+        worker.join(max(end_s - time.monotonic(), 0.0))
     if worker.is_alive():
         _log.warning("the inference thread still works on its last frame; it is left behind")
     if worker.error is not None:

@@ -77,7 +77,8 @@ class HandPipeline:
         with timer.stage("crop"):
             pictures = self._backend.cut(frame.image_bgr, crops)
         with timer.stage("network"):
-            outputs = answers(self._backend, pictures, crops, intrinsics) if plans else []
+            one_hand = all(len(plan.sides) == 1 for plan in plans)
+            outputs = answers(self._backend, pictures, crops, intrinsics, one_hand=one_hand) if plans else []
         with timer.stage("fuse"):
             seen = self._tracker.update(plans, outputs, frame.t_capture_s)
             if seen.exchanged:
@@ -124,7 +125,7 @@ class HandPipeline:
 
     def _search(self, frame: Frame) -> None:
         """Run the detector if a hand is missing and it has not just been run."""
-        known = len(self._tracker.sides)
+        known = self._tracker.held
         wait_s = _SEARCH_S if known == 0 else self._settings.detector.interval_s
         if known >= self._settings.detector.max_hands or frame.t_capture_s - self._searched_s < wait_s:
             return

@@ -94,16 +94,16 @@ class Sinks:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close all, the last one first. What fails is raised after the others were closed; behind an error, logged."""
-        failures: list[Exception] = []
+        """Close all, the last one first, whatever happens. What failed is raised then; behind an error it is logged."""
+        failures: list[BaseException] = []
         for sink in reversed(self._opened):
             try:
                 sink.close()
-            except Exception as failure:  # noqa: BLE001 - whatever it was, the others still hold windows and files
+            except BaseException as failure:  # noqa: BLE001 - the others still hold windows and files
                 failures.append(failure)
-        if failures and error is None:
-            raise failures[0]
         for late in failures:
+            if error is None or not isinstance(late, Exception):  # such as somebody's second Ctrl-C
+                raise late
             _log.warning("%s", late)
 
     def _add(self, to: list[tuple[str, Sink]], sink: Sink | None, name: str) -> None:

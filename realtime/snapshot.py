@@ -40,7 +40,7 @@ class Stored:
 
 def freeze(state: Any) -> Any:
     """JSON values (see `json.dumps`, with NaN and infinities) that say all of a state."""
-    return TypeAdapter(type(state)).dump_python(state, mode="json")
+    return TypeAdapter(type(state)).dump_python(state)
 
 
 def thaw(kind: type[S], data: Any) -> S:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from engines.errors import UserError
@@ -10,7 +10,7 @@ from realtime.live import Result
 from realtime.sinks import Sink
 from viz.drawing.status import StatusMeter
 from viz.video.recorder import Recorder, open_renderer
-from viz.viewer import CompositeViewer, Display, Viewer
+from viz.viewer import Display, Viewer
 
 
 class ViewSink(Sink):
@@ -32,25 +32,24 @@ class ViewSink(Sink):
         self._viewer.close()
 
 
-def open_windows(display: Display, three_d: bool, live: bool, say: Callable[[str], None]) -> Sink:
+def open_windows(display: Display, three_d: bool, live: bool, say: Callable[[str], None]) -> Iterator[Sink]:
     """The camera's picture and, with `three_d`, the hands in space; without OpenGL only the one, and `say` gets why.
 
     `live`: the source is a camera, so latency counts from capture. Raises UserError if no window can be had.
     """
     from viz.window.camera_window import CameraWindow
 
-    views: list[Viewer] = [CameraWindow(StatusMeter(live).update, display)]
+    yield ViewSink(CameraWindow(StatusMeter(live).update, display))
+    if not three_d:
+        return
     try:
-        if three_d:
-            from viz.window.open3d_viewer import Open3DViewer
+        from viz.window.open3d_viewer import Open3DViewer
 
-            views.append(Open3DViewer(display=display))
+        window = Open3DViewer(display=display)
     except UserError as error:
         say(f"{error}; the camera window goes on")
-    except BaseException:
-        CompositeViewer(views).close()
-        raise
-    return ViewSink(CompositeViewer(views))
+        return
+    yield ViewSink(window)
 
 
 def open_video(path: Path, display: Display, three_d: bool, live: bool, say: Callable[[str], None]) -> Sink:

@@ -19,7 +19,8 @@ from engines.networks.decode import BytesInput, DeployedLite
 from engines.networks.decode_paper import DeployedPaper
 from engines.networks.lite import Lite
 from engines.networks.paper import read_paper
-from engines.presets import spec_of
+from engines.networks.witness import Witness
+from engines.presets import companions_of, spec_of
 from engines.spec import INPUT_NAME, OUTPUT_NAMES
 
 GraphPrecision = Literal["fp32", "fp16"]
@@ -36,7 +37,7 @@ def deployed_module(preset: str, weights: Path, precision: GraphPrecision = "fp3
     if spec.readout == "expectation":
         network = Lite(spec=spec)
         load_weights(network, weights)
-        deployed = DeployedLite(network)
+        deployed = DeployedLite(network, _witness_of(network))
     else:
         deployed = DeployedPaper(read_paper(weights), spec)
     deployed.eval()
@@ -44,6 +45,16 @@ def deployed_module(preset: str, weights: Path, precision: GraphPrecision = "fp3
     graph = BytesInput(deployed if precision == "fp32" else halved(deployed), precision)
     graph.eval()
     return graph
+
+
+def _witness_of(network: Lite) -> Witness | None:
+    """The second opinion that goes with a network; none where its trunk's first stages were trained, too."""
+    files = companions_of(network.spec.preset)
+    if not files:
+        return None
+    witness = Witness()
+    load_weights(witness, files[0])
+    return witness if witness.fits(network.trunk) else None
 
 
 def fold_batch_norm(module: nn.Module) -> None:
@@ -64,7 +75,9 @@ def halved(deployed: DeployedLite | DeployedPaper) -> DeployedLite | DeployedPap
     """Weights in half precision, in place; what turns features into depths, and fitted constants, stay in fp32."""
     kept = {name: value.clone() for name, value in deployed.named_buffers() if name.endswith("confidence_fit")}
     network = deployed.network
-    heads = (network.root, network.gamma, network.tokens) if isinstance(network, Lite) else ()
+    heads: tuple[nn.Module, ...] = (network.root, network.gamma, network.tokens) if isinstance(network, Lite) else ()
+    if isinstance(deployed, DeployedLite) and deployed.witness is not None:
+        heads += (deployed.witness.landmarks, deployed.witness.presence, deployed.witness.rightness)
     exact = [copy.deepcopy(head.state_dict()) for head in heads]
     deployed.half()
     for head, state in zip(heads, exact, strict=True):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engines.cache.sources import sources_sha256
 from engines.files import file_sha256
+from engines.presets import companions_of
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def engine_key(
         runtime_version=version,
         precision=precision,
         batches=batches,
-        weights_sha256=file_sha256(weights),
+        weights_sha256="+".join(file_sha256(path) for path in (weights, *companions_of(preset))),
         graph_sha256=sources_sha256(),
         device=device,
         system=f"{platform.system()} {platform.machine()}",

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from engines.cache.key import EngineKey
 from engines.errors import UserError
 from engines.files import file_sha256, replace_file
+from engines.user_folders import cache_folder, other_caches
 
 SIDECAR = "engine.json"
 _ATTEMPTS = 3
@@ -29,13 +29,17 @@ _ABANDONED_S = 24 * 3600
 
 
 def default_cache() -> Path:
-    """`$XDG_CACHE_HOME/two-hands-live`, usually below `~/.cache`."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "two-hands-live"
+    """`$XDG_CACHE_HOME/two-hands-live`, usually below `~/.cache`; a temporary folder where that cannot be written."""
+    return cache_folder()
 
 
 def find_engine(cache: Path, key: EngineKey) -> Path | None:
     """Folder of a whole engine with exactly this key and undamaged files, else None."""
+    found = (_whole_engine(place, key) for place in (cache, *other_caches(cache)))
+    return next((folder for folder in found if folder is not None), None)
+
+
+def _whole_engine(cache: Path, key: EngineKey) -> Path | None:
     folder = cache / key.folder_name()
     try:
         sidecar = json.loads((folder / SIDECAR).read_text())
@@ -88,7 +92,9 @@ def store_engine(cache: Path, key: EngineKey, files: Mapping[str, bytes], facts:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         _sweep(cache)
-        partial = Path(tempfile.mkdtemp(prefix=".building-", dir=cache))
+        # Not `mkdtemp`: its folders are closed to others, who may share the cache.
+        partial = cache / f".building-{uuid4().hex}"
+        partial.mkdir()
         try:
             for name, content in files.items():
                 (partial / name).write_bytes(content)

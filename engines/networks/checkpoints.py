@@ -24,11 +24,12 @@ _NAMED = 3
 """How many ill-fitting parameters an error names."""
 
 
-def save_weights(network: nn.Module, path: Path, made_by: dict[str, Any]) -> None:
+def save_weights(network: nn.Module, path: Path | str, made_by: dict[str, Any]) -> None:
     """Write the state of `network` as half-precision safetensors, and `made_by` beside it as JSON.
 
     Raises UserError where they cannot be written.
     """
+    path = Path(path)
     tensors = {name: _halved(value) for name, value in network.state_dict().items()}
     partial = path.with_suffix(".partial")
     try:
@@ -40,13 +41,15 @@ def save_weights(network: nn.Module, path: Path, made_by: dict[str, Any]) -> Non
         raise UserError(f"{path}: cannot be written ({error})") from error
 
 
-def sidecar_path(weights: Path) -> Path:
+def sidecar_path(weights: Path | str) -> Path:
     """`lite.safetensors` -> `lite.json`."""
+    weights = Path(weights)
     return weights.with_suffix(".json")
 
 
-def load_weights(network: nn.Module, path: Path) -> None:
+def load_weights(network: nn.Module, path: Path | str) -> None:
     """Fill `network` in place; raises UserError if the file is missing, damaged or made for another network."""
+    path = Path(path)
     if not path.exists():
         raise UserError(f"{path}: no such weights file; the shipped ones are weights/lite.safetensors")
     try:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from engines.networks.lite import Lite, LiteMaps
+from engines.networks.witness import Witness, heard, joined, say
 from engines.spec import OUTPUT_NAMES, NetworkSpec
 
 
@@ -64,20 +65,28 @@ class DeployedLite(nn.Module):
 
     output_names = OUTPUT_NAMES
 
-    def __init__(self, network: Lite) -> None:
+    def __init__(self, network: Lite, witness: Witness | None = None) -> None:
         super().__init__()
         self.network = network
+        self.witness = witness
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Return the outputs in the order of `OUTPUT_NAMES`."""
-        maps = self.network(image)
+        features = self.network.trunk(image)
+        maps = self.network.read(*features)
         spec = self.network.spec
         cells, variance = joint_cells(maps)
+        joints_px, depth_mm = crop_from_heat(cells, spec.heatmap_stride), joint_depth_mm(maps)
+        hands = maps.hand_logits.sigmoid()
+        if self.witness is not None:
+            look = self.witness(features[0], image.shape[-1])
+            hands = heard(look, hands)
+            joints_px, depth_mm = joined(look, say(look, hands), joints_px, depth_mm, maps.gamma, image.shape[-1])
         return (
-            crop_from_heat(cells, spec.heatmap_stride),
-            joint_depth_mm(maps),
+            joints_px,
+            depth_mm,
             confidence(variance, self.network.confidence_fit),
-            maps.hand_logits.sigmoid(),
+            hands,
             left_minus_right_root_mm(maps.root_logits, spec).unsqueeze(-1),
             maps.gamma,
         )

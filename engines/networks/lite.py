@@ -94,7 +94,10 @@ class Lite(nn.Module):
 
     def forward(self, images: Tensor) -> LiteMaps:
         """RGB / 255 (B, 3, S, S) -> maps at stride 8 and the pooled heads' answers, all float32."""
-        at8, at16, at32, pooled = self.trunk(images)
+        return self.read(*self.trunk(images))
+
+    def read(self, at8: Tensor, at16: Tensor, at32: Tensor, pooled: Tensor) -> LiteMaps:
+        """Read the trunk's features."""
         # the pooled features know the whole hand: which one it is, and its pose
         x = self.refine32(F.relu(self.lateral[2](at32) + self.context(pooled)[..., None, None]))
         x = self.merge16(self.lateral[1](at16) + _double(x))

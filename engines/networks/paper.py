@@ -32,11 +32,12 @@ class PaperNetworks(nn.Module):
         self.rootnet = rootnet
 
 
-def read_paper(path: Path) -> PaperNetworks:
+def read_paper(path: Path | str) -> PaperNetworks:
     """The networks in a converted file, or InterNet alone from a released checkpoint; in eval mode.
 
     Raises UserError if the file is missing, damaged, or holds something else.
     """
+    path = Path(path)
     if path.suffix != ".safetensors":
         return PaperNetworks(load_released("internet", path)).eval()
     tensors = read_tensors(path)
@@ -59,11 +60,12 @@ def read_paper(path: Path) -> PaperNetworks:
     return networks.eval()
 
 
-def write_paper(networks: PaperNetworks, path: Path, made_by: dict[str, Any], half: bool = False) -> None:
+def write_paper(networks: PaperNetworks, path: Path | str, made_by: dict[str, Any], half: bool = False) -> None:
     """Write the networks as safetensors, in half precision if asked, and `made_by` and their hash beside it as JSON.
 
     Raises UserError if the place cannot be written; then nothing half-written stays.
     """
+    path = Path(path)
     tensors = {name: value.detach().cpu().contiguous() for name, value in networks.state_dict().items()}
     if half:
         tensors = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}

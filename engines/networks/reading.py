@@ -29,8 +29,9 @@ _ARRAY_PARTS: Final = [
 ]
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path | str) -> dict[str, Any]:
     """The dict in a torch checkpoint; raises UserError if it is missing, damaged or holds more than data."""
+    path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
     try:
@@ -46,8 +47,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path | str) -> dict[str, Tensor]:
     """All tensors of a safetensors file, or of a torch file that holds a state dict."""
+    path = Path(path)
     if path.suffix != ".safetensors":
         return tensors_of(read_checkpoint(path), path)
     if not path.is_file():

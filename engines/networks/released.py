@@ -36,15 +36,16 @@ _MMPOSE_NAMES: Final = (
 
 
 @overload
-def load_released(kind: Literal["internet"], path: Path) -> InterNet: ...
+def load_released(kind: Literal["internet"], path: Path | str) -> InterNet: ...
 @overload
-def load_released(kind: Literal["rootnet"], path: Path) -> RootNet: ...
-def load_released(kind: Released, path: Path) -> InterNet | RootNet:
+def load_released(kind: Literal["rootnet"], path: Path | str) -> RootNet: ...
+def load_released(kind: Released, path: Path | str) -> InterNet | RootNet:
     """The network of a released checkpoint in eval mode; its ResNet's depth and its number of roots are read from it.
 
     Raises UserError if the file cannot be read, holds more than data, or if parameters are missing, too many or of
     another shape, naming them.
     """
+    path = Path(path)
     tensors, from_mmpose = _state_of(read_checkpoint(path), path)
     network: InterNet | RootNet
     if kind == "internet":

@@ -2,6 +2,7 @@
 
 Everything that the rest of the recording's results depend on is in it, so a run that was killed goes on as if nothing
 had been (see `docs/batch.md`). It is replaced in one step, after the frames that it counts were handed to the system.
+Below stands what must not have changed meanwhile: the recording, and what the files that the settings name hold.
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
-from realtime.batch.counts import Counts
+from engines.building.calibration import calibration_sha256
+from engines.errors import UserError
+from engines.files import file_sha256
+from engines.presets import weights_of
+from realtime.batch.job import Counts
+from realtime.config import Settings
+from realtime.files import write_json
 from realtime.sources.image_folder import PICTURE_SUFFIXES
 
-SUFFIX: Final = ".state"
 FORMAT: Final = "two-hands-state 3"
 _MAX_BYTES: Final = 4 << 20
 
@@ -44,9 +50,7 @@ class Checkpoint:
 
     def save(self, path: Path) -> None:
         """Replace the file at `path` in one step. Raises OSError."""
-        temporary = path.with_name(path.name + ".tmp")
-        temporary.write_text(json.dumps({"format": FORMAT, **asdict(self)}), encoding="utf-8")
-        temporary.replace(path)
+        write_json(path, {"format": FORMAT, **asdict(self)})
 
 
 def load_checkpoint(path: Path) -> Checkpoint | None:
@@ -83,3 +87,27 @@ def fingerprint(source: Path) -> str:
         files = sorted(path for path in source.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
     facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def contents_of(settings: Settings) -> str:
+    """A text that changes with the weights, RootNet's too, the camera's calibration and the pictures for INT8.
+
+    It reads all of these files, so it is asked once for a run. Raises UserError if one cannot be read.
+    """
+    engine = settings.engine
+    files = {"weights": weights_of(engine.preset, Path(engine.weights) if engine.weights else None)}
+    if engine.rootnet:
+        files["rootnet"] = Path(engine.rootnet)
+    if settings.intrinsics.source == "file" and settings.intrinsics.file:
+        files["intrinsics"] = Path(settings.intrinsics.file)
+    digests = {name: _digest(path) for name, path in files.items()}
+    if engine.calibration:
+        digests["calibration"] = calibration_sha256(Path(engine.calibration))
+    return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+
+
+def _digest(path: Path) -> str:
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error

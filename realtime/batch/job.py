@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from realtime.batch.checkpoint import SUFFIX
 from realtime.config import Settings
-from realtime.messages import Frame
+from realtime.messages import Frame, HandFrame
 from realtime.reports.versions import versions
-from realtime.tracks.schema import PART_SUFFIX, Tracks
+from realtime.tracks.schema import PART_SUFFIX, ROOT_DEPTH_NAMES, Tracks
 
 Render = Callable[[Tracks, Iterable[Frame], Path], None]
 """Draws tracks over the frames they came from into a video file; a function that other processes can import."""
+STATE_SUFFIX: Final = ".state"
 Status = Literal["done", "damaged", "failed", "stopped"]
 
 
@@ -41,7 +41,7 @@ class Job:
     @property
     def state(self) -> Path:
         """Where the checkpoint lies."""
-        return self.output.with_name(self.output.name + SUFFIX)
+        return self.output.with_name(self.output.name + STATE_SUFFIX)
 
     def tracked_file(self, smooth: bool) -> Path:
         """What is written while the recording is tracked: the output itself, or the raw tracks it is made from."""
@@ -68,7 +68,7 @@ class Work:
     drawn_with: str = ""
     """What the video depends on besides the tracks."""
     contents: str = ""
-    """`contents_of` the settings: what the files that they name held when the run began."""
+    """`realtime.batch.checkpoint.contents_of` the settings: what the files that they name held when the run began."""
 
     @property
     def made_with(self) -> str:
@@ -96,30 +96,70 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of a job."""
+class Counts:
+    """Of all frames so far."""
 
-    job: Job
-    status: Status
     frames: int = 0
     right: int = 0
     """Frames with a right hand."""
     left: int = 0
     both: int = 0
+    filled: int = 0
+    """Hands filled into gaps by the offline smoothing."""
+    first_s: float = 0.0
+    last_s: float = 0.0
+    """Time stamps of the first and the last frame."""
+
+    @property
+    def span_s(self) -> float:
+        """From the first frame to the last."""
+        return self.last_s - self.first_s
+
+    def plus(self, hands: HandFrame) -> Counts:
+        """With one frame more, as the network gave it."""
+        sides = {hand.side for hand in hands.hands}
+        return Counts(
+            frames=self.frames + 1,
+            right=self.right + ("right" in sides),
+            left=self.left + ("left" in sides),
+            both=self.both + (len(sides) == 2),
+            filled=self.filled,
+            first_s=self.first_s if self.frames else hands.t_capture_s,
+            last_s=hands.t_capture_s,
+        )
+
+    @staticmethod
+    def of(tracks: Tracks) -> Counts:
+        """Those of whole tracks."""
+        there = tracks.root_depth_from > 0
+        return Counts(
+            frames=len(tracks),
+            right=int(there[:, 0].sum()),
+            left=int(there[:, 1].sum()),
+            both=int(there.all(axis=1).sum()),
+            filled=int((tracks.root_depth_from == ROOT_DEPTH_NAMES.index("filled")).sum()),
+            first_s=float(tracks.t_s[0]) if len(tracks) else 0.0,
+            last_s=float(tracks.t_s[-1]) if len(tracks) else 0.0,
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job."""
+
+    job: Job
+    status: Status
+    counts: Counts = field(default_factory=Counts)
     damaged: int = 0
     """Frames that could not be decoded."""
     missing: int = 0
     """About how many frames the file announced and did not have: it ends early."""
-    filled: int = 0
-    """Hands filled into gaps by the offline smoothing."""
-    span_s: float = 0.0
-    """From the first frame to the last."""
     work_s: float = 0.0
     """How long this run worked on it."""
     track_s: float = 0.0
     """The part of it that was tracking, without formats and video."""
     tracked_frames: int = 0
-    """Frames that this run tracked; fewer than `frames` after a resume."""
+    """Frames that this run tracked; fewer than those of `counts` after a resume."""
     identity: str = ""
     """`fingerprint` of the recording when it was begun."""
     message: str = ""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from engines.errors import UserError
 from realtime.batch.checkpoint import fingerprint
-from realtime.batch.job import Job, Outcome, Work
+from realtime.batch.job import Counts, Job, Outcome, Work
+from realtime.files import write_json
 
 NAME: Final = "batch.json"
 FORMAT: Final = "two-hands-batch 1"
 _MAX_BYTES: Final = 256 << 20
-_FIGURES: Final = ("status", "message", "frames", "right", "left", "both", "damaged", "missing", "filled", "span_s")
+_COUNTS: Final = ("frames", "right", "left", "both", "filled")
+_FIGURES: Final = ("status", "message", "damaged", "missing")
 
 
 class Manifest:
@@ -38,7 +38,8 @@ class Manifest:
                 return None
             if (entry["made_with"], entry["source"]) != (self._made_with, fingerprint(job.source)):
                 return None
-            return Outcome(job, identity=entry["source"], **{name: entry[name] for name in _FIGURES})
+            counts = Counts(**{name: entry[name] for name in _COUNTS}, last_s=entry["span_s"])
+            return Outcome(job, identity=entry["source"], counts=counts, **{name: entry[name] for name in _FIGURES})
         except (OSError, KeyError, TypeError):
             return None
 
@@ -52,20 +53,16 @@ class Manifest:
         """Keep what came of a job. Raises UserError if the file cannot be written; the next `add` tries it again."""
         if outcome.status != "failed" or outcome.job.before is None:  # else the tracks noted here are there as ever
             self._entries[self._key(outcome.job)] = self._entry(outcome)
-        temporary = self._path.with_name(f".{NAME}.tmp")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            text = json.dumps({"format": FORMAT, "recordings": self._entries}, indent=1)
-            temporary.write_text(text + "\n", encoding="utf-8")
-            temporary.replace(self._path)
+            write_json(self._path, {"format": FORMAT, "recordings": self._entries}, indent=1)
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink()
             raise UserError(f"{self._path}: cannot be written ({error.strerror}); make room") from error
 
     def _entry(self, outcome: Outcome) -> dict[str, Any]:
-        facts = asdict(outcome)
-        entry = {name: facts[name] for name in _FIGURES} | {"recording": str(outcome.job.source)}
+        counts = outcome.counts
+        entry: dict[str, Any] = {name: getattr(outcome, name) for name in _FIGURES}
+        entry |= {name: getattr(counts, name) for name in _COUNTS} | {"span_s": counts.span_s}
+        entry["recording"] = str(outcome.job.source)
         if outcome.status in ("done", "damaged"):
             earlier = self._made(outcome.job) if outcome.job.before is not None else {}
             made = earlier | self._work.derived(outcome.job)

@@ -1,15 +1,28 @@
-"""Which recordings, and under which names their tracks are kept (any thread)."""
+"""Which recordings, under which names their tracks are kept, and how many at once (any thread).
+
+A container often sees all cores and all memory of its machine, and may use a part of them: cgroups (version 2) tell.
+"""
 
 from __future__ import annotations
 
 import glob
+import math
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
+
+import psutil
 
 from engines.errors import UserError
 from realtime.batch.job import Job, Work
+from realtime.reports.machine import usable_cores
+
+WORKER_BYTES: Final = 400_000_000
+"""What one process takes: 380 MB were measured (`docs/batch.md`)."""
+_CGROUP: Final = Path("/proc/self/cgroup")
+_CGROUPS: Final = Path("/sys/fs/cgroup")
 
 
 def expand(words: Sequence[str]) -> list[Path]:
@@ -23,11 +36,18 @@ def expand(words: Sequence[str]) -> list[Path]:
         if Path(word).exists() or not glob.has_magic(word):
             paths.append(Path(word))
             continue
-        found = sorted(glob.glob(word, recursive=True))  # noqa: PTH207 - pathlib has none for absolute patterns
+        found = sorted(glob.glob(_pattern(word), recursive=True))  # noqa: PTH207 - pathlib has none for absolute ones
         if not found:
             raise UserError(f"{word}: no file has such a name; is the pattern right?")
         paths += map(Path, found)
     return list(dict.fromkeys(map(_plain, paths)))
+
+
+def _pattern(word: str) -> str:
+    """The pattern, in which folders that are there under their very names, brackets and all, stand for themselves."""
+    ends = [i for i, letter in enumerate(word) if letter in (os.sep, "/") and i > 0]
+    known = next((word[:i] for i in reversed(ends) if Path(word[:i]).is_dir()), "")
+    return glob.escape(known) + word[len(known) :]
 
 
 def plan(sources: Sequence[Path], folder: Path, resume: bool) -> list[Job]:
@@ -75,3 +95,48 @@ def check_outputs(jobs: Sequence[Job], work: Work) -> None:
             if path in seen:
                 raise UserError(f"--out: two recordings would be written to {path}; run them into folders of their own")
             seen.add(path)
+
+
+def sensible_workers(membership: Path = _CGROUP, root: Path = _CGROUPS) -> int:
+    """As many as the cores and the memory that this process may use allow; at least 1.
+
+    `membership` says to which cgroup the process belongs, `root` is where cgroups are mounted.
+    """
+    groups = list(_groups(membership, root))
+    cores = min([usable_cores(), *(quota for group in groups for quota in _cores(group))])
+    memory = min([psutil.virtual_memory().available, *(left for group in groups for left in _memory(group))])
+    return max(min(cores, memory // WORKER_BYTES), 1)
+
+
+def _groups(membership: Path, root: Path) -> Iterator[Path]:
+    """The process's own cgroup and those around it: each sets limits."""
+    line = next((line for line in _read(membership).splitlines() if line.startswith("0::")), None)
+    if line is None:
+        return
+    group = root / line.removeprefix("0::").lstrip("/")
+    yield from (folder for folder in (group, *group.parents) if folder.is_relative_to(root))
+
+
+def _cores(group: Path) -> Iterator[int]:
+    """As many as its processor time comes to; a part of one counts as one."""
+    quota, _, period = _read(group / "cpu.max").strip().partition(" ")
+    if quota.isdigit() and period.isdigit() and int(period):
+        yield max(math.ceil(int(quota) / int(period)), 1)
+
+
+def _memory(group: Path) -> Iterator[int]:
+    """Bytes that are left; what the system only keeps of files it gives back."""
+    limit, used = (_read(group / name).strip() for name in ("memory.max", "memory.current"))
+    if limit.isdigit() and used.isdigit():
+        kept = (
+            line.split()[1] for line in _read(group / "memory.stat").splitlines() if line.startswith("inactive_file ")
+        )
+        yield max(int(limit) - int(used) + sum(map(int, kept)), 0)
+
+
+def _read(path: Path) -> str:
+    """What the system's file says; nothing where there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""

@@ -1,4 +1,4 @@
-"""What a person sees while many recordings are worked on: frames, rate and time left (main thread).
+"""What a person sees of many recordings: frames, rate and time left on the way, a table at the end (main thread).
 
 Nothing is asked of the workers, wherever they run, and no recording is opened: the sizes of the part files tell how far
 each is, its lock file how many frames it has.
@@ -6,7 +6,9 @@ each is, its lock file how many frames it has.
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +22,7 @@ from realtime.batch.lock import number_in
 from realtime.sources.image_folder import PICTURE_SUFFIXES
 from realtime.tracks.schema import RECORD
 
+_WIDEST_NAME: Final = 48
 _HEAD_BYTES: Final = 4096
 """About the head of a part file; it is a matter of two or three frames in the bar."""
 
@@ -65,8 +68,8 @@ class Progress:
         self._open = {job.output: (job, job.part(work.smooth)) for job in jobs if job.output not in finished}
         self._expected = ExpectedFrames([job.source for job in jobs])
         for outcome in before:
-            self._expected.learn(outcome.job.source, outcome.frames)
-        self._done = sum(outcome.frames for outcome in before)
+            self._expected.learn(outcome.job.source, outcome.counts.frames)
+        self._done = sum(outcome.counts.frames for outcome in before)
         # The bar goes to a terminal only; a log gets a line for each recording.
         self._bar = tqdm(
             total=self._expected.total(),
@@ -99,8 +102,8 @@ class Progress:
         """Count a recording as finished, and say so."""
         self._open.pop(outcome.job.output, None)
         if outcome.status != "stopped":
-            self._expected.learn(outcome.job.source, outcome.frames)
-        self._done += outcome.frames
+            self._expected.learn(outcome.job.source, outcome.counts.frames)
+        self._done += outcome.counts.frames
         result = outcome.message if outcome.status in ("failed", "damaged") else outcome.status
         lines = [f"{outcome.job.source.name}: {result}" if outcome.message else f"{outcome.job.source}: {result}"]
         if outcome.message.startswith(str(outcome.job.source)):
@@ -135,3 +138,37 @@ def _pictures(folder: Path) -> int:
         return sum(path.suffix.lower() in PICTURE_SUFFIXES for path in folder.iterdir())
     except OSError:
         return 0
+
+
+def table(outcomes: Sequence[Outcome], not_done: int, folder: Path) -> str:
+    """The summary at the end: a line for each recording, and what they are together."""
+    rows: list[tuple[str, ...]] = [("recording", "frames", "right", "left", "both", "bad", "length", "rate", "result")]
+    rows += [_row(outcome) for outcome in sorted(outcomes, key=lambda one: str(one.job.output))]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join(_aligned(i, cell, width) for i, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
+    frames = sum(outcome.counts.frames for outcome in outcomes)
+    good = sum(outcome.status == "done" for outcome in outcomes)
+    rest = f", {not_done} not begun" if not_done else ""
+    lines.append(f"{good} of {len(outcomes) + not_done} recordings whole, {frames} frames{rest}; written to {folder}")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    source = outcome.job.source
+    name = min(str(source), os.path.relpath(source), key=len)
+    name = name if len(name) <= _WIDEST_NAME else "..." + name[3 - _WIDEST_NAME :]
+    of = outcome.counts
+    counts = [str(n) for n in (of.frames, of.right, of.left, of.both)]
+    rate = f"{outcome.tracked_frames / outcome.track_s:.0f}/s" if outcome.track_s and outcome.tracked_frames else ""
+    length = time.strftime("%H:%M:%S", time.gmtime(of.span_s)) if of.frames else ""
+    result: str = outcome.status if outcome.work_s or outcome.status != "done" else "done before"
+    if outcome.status in ("failed", "damaged"):
+        result = f"{outcome.status}: {outcome.message.removeprefix(f'{outcome.job.source}: ')}"
+    return (name, *counts, str(outcome.damaged or ""), length, rate, result)
+
+
+def _aligned(column: int, cell: str, width: int) -> str:
+    return cell.ljust(width) if column in (0, 8) else cell.rjust(width)

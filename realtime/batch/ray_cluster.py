@@ -134,7 +134,7 @@ def _result(ray: Any, task: Any) -> Outcome | None:
 
 def _remote_process(job: Job, work: Work) -> Outcome:
     """A worker's task; the worker keeps its network from one to the next."""
-    from realtime.batch.file import process
+    from realtime.batch.recording import process
 
     return process(job, work, _backend(work.settings.model_dump_json()), lambda: False)
 

@@ -1,7 +1,7 @@
 """Many recordings to tracks: plan, run side by side, tell how it went (main thread).
 
-`run_demo.py --video ... --out DIR` ends up here. Who does the work is `batch_pool` (processes of this machine) or
-`batch_ray` (machines of a cluster); what is done with one recording is `batch_file`.
+`run_demo.py --video ... --out DIR` ends up here. Who does the work is `pool` (processes of this machine) or
+`ray_cluster` (its machines); what is done with one recording is `recording`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from engines.cache.store import default_cache
 from engines.errors import UserError
-from realtime.batch.contents import contents_of
+from realtime.batch.checkpoint import contents_of
 from realtime.batch.job import Job, Outcome, Work
 from realtime.batch.manifest import Kept, Manifest
 from realtime.batch.plan import check_outputs
 from realtime.batch.pool import pool_outcomes
-from realtime.batch.progress import Progress
-from realtime.batch.report import table
+from realtime.batch.progress import Progress, table
 from realtime.config import Settings
 from realtime.formats.saving import require
 
@@ -45,6 +45,8 @@ def run_batch(
     """
     for suffix in work.suffixes:
         require(suffix)
+    if work.settings.engine.cache is None:
+        default_cache()  # once, for all processes
     work = replace(work, settings=batch_settings(work.settings, work.smooth), contents=contents_of(work.settings))
     check_outputs(jobs, work)
     folder = _common_folder(jobs)

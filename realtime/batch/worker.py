@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _LOOK_S: Final = 0.2
 """How soon the parent's death is noticed."""
 _ORPHAN_S: Final = 3.0
-"""How long what is in hand may then take; a resume waits a little longer (`realtime.batch.file`)."""
+"""How long what is in hand may then take; a resume waits a little longer (`realtime.batch.recording`)."""
 
 
 def worker_main(pipe: Connection, parent: int, work: Work) -> None:
@@ -28,7 +28,7 @@ def worker_main(pipe: Connection, parent: int, work: Work) -> None:
     threading.Thread(target=_end_with, args=(parent, stop), name="parent", daemon=True).start()
     import cv2
 
-    from realtime.batch.file import process
+    from realtime.batch.recording import process
 
     cv2.setNumThreads(1)
     backend, first_words = _opened(work)

@@ -14,7 +14,7 @@ from engines.errors import UserError
 
 BoardKind = Literal["charuco", "chessboard"]
 FEWEST_CORNERS: Final = 8
-_DICTIONARY: Final = cv2.aruco.DICT_5X5_250
+DICTIONARY: Final = "DICT_5X5_250"
 _MARKER_SHARE: Final = 0.75
 """Side of a marker in its square."""
 _REFINE_SHARE: Final = 0.11
@@ -40,6 +40,10 @@ class Board:
     columns: int = 6
     rows: int = 8
     square_mm: float = 30.0
+    dictionary: str = DICTIONARY
+    """OpenCV's name of the markers' dictionary; ours unless the board was made by another program."""
+    inverted: bool = False
+    """White on black."""
 
     def __post_init__(self) -> None:
         """Raise UserError for a board that cannot be."""
@@ -47,6 +51,8 @@ class Board:
             raise UserError(
                 f"a board of {self.columns}x{self.rows} squares of {self.square_mm:g} mm: 3x3 to 20x20, 1 mm up"
             )
+        if not (self.dictionary.startswith("DICT_") and hasattr(cv2.aruco, self.dictionary)):
+            raise UserError(f"dictionary {self.dictionary!r} is unknown to OpenCV; its names are like {DICTIONARY}")
         if self.kind == "chessboard" and self.columns % 2 == self.rows % 2:
             raise UserError(
                 "a chessboard with both sides odd, or both even, looks the same upside down: take 6x9 squares"
@@ -55,13 +61,14 @@ class Board:
     @cached_property
     def pattern(self) -> cv2.aruco.CharucoBoard:
         """OpenCV's description of the ChArUco board, millimetres."""
-        dictionary = cv2.aruco.getPredefinedDictionary(_DICTIONARY)
+        dictionary = cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, self.dictionary))
         marker_mm = self.square_mm * _MARKER_SHARE
         return cv2.aruco.CharucoBoard((self.columns, self.rows), self.square_mm, marker_mm, dictionary)
 
     def find(self, image_bgr: NDArray[np.uint8], name: str) -> View | None:
         """The board's inner corners, below one pixel; None if fewer than eight of them are found, or in one line."""
         grey = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY)
+        grey = cv2.bitwise_not(grey) if self.inverted else grey
         view = self._find_charuco(grey, name) if self.kind == "charuco" else self._find_chessboard(grey, name)
         if view is None or len(view.corners_px) < FEWEST_CORNERS:
             return None

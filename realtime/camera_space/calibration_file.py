@@ -41,22 +41,24 @@ _FISHEYE_MARKS: Final = ("fisheye_model", "fisheye")
 """Numbers or truths that say so: OpenCV's calibration, Anipose."""
 
 
-def load_calibration(path: Path) -> tuple[Intrinsics, tuple[int, int]]:
+def load_calibration(path: Path | str) -> tuple[Intrinsics, tuple[int, int]]:
     """The intrinsics in a file, and the (width, height) of the pictures that they were measured in.
 
     Raises UserError if it cannot be read, or is of a model of the lens that is none of OpenCV's two.
     """
+    path = Path(path)
     return _parse(_tree(path), path)
 
 
 def save_intrinsics(
-    path: Path, intrinsics: Intrinsics, size_px: tuple[int, int], notes: Mapping[str, object] | None = None
+    path: Path | str, intrinsics: Intrinsics, size_px: tuple[int, int], notes: Mapping[str, object] | None = None
 ) -> None:
     """Write a calibration of pictures of `size_px` (width, height) as JSON, which is YAML too.
 
     `notes` are further JSON values, which no reader needs. Missing folders are created; raises UserError if the file
     cannot be written.
     """
+    path = Path(path)
     i = intrinsics
     tree: dict[str, object] = {"fx": i.fx, "fy": i.fy, "cx": i.cx, "cy": i.cy, "width": size_px[0]}
     tree |= {"height": size_px[1], "distortion_coefficients": list(i.distortion), "distortion_model": i.lens_model}

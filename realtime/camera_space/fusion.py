@@ -91,7 +91,9 @@ class DepthFusion:
         """Depth of a wrist and where it came from; `right` is that of the right wrist in the same frame."""
         if one.shared and one.side == "left" and right is not None:
             factor = size_factor(self._hand_length_mm)
-            depth_mm = max(right.depth_mm + one.output.left_minus_right_root_mm * factor, NEAREST_MM)
+            relative_mm = one.output.left_minus_right_root_mm * factor
+            # The network may have taken one for the other, and the hands keep their names.
+            depth_mm = max(right.depth_mm + (relative_mm if one.channel == "left" else -relative_mm), NEAREST_MM)
             return DepthEstimate(depth_mm, float(np.hypot(right.sigma_mm, RELATIVE_SIGMA_MM * factor))), "relative"
         return measured_depth(one, self._method, self._hand_length_mm, intrinsics)
 

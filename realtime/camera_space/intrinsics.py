@@ -52,11 +52,12 @@ def normalised_intrinsics(size_px: tuple[int, int]) -> Intrinsics:
     return _centred(NORMALISED_FOCAL_PX, size_px)
 
 
-def load_intrinsics(path: Path, size_px: tuple[int, int]) -> Intrinsics:
+def load_intrinsics(path: Path | str, size_px: tuple[int, int]) -> Intrinsics:
     """Read a calibration file and scale it to pictures of `size_px` (width, height).
 
     Raises UserError if the file cannot be read, makes no sense, or belongs to pictures of another aspect ratio.
     """
+    path = Path(path)
     intrinsics, calibrated_px = load_calibration(path)
     checked(intrinsics, calibrated_px, str(path))
     scale_x, scale_y = size_px[0] / calibrated_px[0], size_px[1] / calibrated_px[1]

@@ -6,7 +6,6 @@ belongs to whoever sits before the camera: recordings take it only where it is n
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -15,20 +14,22 @@ import yaml
 
 from engines.errors import UserError
 from engines.text_file import read_text
+from engines.user_folders import user_folder
 from realtime.camera_space.hand_size import HandProfile, checked_length
 from realtime.files import in_one_step
 
 _MAX_FILE_BYTES: Final = 1 << 16
 
 
-def default_profile() -> Path:
-    """`$XDG_CONFIG_HOME/two-hands-live/profile.yaml`, usually below `~/.config`."""
-    base = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path.home() / ".config") / "two-hands-live" / "profile.yaml"
+def default_profile() -> Path | None:
+    """`$XDG_CONFIG_HOME/two-hands-live/profile.yaml`, usually below `~/.config`; None for a user without a home."""
+    folder = user_folder("XDG_CONFIG_HOME", ".config")
+    return None if folder is None else folder / "profile.yaml"
 
 
-def load_profile(path: Path) -> HandProfile:
+def load_profile(path: Path | str) -> HandProfile:
     """Read a profile. Raises UserError if it is not there, unreadable, or holds no hand's length."""
+    path = Path(path)
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
             raise UserError(f"{path}: too large for a profile")
@@ -44,8 +45,9 @@ def load_profile(path: Path) -> HandProfile:
     return HandProfile(checked_length(float(length), str(path)), float(spread))
 
 
-def save_profile(path: Path, profile: HandProfile) -> None:
+def save_profile(path: Path | str, profile: HandProfile) -> None:
     """Write a profile in one step; missing folders are created. Raises UserError if it cannot be written."""
+    path = Path(path)
     text = "# The scale of two-hands-live; docs/calibration.md explains it.\n" + yaml.safe_dump(asdict(profile))
     try:
         with in_one_step(path) as temporary:

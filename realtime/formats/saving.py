@@ -46,11 +46,12 @@ def require(suffix: str) -> None:
         raise UserError(f"{suffix}: its writer is not installed; run make setup EXTRAS={extra}")
 
 
-def save_as(tracks: Tracks, path: Path) -> None:
+def save_as(tracks: Tracks, path: Path | str) -> None:
     """Write the tracks in the format that the name's ending says, in one step: there is the whole file or none.
 
     Raises UserError for an ending that is no format or whose package is missing, OSError if it cannot be written.
     """
+    path = Path(path)
     suffix = path.suffix.lower()
     require(suffix)
     module = importlib.import_module(_MODULES[suffix])

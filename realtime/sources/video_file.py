@@ -6,6 +6,7 @@ larger than the program handles is refused before it is decoded.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import Final
@@ -34,6 +35,8 @@ def open_container(path: Path) -> InputContainer:
         raise UserError(f"{path}: is a folder; for a folder of pictures use --images")
     if not path.is_file():
         raise UserError(f"{path}: no such video")
+    if _is_animated_webp(path):
+        raise UserError(f"{path}: FFmpeg cannot read animated WebP; save it as GIF, APNG or MP4 first")
     try:
         # "file:" and the white list: neither the name nor what the file says may open anything else. FFmpeg decodes a
         # little to learn the format, so the limit on pixels must be known to it already here.
@@ -42,6 +45,14 @@ def open_container(path: Path) -> InputContainer:
     except (FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"{path}: is no video, or too damaged to be opened ({reason})") from error
+
+
+def _is_animated_webp(path: Path) -> bool:
+    """By the second flag of its extended head (developers.google.com/speed/webp/docs/riff_container)."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        head = file.read(21)
+        return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20:] and head[20] & 2)
+    return False
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:

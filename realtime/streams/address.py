@@ -8,7 +8,7 @@ import os
 import socket
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Final
+from typing import Any, Final
 
 from engines.errors import UserError
 
@@ -41,13 +41,17 @@ def parse_address(text: str) -> Address:
     return Address((host[1:-1] if bracketed else host) or LOOPBACK, int(port))
 
 
-def resolve(option: str, address: Address, kind: socket.SocketKind) -> tuple[socket.AddressFamily, Address]:
-    """Look the host up; raises UserError, naming `option`, if nobody knows it. May take seconds."""
+def resolve(option: str, address: Address, kind: socket.SocketKind) -> list[tuple[socket.AddressFamily, Address]]:
+    """All places of the host, those of IPv4 first: what other programs mean by a name such as localhost.
+
+    Raises UserError, naming `option`, if nobody knows the host. May take seconds.
+    """
     try:
-        family, _, _, _, place = socket.getaddrinfo(address.host, address.port, type=kind)[0]
+        found = socket.getaddrinfo(address.host, address.port, type=kind)
     except (OSError, UnicodeError) as error:
         raise UserError(f"{option} {address}: this host is not known here ({_reason(error)})") from error
-    return family, Address(str(place[0]), address.port)
+    places = [(family, Address(_host(place), address.port)) for family, _, _, _, place in found]
+    return sorted(dict.fromkeys(places), key=lambda place: place[0] != socket.AF_INET)
 
 
 def is_loopback(address: Address) -> bool:
@@ -63,6 +67,12 @@ def socket_error(option: str, address: Address, error: OSError) -> UserError:
         errno.EADDRNOTAVAIL: f"this machine has no such address; use {LOOPBACK}, or 0.0.0.0 for all there are",
     }
     return UserError(f"{option} {address}: {ways.get(error.errno or 0, _reason(error))}")
+
+
+def _host(place: tuple[Any, ...]) -> str:
+    """The number; of IPv6 on one network only (fe80::...) with the network's, without which it means nothing."""
+    scope = f"%{place[3]}" if len(place) == 4 and place[3] else ""
+    return f"{place[0]}{'' if '%' in place[0] else scope}"
 
 
 def _reason(error: Exception) -> str:

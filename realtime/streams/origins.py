@@ -14,16 +14,28 @@ from urllib.parse import SplitResult, urlsplit
 OPAQUE: Final = "null"
 """What a browser says for a page that was opened as a file, and for a sandboxed frame of any web site alike: to allow
 the one is to allow the other, so it must be asked for."""
+FILES: Final = "file://"
+"""What Electron, Qt and old Android say for such a page."""
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 def parse_origin(text: str) -> str:
-    """Read an Origin such as "https://example.org:8080", or "null"; raises argparse.ArgumentTypeError."""
+    """Read an Origin such as "https://example.org:8080", "null" or "file://"; raises argparse.ArgumentTypeError."""
+    if text.lower() in (FILES, f"{FILES}/"):
+        return FILES
     origin = text.lower().rstrip("/")
     parts = _split(origin)
     if origin == OPAQUE or (parts and parts.scheme and origin == f"{parts.scheme}://{parts.netloc}"):
         return origin
     raise argparse.ArgumentTypeError(f"{text} is no origin; write it as https://example.org, or null for files")
+
+
+def way_to_allow(origin: str) -> str:
+    """What to tell a page that was refused; nothing where no option would let it in."""
+    try:
+        return f"; --websocket-origin {parse_origin(origin)} would allow it"
+    except argparse.ArgumentTypeError:
+        return ""
 
 
 def may_listen(origin: str, host: str, added: Collection[str]) -> bool:
@@ -32,7 +44,7 @@ def may_listen(origin: str, host: str, added: Collection[str]) -> bool:
     Pages of this machine may, and pages that came from the very address they connect to, if that is a number: a name
     can be made to point here by whoever owns it (DNS rebinding). Clients without an Origin are no browsers.
     """
-    if origin in added:
+    if origin.lower() in added:
         return True
     parts = _split(origin)
     if parts is None or parts.scheme not in ("http", "https"):

@@ -7,6 +7,7 @@ ping in time is cut off. So what is kept for a client is never more than one mes
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import Callable, Collection
@@ -22,7 +23,7 @@ from websockets.http11 import Request, Response
 
 from realtime.streams.address import Address, is_loopback, resolve, socket_error
 from realtime.streams.message import StreamFrame, frame_json, head_json
-from realtime.streams.origins import may_listen
+from realtime.streams.origins import may_listen, way_to_allow
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "hands.html"
 MAX_CLIENTS: Final = 16
@@ -35,6 +36,7 @@ PATIENCE_S: Final = 5.0
 _OPENING_S: Final = 3.0
 _CLOSING_S: Final = 0.3
 _OPTION: Final = "--websocket"
+_NO_SUCH_PLACE: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 _log = logging.getLogger(__name__)
 # The library reports every broken handshake with a traceback; that is for whoever looks for one.
@@ -57,49 +59,64 @@ class WebSocketStream:
         self._origins = frozenset(origins)
         self._say = say
         self._patience_s = patience_s
-        self._server: Server | None = None
+        self._servers: list[Server] = []
 
     async def open(self) -> None:
         """Begin to listen, and say where; raises UserError if the address cannot be had."""
-        family, place = resolve(_OPTION, self._address, socket.SOCK_STREAM)
-        try:
-            self._server = await serve(
-                self._serve,
-                place.host,
-                place.port,
-                family=family,
-                process_request=self._answer,
-                compression=None,
-                server_header=None,
-                open_timeout=_OPENING_S,
-                close_timeout=_CLOSING_S,
-                ping_interval=self._patience_s / 2,
-                ping_timeout=self._patience_s,
-                max_size=MAX_INCOMING_BYTES,
-                logger=_library_log,
-            )
-        except OSError as error:
-            raise socket_error(_OPTION, self._address, error) from error
-        shown = Address(self._address.host, next(iter(self._server.sockets)).getsockname()[1])
+        places = resolve(_OPTION, self._address, socket.SOCK_STREAM)
+        port, failure = self._address.port, None
+        for family, place in places:
+            try:
+                self._servers.append(await self._listening(family, place.host, port))
+            except OSError as error:
+                if error.errno not in _NO_SUCH_PLACE:  # such as IPv6 where there is none
+                    raise socket_error(_OPTION, self._address, error) from error
+                failure = failure or error
+            else:  # a browser may take any of a name's addresses, so all have one port
+                port = next(iter(self._servers[0].sockets)).getsockname()[1]
+        if not self._servers:
+            assert failure is not None
+            raise socket_error(_OPTION, self._address, failure) from failure
+        shown = Address(self._address.host, port)
         self._say(f"streaming   ws://{shown}/, to be seen at http://{shown}/")
-        if not is_loopback(place):
+        if not all(is_loopback(place) for _, place in places):
             self._say(f"{self.name}: every machine that reaches this port can read the hands")
+
+    async def _listening(self, family: socket.AddressFamily, host: str, port: int) -> Server:
+        return await serve(
+            self._serve,
+            host,
+            port,
+            family=family,
+            process_request=self._answer,
+            compression=None,
+            server_header=None,
+            open_timeout=_OPENING_S,
+            close_timeout=_CLOSING_S,
+            ping_interval=self._patience_s / 2,
+            ping_timeout=self._patience_s,
+            max_size=MAX_INCOMING_BYTES,
+            logger=_library_log,
+        )
+
+    @property
+    def _clients(self) -> list[ServerConnection]:
+        return [client for server in self._servers for client in server.connections]
 
     def send(self, frame: StreamFrame) -> None:
         """Give a frame to every client that has taken the one before."""
-        assert self._server is not None
-        free = [client for client in self._server.connections if not client.transport.get_write_buffer_size()]
+        free = [client for client in self._clients if not client.transport.get_write_buffer_size()]
         if free:
             broadcast(free, frame_json(frame))
 
     async def close(self) -> None:
         """Say good-bye to the clients, and end within half a second with or without their answer."""
-        if self._server is None:
-            return
-        clients = self._server.connections
-        self._server.close(code=CloseCode.GOING_AWAY, reason="the run has ended")
+        clients = self._clients
+        for server in self._servers:
+            server.close(code=CloseCode.GOING_AWAY, reason="the run has ended")
         try:
-            await asyncio.wait_for(self._server.wait_closed(), 1.5 * _CLOSING_S)
+            ends = (server.wait_closed() for server in self._servers)
+            await asyncio.wait_for(asyncio.gather(*ends), 1.5 * _CLOSING_S)
         except asyncio.TimeoutError:
             for client in clients:
                 client.transport.abort()
@@ -113,13 +130,11 @@ class WebSocketStream:
         if all(may_listen(origin, host, self._origins) for origin in origins):
             return None
         _log.info("%s: refused a page from %s", self.name, origins)
-        wanted = f"--websocket-origin {origins[0]}"
-        return connection.respond(HTTPStatus.FORBIDDEN, f"This page may not listen; {wanted} would allow it.\n")
+        return connection.respond(HTTPStatus.FORBIDDEN, f"This page may not listen{way_to_allow(origins[0])}.\n")
 
     async def _serve(self, connection: ServerConnection) -> None:
         """Serve one client from the handshake to its end."""
-        assert self._server is not None
-        if len(self._server.connections) > MAX_CLIENTS:
+        if len(self._clients) > MAX_CLIENTS:
             await connection.close(CloseCode.TRY_AGAIN_LATER, f"there are {MAX_CLIENTS} clients already")
             return
         connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

@@ -15,10 +15,12 @@ from engines.skeleton import HAND_SLICES, SIDES, Side
 
 SAME_HAND: Final = 0.35
 """Two sets of joints closer than this share of the hand's size are the same hand seen twice."""
-_NAME_COUNTS: Final = 0.35
+_NAME_COUNTS: Final = 0.25
 """The network's name for a hand in a shared crop outweighs such a distance, in hands."""
-_BOTH_ARE_THERE: Final = 0.6
-"""Two hands on each other are believed where the network is so sure of each."""
+_UNSURE_HAND: Final = 0.5
+"""Likewise, in a crop of both hands where the network is not sure of each ..."""
+_BOTH_ARE_THERE: Final = 0.8
+"""... by so much."""
 
 Places = Mapping[Side, NDArray[np.float64] | None]
 """Where the joints (21, 2) px of each followed hand must be, if they were ever seen."""
@@ -77,19 +79,21 @@ def assigned(both: Sequence[Observation], places: Places) -> list[Observation]:
 def one_each(there: Sequence[Observation], places: Places) -> list[Observation]:
     """If both observations are of one hand, keep that of the track which must be there.
 
-    In a shared crop hands may well lie on each other; there the network is sure of both.
+    In a shared crop hands may well lie on each other: there the network is sure of each; where it wavers whether one
+    hand is the right or the left one, it says both with probabilities that sum to one.
     """
     if len(there) != len(SIDES):
         return list(there)
     a, b = there
-    if hand_distance(a.joints_px, b.joints_px) > SAME_HAND:
+    distance = hand_distance(a.joints_px, b.joints_px)
+    if a.shared and (distance > _UNSURE_HAND or min(a.probability, b.probability) >= _BOTH_ARE_THERE):
         return [a, b]
-    if a.shared and min(a.probability, b.probability) >= _BOTH_ARE_THERE:
+    if not a.shared and distance > SAME_HAND:
         return [a, b]
-    if a.shared or places[a.side] is None or places[b.side] is None:
-        known = [one for one in (a, b) if places[one.side] is not None]
-        return known[:1] if len(known) == 1 else [max((a, b), key=lambda one: one.probability)]
-    return [min((a, b), key=lambda one: _distance(one, places[one.side]))]
+    new = [one for one in there if places[one.side] is None]
+    if len(new) == 1:
+        return [one for one in there if one is not new[0]]
+    return [min(there, key=lambda one: _distance(one, places[one.side]) - _NAME_COUNTS * one.probability)]
 
 
 def rightness(one: Observation) -> float:

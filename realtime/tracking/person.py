@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from engines.skeleton import SIDES, Side
 from realtime.config import Person
 from realtime.messages import HandBox
 from realtime.tracking.next_crop import apart_px, hand_px
@@ -12,16 +13,16 @@ from realtime.tracking.track import Track, looks_like
 
 _ARM_SPAN: Final = 9.0
 """Two hands of one body are not farther from each other than so many hands: a span of 1.7 m over 0.18 m."""
-_ARM_DEPTH: Final = 2.2
-"""Nor is one so many times larger in the picture: stretched out and drawn back before a camera at arm's length."""
+_ARM_DEPTH: Final = 3.5
+"""Nor is one so many times larger in the picture: one arm's length away and drawn back, each open or closed."""
 _SPEED: Final = 15.0
 """Hands a second that a hand moves at most while nobody sees it: 2.7 m/s."""
 _AT_ONCE: Final = 1.0
 """... and hands that are allowed at once: a box of a detector is not exactly a crop of ours."""
-_GROWTH: Final = 1.6
-"""A hand that comes back within a second is not so many times larger or smaller."""
-_SURE_SIDE: Final = 0.6
-"""A followed hand that looked like its side at least so much is of that side."""
+_SURE_SIDE: Final = 0.7
+"""Two hands that look like the same side so much are of two people ..."""
+_NOT_TOUCHING: Final = 2.0
+"""... if they are so many hands apart: near ones are taken for each other."""
 
 
 def in_order(boxes: Sequence[HandBox], person: Person) -> list[HandBox]:
@@ -42,18 +43,18 @@ def same_body(box: HandBox, followed: Track) -> bool:
     return within_reach and max(a, b) <= _ARM_DEPTH * min(a, b)
 
 
-def same_side(box: HandBox, followed: Track) -> bool:
-    """Whether a found hand is surely of the side of the followed one, so that it is another body's."""
-    return box.score >= _SURE_SIDE and looks_like(followed, box.side) >= _SURE_SIDE
-
-
 def can_be(box: HandBox, lost: Track, t_s: float) -> bool:
-    """Whether a found hand can be one that was lost from sight: not too far away, not of another size."""
-    a, b = hand_px(box.crop), hand_px(lost.crop)
-    reach = (_AT_ONCE + _SPEED * (t_s - lost.seen_s)) * max(a, b)
-    return apart_px(box.crop, lost.crop) <= reach and max(a, b) <= _GROWTH * min(a, b)
+    """Whether a found hand can be one that was lost from sight at most a moment ago: it is not too far away."""
+    reach = _AT_ONCE + _SPEED * (t_s - lost.seen_s)
+    return apart_px(box.crop, lost.crop) <= reach * max(hand_px(box.crop), hand_px(lost.crop))
 
 
-def is_back(box: HandBox, lost: Track) -> bool:
-    """Whether a found hand lies where one was lost, so that it is that one, whatever the detector calls it."""
-    return apart_px(box.crop, lost.crop) <= _AT_ONCE * hand_px(lost.crop) and can_be(box, lost, lost.seen_s)
+def stranger(tracks: Mapping[Side, Track]) -> Side | None:
+    """The younger of two followed hands, if both are right or both are left ones: it is another person's."""
+    if len(tracks) != len(SIDES):
+        return None
+    a, b = tracks["right"], tracks["left"]
+    touching = apart_px(a.crop, b.crop) < _NOT_TOUCHING * max(hand_px(a.crop), hand_px(b.crop))
+    if touching or not any(min(looks_like(a, side), looks_like(b, side)) >= _SURE_SIDE for side in SIDES):
+        return None
+    return "right" if a.began_s > b.began_s else "left"

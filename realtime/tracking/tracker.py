@@ -20,7 +20,7 @@ from engines.output import NetworkOutput
 from engines.skeleton import SIDES, Side
 from realtime.config import TrackerSettings
 from realtime.messages import HandBox
-from realtime.tracking.next_crop import near, overlap, own_crop, shared_crop
+from realtime.tracking.next_crop import apart_px, hand_px, near, overlap, own_crop, shared_crop
 from realtime.tracking.observation import (
     SAME_HAND,
     Observation,
@@ -31,7 +31,7 @@ from realtime.tracking.observation import (
     one_each,
     rightness,
 )
-from realtime.tracking.person import can_be, in_order, is_back, same_body, same_side
+from realtime.tracking.person import can_be, in_order, same_body, stranger
 from realtime.tracking.track import Track, found, judged, looks_like, predicted, seen
 
 _TURN: Final = 0.35
@@ -44,10 +44,10 @@ _HIDDEN_PATIENCE: Final = 4
 """A hand that vanishes beside the other one is rather hidden than gone: so many times longer it is kept."""
 _LEAST_MISSES: Final = 2
 """However slow the camera, one picture without a hand is no loss."""
-_BACK_S: Final = 0.5
-"""A hand found where one was lost so long ago is that one."""
-_REMEMBER_S: Final = 1.0
-"""For so long nobody else's hand takes the place of a lost one."""
+_REMEMBER_S: Final = 0.5
+"""A hand found where one was lost so long ago is that one, and nobody else's takes its place."""
+_AVOID_S: Final = 2.0
+"""For so long another person's hand is not taken up again."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ class TrackerState:
     tracks: Mapping[Side, Track] = field(default_factory=dict)
     lost: Mapping[Side, Track] = field(default_factory=dict)
     """Hands that were followed until a moment ago."""
+    stranger: Track | None = None
+    """Another person's hand that was followed for a while."""
     merged: bool = False
     pair_crop: Crop | None = None
     planned_s: float = 0.0
@@ -97,6 +99,11 @@ class HandTracker:
         """Hands that are being followed."""
         return tuple(side for side in SIDES if side in self.state.tracks)
 
+    @property
+    def held(self) -> int:
+        """How many of them were seen lately, so that no detector need look for them."""
+        return sum(track.missed < _LEAST_MISSES for track in self.state.tracks.values())
+
     def reset(self) -> None:
         """Forget both hands."""
         self.state = TrackerState()
@@ -105,13 +112,19 @@ class HandTracker:
         """Start tracks for hands that the detector found at `t_s`, where none is followed yet."""
         tracks = dict(self.state.tracks)
         lost = {side: one for side, one in self.state.lost.items() if 0 <= t_s - one.seen_s <= _REMEMBER_S}
+        avoided = self.state.stranger
+        if avoided is not None and not 0 <= t_s - avoided.seen_s <= _AVOID_S:
+            avoided = None
+        tracks |= _moved(tracks, boxes, t_s)
+        taken = [*tracks.values(), *([avoided] if avoided else [])]
         for box in in_order(boxes, self._settings.person):
-            if len(tracks) >= self._most_hands or any(near(box.crop, track.crop) for track in tracks.values()):
+            if len(tracks) >= self._most_hands or any(near(box.crop, track.crop) for track in taken):
                 continue
             side = _name_for(box, tracks, lost, t_s)
             if side is not None:
-                tracks[side] = _again(found(box.crop, t_s), lost.pop(side, None), box)
-        self.state = replace(self.state, tracks=tracks, lost=lost)
+                tracks[side] = _again(found(box.crop, t_s), lost.pop(side, None))
+                taken.append(tracks[side])
+        self.state = replace(self.state, tracks=tracks, lost=lost, stranger=avoided)
 
     def plan(self, t_s: float) -> list[CropPlan]:
         """The crops of the frame at `t_s`: none, one, or one for each of two hands apart."""
@@ -144,12 +157,15 @@ class HandTracker:
             there.append(companion)
             tracks[companion.side] = found(companion.crop, t_s)
         by_side = {one.side: one for one in there}
-        after = {side: self._followed(track, by_side.get(side), t_s) for side, track in tracks.items()}
-        kept = {side: track for side, track in after.items() if track is not None}
-        gone = {side: track for side, track in tracks.items() if side not in kept and track.joints_px is not None}
+        moved = {side: self._followed(track, by_side.get(side), t_s) for side, track in tracks.items()}
+        kept = {side: track for side, track in moved.items() if track is not None}
+        gone = {side: track for side, track in tracks.items() if moved[side] is None and track.joints_px is not None}
+        strange = None if self.state.merged else stranger(kept)
+        avoided = self.state.stranger if strange is None else kept.pop(strange)
         exchanged = _are_misnamed(kept)
         lost = {side: track for side, track in {**self.state.lost, **gone}.items() if side not in kept}
-        self.state = replace(self.state, tracks=_exchanged(kept, exchanged), lost=_exchanged(lost, exchanged))
+        kept, lost = (_exchanged(some, exchanged) for some in (kept, lost))
+        self.state = replace(self.state, tracks=kept, lost=lost, stranger=avoided)
         hands = [replace(one, side=_other(one.side)) if exchanged else one for one in there]
         return Sighting(tuple(hands), exchanged)
 
@@ -208,21 +224,30 @@ class HandTracker:
 
 
 def _name_for(box: HandBox, tracks: Mapping[Side, Track], lost: Mapping[Side, Track], t_s: float) -> Side | None:
-    """What a found hand is called; None if it is not of the person who is followed."""
-    back = [
-        side for side, one in lost.items() if side not in tracks and t_s - one.seen_s <= _BACK_S and is_back(box, one)
-    ]
+    """What a found hand is called; None if it cannot be one of the person who is followed."""
+    back = [side for side, one in lost.items() if side not in tracks and near(box.crop, one.crop)]
     if back:
         return box.side if box.side in back else back[0]
-    if any(not same_body(box, track) or same_side(box, track) for track in tracks.values()):
-        return None
     side = box.side if box.side not in tracks else _other(box.side)
-    return side if side not in lost or can_be(box, lost[side], t_s) else None
+    possible = all(same_body(box, track) for track in tracks.values())
+    return side if possible and (side not in lost or can_be(box, lost[side], t_s)) else None
 
 
-def _again(new: Track, before: Track | None, box: HandBox) -> Track:
-    """A new track that knows what the lost one knew of its side, if it is the same hand."""
-    if before is None or not is_back(box, before):
+def _moved(tracks: Mapping[Side, Track], boxes: Sequence[HandBox], t_s: float) -> dict[Side, Track]:
+    """Followed hands that were not seen of late and that the detector finds around where they were looked for."""
+    moved: dict[Side, Track] = {}
+    for side, track in tracks.items():
+        around = [
+            box for box in boxes if apart_px(box.crop, track.crop) < 0.5 * max(map(hand_px, (box.crop, track.crop)))
+        ]
+        if track.missed and around:
+            moved[side] = replace(_again(found(around[0].crop, t_s), track), began_s=track.began_s)
+    return moved
+
+
+def _again(new: Track, before: Track | None) -> Track:
+    """A new track that knows of its side what the lost one knew."""
+    if before is None:
         return new
     return replace(new, rightness_s=before.rightness_s, judged_s=before.judged_s)
 
@@ -233,7 +258,7 @@ def _are_misnamed(tracks: Mapping[Side, Track]) -> bool:
     return bool(tracks) and against >= _TURN * len(tracks)
 
 
-def _exchanged(tracks: Mapping[Side, Track], exchange: bool) -> Mapping[Side, Track]:
+def _exchanged(tracks: dict[Side, Track], exchange: bool) -> dict[Side, Track]:
     return {_other(side): track for side, track in tracks.items()} if exchange else tracks
 
 

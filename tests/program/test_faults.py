@@ -111,7 +111,7 @@ def test_files_that_are_no_video(capfd: pytest.CaptureFixture[str], tmp_path: Pa
         ("camera.fsp=3", "camera.fps"),
         ("camera.fps=abc", "valid number"),
         ("camera.fps", "--set section.name=value"),
-        ("tracker.lose_after_frames=0", "greater than or equal to 1"),
+        ("tracker.lose_after_s=-1", "greater than or equal to 0"),
         ("intrinsics.fov_deg=300", "less than or equal to 170"),
     ],
 )

@@ -54,7 +54,7 @@ def camera() -> Iterator[NetworkCamera]:
 
 
 def camera_settings(reconnect_s: float = 20.0) -> CameraSettings:
-    return CameraSettings(width=640, height=480, fps=30, reconnect_s=reconnect_s)
+    return CameraSettings(width=640, height=480, fps=30, reconnect_s=reconnect_s, mirrored=False)
 
 
 def run_until(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime.tracks.schema import load_tracks
+from realtime.tracks.reader import load_tracks
 from tests.support.recordings import ROOT, cut
 from tests.support.virtual_display import xvfb_run
 from tests.support.wayland import WaylandWithoutSeat

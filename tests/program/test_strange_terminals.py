@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from realtime.formats.saving import SUFFIXES, save_as
-from realtime.tracks.schema import load_tracks
+from realtime.tracks.reader import load_tracks
 from tests.support.recordings import ROOT, cut
 from tests.support.track_files import tracks_of
 

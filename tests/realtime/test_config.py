@@ -79,6 +79,8 @@ def test_numbers_as_people_write_them(text: str, number: float) -> None:
         ("camera:\n  fsp: 30\n", ["my.yaml", "'camera.fsp'", "did you mean 'camera.fps'"]),
         ("fps: 30\n", ["'fps'", "'camera.fps'"]),
         ("trackr:\n  merge_overlap: 1\n", ["'trackr'", "'tracker'"]),
+        ("tracker:\n  lose_after_frames: 5\n", ["my.yaml", "'tracker.lose_after_s'", "seconds"]),
+        ("tracker:\n  crop_smoothing: 0.5\n", ["my.yaml", "'tracker.crop_smoothing_s'"]),
         ("qqq: 1\n", ["'qqq'", "default.yaml"]),
         ("camera:\n  fps: fast\n", ["my.yaml", "camera.fps", "'fast'", "number"]),
         ("camera:\n  fps: '30'\n", ["camera.fps", "'30'", "number"]),

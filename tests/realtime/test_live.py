@@ -129,7 +129,7 @@ def test_error_of_the_pipeline_reaches_the_main_thread_with_its_traceback(tmp_pa
 
 def test_error_of_the_capture_thread_reaches_the_main_thread() -> None:
     camera = NetworkCamera()
-    settings = CameraSettings(width=640, height=480, fps=30, reconnect_s=0.3)
+    settings = CameraSettings(width=640, height=480, fps=30, reconnect_s=0.3, mirrored=False)
     results: list[Result] = []
 
     def unplug(result: Result) -> None:

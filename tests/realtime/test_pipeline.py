@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -16,12 +19,15 @@ from engines.backends.opening import open_backend
 from engines.contract import Backend, EngineRequest
 from engines.geometry.pinhole import Intrinsics, backproject, project
 from engines.skeleton import SIDES
+from realtime.camera_space.fusion import FusionState
 from realtime.camera_space.intrinsics import resolve_intrinsics
+from realtime.camera_space.smoothing import SmootherState
 from realtime.config import load_settings
 from realtime.live import run_recorded
 from realtime.messages import Frame, HandFrame
-from realtime.pipeline import HandPipeline
+from realtime.pipeline import HandPipeline, PipelineState
 from realtime.sources.recording import VideoSource
+from realtime.tracking.tracker import TrackerState
 
 ROOT = Path(__file__).parents[2]
 
@@ -113,3 +119,40 @@ def test_a_fisheye_camera_sees_the_hands_where_a_pinhole_does(backend: Backend) 
     assert off_mm.max() < 8
     assert wrong_mm.max() > 14
     np.testing.assert_allclose(fisheye[:, 2], straight[:, 2], rtol=0.08)
+
+
+def test_bursts_of_a_network_camera_cost_no_hand(pipeline: HandPipeline) -> None:
+    """Pictures taken evenly that arrive in pairs, a millisecond apart: hands in as many frames, within 2 %."""
+    with VideoSource(ROOT / "samples" / "two_hands.mp4") as source:
+        frames = [frame for _, frame in zip(range(200), source, strict=False)][60:]
+    pairs = [replace(frame, t_capture_s=(i // 2 * 2) / 30 + i % 2 * 0.001) for i, frame in enumerate(frames)]
+    found = {}
+    for name, some in (("even", frames), ("pairs", pairs)):
+        pipeline.restore(PipelineState((1, 1), -np.inf, TrackerState(), FusionState(), SmootherState()))
+        found[name] = sum(len(pipeline(frame).hands) for frame in some)
+    assert found["even"] > 200
+    assert found["pairs"] == pytest.approx(found["even"], rel=0.02)
+
+
+def test_what_other_threads_write_while_hands_are_searched_is_not_lost(
+    pipeline: HandPipeline, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stop, lines = threading.Event(), []
+
+    def write() -> None:
+        while not stop.is_set():
+            lines.append(f"line {len(lines)} of another thread")
+            os.write(2, f"{lines[-1]}\n".encode())
+            time.sleep(0.001)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    for i in range(20):  # without hands: every picture is searched
+        pipeline(Frame(i, i / 10, np.zeros((240, 320, 3), np.uint8)))
+    with VideoSource(ROOT / "samples" / "two_hands.mp4") as source:
+        for frame in source:
+            if frame.index in (150, 151):  # the first hands of a process
+                pipeline(replace(frame, t_capture_s=frame.index + 10.0))
+    stop.set()
+    writer.join()
+    assert capfd.readouterr().err.splitlines() == lines

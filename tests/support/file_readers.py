@@ -23,6 +23,7 @@ from engines.building.calibration import calibration_crops
 from engines.cache.key import EngineKey
 from engines.cache.store import SIDECAR, find_engine, store_engine, why_not_cached
 from engines.errors import UserError
+from engines.geometry.crop import Crop
 from engines.geometry.pinhole import Intrinsics
 from engines.networks.checkpoints import load_weights
 from engines.networks.reading import read_checkpoint, read_tensors
@@ -30,13 +31,18 @@ from realtime.batch.checkpoint import Checkpoint, load_checkpoint
 from realtime.batch.job import Job, Work
 from realtime.batch.manifest import NAME, Manifest
 from realtime.camera_space.calibration_file import save_intrinsics
+from realtime.camera_space.fusion import FusionState
 from realtime.camera_space.hand_size import HandProfile
 from realtime.camera_space.intrinsics import load_intrinsics
+from realtime.camera_space.smoothing import SmootherState
 from realtime.cli.hand_profile import load_profile, save_profile
 from realtime.config import DEFAULT_FILE, load_settings
+from realtime.pipeline import PipelineState
 from realtime.snapshot import freeze, thaw
 from realtime.sources.pictures import UnreadablePicture, picture_size, read_picture
 from realtime.sources.recording import VideoSource
+from realtime.tracking.track import Track
+from realtime.tracking.tracker import TrackerState
 from realtime.tracks.npz import write
 from realtime.tracks.part import header_line
 from realtime.tracks.reader import load_tracks
@@ -86,14 +92,15 @@ def _write_checkpoint(path: Path) -> None:
 
 
 def _write_state(path: Path) -> None:
-    state = freeze({"crops": np.ones((2, 3), np.float32), "sides": ["right", ("left", 1.5)], 3: None})
-    Checkpoint("a", 3, 4, pipeline=state).save(path)
+    track = Track(Crop((1.0, 2.0), 3.0), 0.0, 0.0, 0.0, np.ones((21, 2)))
+    state = PipelineState((640, 480), 0.0, TrackerState({"right": track}), FusionState(), SmootherState())
+    Checkpoint("a", "b", pipeline=freeze(state)).save(path)
 
 
 def _read_state(path: Path) -> Any:
     checkpoint = load_checkpoint(path)
     try:
-        return None if checkpoint is None else thaw(checkpoint.pipeline)
+        return None if checkpoint is None else thaw(PipelineState, checkpoint.pipeline)
     except ValueError:  # the recording is then begun anew
         return None
 

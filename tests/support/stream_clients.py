@@ -35,7 +35,7 @@ class Server:
         self.port = int(self.place.rpartition(":")[2])
 
     def send(self, hands: HandFrame) -> None:
-        self.streams.send(result(hands))
+        self.streams.take(result(hands))
 
 
 @contextmanager

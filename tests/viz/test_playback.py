@@ -160,7 +160,7 @@ import sys, time
 sys.path.insert(0, {root!r})
 import cv2
 from pathlib import Path
-from realtime.tracks.schema import load_tracks
+from realtime.tracks.reader import load_tracks
 from viz.playback import player as playback
 from viz.viewer import Display
 tracks = load_tracks({tracks!r})

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
+from training.annotation.correction.marks import with_marks
 from training.annotation.detection.detections import Detections, load_detections
-from training.annotation.recordings.recording import read_json_object
+from training.annotation.recordings.recording import Recording, read_json_object
+from training.annotation.triangulation.hands import Hands, load_hands
 
 HANDS: Final = "hands.npz"
 REPORT: Final = "report.json"
@@ -40,6 +42,11 @@ def detections_used(folder: Path) -> Path:
         if named.is_dir():
             return named
     return newest_detections(folder)
+
+
+def labelled_hands(recording: Recording) -> Hands:
+    """The recording's hands with all that people marked in them; raises UserError if there are none."""
+    return with_marks(load_hands(recording.folder / HANDS), recording.rig, recording.folder / MARKS)
 
 
 def load_all(folder: Path, names: Sequence[str]) -> list[Detections]:

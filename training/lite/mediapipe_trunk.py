@@ -6,6 +6,7 @@ copied layer by layer, which is exact.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from engines.errors import UserError
 from engines.networks.lite import Lite
 from engines.networks.mobile_trunk import MobileTrunk
+from engines.networks.witness import SHARED_STAGES, Witness, shared_parameters
+from realtime.tracking.detector import OURS_FROM_MEDIAPIPE
 
 
 def landmark_file() -> Path:
@@ -49,6 +52,41 @@ def load_mediapipe_weights(trunk: MobileTrunk) -> None:
             target.weight.copy_(torch.from_numpy(weight).reshape(target.weight.shape))
             if target.bias is not None:
                 target.bias.copy_(torch.from_numpy(bias))
+
+
+def load_mediapipe_witness(witness: Witness) -> None:
+    """Fill `witness` with the published weights from the shared stages on, its landmarks in our order of joints."""
+    trunk = MobileTrunk()
+    load_mediapipe_weights(trunk)
+    witness.stages.load_state_dict(trunk.stages[SHARED_STAGES:].state_dict())
+    witness.top.load_state_dict(trunk.top.state_dict())
+    witness.shared = shared_parameters(trunk)
+    order = (3 * OURS_FROM_MEDIAPIPE[:, None] + np.arange(3)).reshape(-1)
+    landmarks, *sides = _linear(landmark_file(), ("Identity", "Identity_1", "Identity_2"))
+    heads = (witness.landmarks, witness.presence, witness.rightness)
+    with torch.no_grad():
+        for head, (weight, bias) in zip(heads, ((landmarks[0][order], landmarks[1][order]), *sides), strict=True):
+            head.weight.copy_(torch.from_numpy(weight))
+            head.bias.copy_(torch.from_numpy(bias))
+
+
+def _linear(path: Path, names: Sequence[str]) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """(weight (out, in), bias (out,)) of the layers that give the outputs of these names."""
+    import openvino as ov
+
+    core = ov.Core()
+    model = core.read_model(path)
+    outputs = []
+    for name in names:
+        node = model.output(name).get_node()
+        while node.get_type_name() != "MatMul":
+            added = node if node.get_type_name() == "Add" else None
+            node = node.input_value(0).get_node()
+            outputs += [] if added is None else [added.input_value(1)]
+        outputs.append(node.input_value(1))
+    values = core.compile_model(ov.Model(outputs, []), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([])
+    arrays = [np.array(values[k], np.float32) for k in range(len(outputs))]
+    return [(weight, bias.reshape(-1)) for bias, weight in zip(arrays[0::2], arrays[1::2], strict=True)]
 
 
 def _convolutions(path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:

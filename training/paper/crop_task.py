@@ -8,7 +8,7 @@ from typing import Generic
 from training.loop.ranks import Ranks
 from training.loop.state import NetworkT, TrainingState
 from training.paper.batches import CropBatch
-from training.paper.data import TrainingData
+from training.paper.data import Change, TrainingData, as_they_are
 from training.paper.settings import PaperSettings
 from training.paper.state import learning_rate
 
@@ -16,9 +16,9 @@ from training.paper.state import learning_rate
 class CropTask(Generic[NetworkT]):
     """A run through the data sets of the settings."""
 
-    def __init__(self, settings: PaperSettings, ranks: Ranks) -> None:
-        """Read all labels; raises UserError naming what is missing."""
-        self.data = TrainingData(settings, ranks)
+    def __init__(self, settings: PaperSettings, ranks: Ranks, change: Change = as_they_are) -> None:
+        """Read all labels; raises UserError naming what is missing. `change` makes other samples of each data set's."""
+        self.data = TrainingData(settings, ranks, change)
         self.samples = self.data.epoch * settings.schedule.epochs
         self._schedule = settings.schedule
         self._batches: Iterator[CropBatch] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from training.paper.batches import CropBatch, CropBatches, InOrder, read_ahead
 from training.paper.crops import AS_IT_IS
 from training.paper.settings import PaperSettings, PartSettings
 from training.registry import load_split
+
+Change = Callable[[Sequence[LabelledSample]], Sequence[LabelledSample]]
+"""Other samples of a data set's own: one for each hand, say."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +60,20 @@ def _interacting(samples: Sequence[LabelledSample], index: int) -> bool:
     return samples.is_interacting(index) if isinstance(samples, InterHand26M) else samples[index].interacting
 
 
+def as_they_are(samples: Sequence[LabelledSample]) -> Sequence[LabelledSample]:
+    """The samples of a data set, unchanged."""
+    return samples
+
+
 class TrainingData:
     """Endless batches of a run, and the held-out ones; raises UserError naming what is missing."""
 
-    def __init__(self, settings: PaperSettings, ranks: Ranks) -> None:
+    def __init__(self, settings: PaperSettings, ranks: Ranks, change: Change = as_they_are) -> None:
         self._settings, self._ranks = settings, ranks
         cache = settings.output / "labels"  # a run that goes on need not read a gigabyte of JSON again
-        parts = [Part(load_part(part, cache), part.share) for part in settings.data.train]
+        parts = [Part(change(load_part(part, cache)), part.share) for part in settings.data.train]
         self._mix = Mix(parts, settings.seed)
-        self._held_out = [sample for part in settings.data.validation for sample in load_part(part, cache)]
+        self._held_out = [sample for part in settings.data.validation for sample in change(load_part(part, cache))]
         whole = sum(part.share for part in parts)
         self.epoch = round(len(parts[0].samples) * whole / parts[0].share)
         """Samples of an epoch: all parts together while the first is passed once."""

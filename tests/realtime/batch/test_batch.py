@@ -17,10 +17,9 @@ import run_demo
 from engines.contract import Backend
 from engines.errors import UserError
 from realtime.batch.checkpoint import Checkpoint, fingerprint, load_checkpoint
-from realtime.batch.counts import Counts
-from realtime.batch.file import process
-from realtime.batch.job import Job, Work
+from realtime.batch.job import Counts, Job, Work
 from realtime.batch.plan import check_outputs, expand, plan
+from realtime.batch.recording import process
 from realtime.batch.run import batch_settings, run_batch
 from realtime.config import load_settings
 from realtime.engine import backend_of
@@ -60,8 +59,8 @@ def whole(clip: Path, work: Work, backend: Backend, tmp_path_factory: pytest.Tem
     """The tracks of an uninterrupted run."""
     job = Job(clip, tmp_path_factory.mktemp("whole") / "t.npz")
     outcome = process(job, work, backend, never)
-    assert (outcome.status, outcome.frames) == ("done", CLIP)
-    assert outcome.both > 20
+    assert (outcome.status, outcome.counts.frames) == ("done", CLIP)
+    assert outcome.counts.both > 20
     return load_tracks(job.output)
 
 
@@ -85,6 +84,11 @@ def test_patterns_find_files_and_each_comes_once(tmp_path: Path, monkeypatch: py
     found = [path.relative_to(tmp_path).as_posix() for path in expand(["a.mp4", "*.mp4", "**/c.mp4", "none.mp4"])]
     assert found == ["a.mp4", "b.mp4", "odd[1].mp4", "deep/c.mp4", "none.mp4"]
     assert [path.name for path in expand(["odd[1].mp4"])] == ["odd[1].mp4"]
+    folder = tmp_path / "take [2024]" / "cam[0]"
+    folder.mkdir(parents=True)
+    (folder / "x1.mp4").touch()
+    for word in ("take [2024]/cam[0]/*.mp4", "./take [2024]/**/*.mp4", str(folder / "x[0-9].mp4")):
+        assert [path.name for path in expand([word])] == ["x1.mp4"], word
     with pytest.raises(UserError, match=r"\*\.mkv"):
         expand(["*.mkv"])
 
@@ -121,7 +125,7 @@ def test_a_part_of_another_run_is_no_place_to_go_on(
     clip: Path, work: Work, backend: Backend, whole: Tracks, tmp_path: Path
 ) -> None:
     job = Job(clip, tmp_path / "t.npz")
-    other = replace(work, settings=load_settings(None, ["engine.threads=1", "tracker.lose_after_frames=2"]))
+    other = replace(work, settings=load_settings(None, ["engine.threads=1", "tracker.lose_after_s=0.07"]))
     process(job, other, backend, after(30))
     outcome = process(replace(job, resume=True), work, backend, never)
     assert (outcome.status, outcome.tracked_frames) == ("done", CLIP)
@@ -154,6 +158,21 @@ def test_a_broken_checkpoint_means_a_new_beginning(
     process(job, work, backend, after(30))
     job.state.write_bytes(job.state.read_bytes()[:500])
     assert process(job, work, backend, never).tracked_frames == CLIP
+    same(load_tracks(job.output), whole)
+
+
+@needs_weights
+def test_a_checkpoint_that_fits_no_pipeline_is_a_warning_and_a_new_beginning(
+    clip: Path, work: Work, backend: Backend, whole: Tracks, tmp_path: Path
+) -> None:
+    """Sound as JSON, but what the pipeline remembered is that of another version, or damaged."""
+    job = Job(clip, tmp_path / "t.npz", resume=True)
+    process(job, work, backend, after(30))
+    kept = json.loads(job.state.read_text())
+    job.state.write_text(json.dumps(kept | {"pipeline": kept["pipeline"] | {"tracker": {"tracks": {"left": 3}}}}))
+    outcome = process(job, work, backend, never)
+    assert (outcome.status, outcome.tracked_frames) == ("done", CLIP)
+    assert any("tracks.left" in note and "begins anew" in note for note in outcome.notes)
     same(load_tracks(job.output), whole)
 
 
@@ -214,8 +233,8 @@ def test_a_file_that_ends_early_says_so(work: Work, backend: Backend, tmp_path: 
     broken.write_bytes(data[: len(data) // 2])
     outcome = process(Job(broken, tmp_path / "t.npz"), work, backend, never)
     assert outcome.status == "damaged"
-    assert 20 < outcome.frames < 80
-    assert outcome.frames + outcome.damaged + outcome.missing == pytest.approx(100, abs=8)
+    assert 20 < outcome.counts.frames < 80
+    assert outcome.counts.frames + outcome.damaged + outcome.missing == pytest.approx(100, abs=8)
     assert "ends early" in outcome.message
 
 

@@ -15,12 +15,11 @@ import pytest
 
 import run_demo
 from engines.contract import Backend
-from realtime.batch.contents import contents_of
-from realtime.batch.counts import counts_of
-from realtime.batch.file import process
-from realtime.batch.job import Job, Outcome, Work
+from realtime.batch.checkpoint import contents_of
+from realtime.batch.job import Counts, Job, Outcome, Work
 from realtime.batch.lock import number_in
 from realtime.batch.manifest import Manifest
+from realtime.batch.recording import process
 from realtime.batch.run import batch_settings
 from realtime.config import load_settings
 from realtime.engine import backend_of
@@ -88,9 +87,8 @@ def test_counts_are_those_of_the_tracks(clip: Path, work: Work, backend: Backend
         return False
 
     outcome = process(job, work, backend, look)
-    counts = counts_of(load_tracks(job.output))
-    found = (outcome.frames, outcome.right, outcome.left, outcome.both, outcome.span_s)
-    assert found == (counts.frames, counts.right, counts.left, counts.both, counts.span_s)
+    counts = Counts.of(load_tracks(job.output))
+    assert outcome.counts == counts
     assert counts.both > 5
     assert announced == [CLIP] * CLIP
     assert not job.lock.exists()
@@ -108,10 +106,10 @@ def test_a_run_that_ended_while_it_exported_is_continued_with_the_same_settings_
 ) -> None:
     job = Job(clip, tmp_path / "t.npz")
     stopped = process(job, replace(work, suffixes=CSV), backend, after(CLIP + 1))
-    assert (stopped.status, stopped.frames) == ("stopped", CLIP)
+    assert (stopped.status, stopped.counts.frames) == ("stopped", CLIP)
     assert job.output.exists()
     assert not job.output.with_suffix(".csv").exists()
-    other = load_settings(None, ["engine.threads=1", "tracker.lose_after_frames=2"])
+    other = load_settings(None, ["engine.threads=1", "tracker.lose_after_s=0.07"])
     then = {"settings": replace(work, settings=other), "smoothing": smoothing, "nothing": work}[change]
     outcome = process(replace(job, resume=True), replace(then, suffixes=CSV), backend, never)
     anew = change != "nothing"
@@ -130,7 +128,7 @@ def test_smoothing_goes_on_from_what_was_measured(
     outcome = process(job, smoothing, backend, never)
     assert (outcome.status, outcome.tracked_frames) == ("done", 0)
     same(load_tracks(job.output), fresh(smoothing))
-    assert outcome.both == counts_of(load_tracks(job.output)).both
+    assert outcome.counts.both == Counts.of(load_tracks(job.output)).both
 
 
 def test_a_stop_ends_the_video_between_two_frames(clip: Path, work: Work, backend: Backend, tmp_path: Path) -> None:
@@ -165,8 +163,10 @@ def test_a_damaged_recording_stays_damaged_when_only_an_export_is_made(
     with noted(tmp_path / "out", work, first) as manifest:
         assert not manifest.is_whole(job)
         again = process(replace(job, before=manifest.finished(job)), work, backend, never)
-        carried = ("status", "message", "missing", "damaged", "frames", "right", "left", "both", "span_s", "identity")
+        carried = ("status", "message", "missing", "damaged", "identity")
         assert [getattr(again, name) for name in carried] == [getattr(first, name) for name in carried]
+        for name in ("frames", "right", "left", "both", "span_s"):
+            assert getattr(again.counts, name) == getattr(first.counts, name), name
         assert again.tracked_frames == 0
         manifest.add(again)
         assert manifest.is_whole(job)
@@ -184,7 +184,7 @@ def test_what_is_made_from_the_tracks_is_made_anew_where_it_would_be_another(
     assert plain.finished(job) is not None
     assert Manifest(tmp_path, video).is_whole(job)
     assert not Manifest(tmp_path, replace(video, drawn_with="no mirror")).is_whole(job)
-    other = replace(work, settings=load_settings(None, ["tracker.lose_after_frames=2"]))
+    other = replace(work, settings=load_settings(None, ["tracker.lose_after_s=0.07"]))
     assert Manifest(tmp_path, other).finished(job) is None
     # Tracked once more without the video: the old one shows what is no longer so.
     plain.add(process(job, work, backend, never))
@@ -197,7 +197,7 @@ def test_tracks_that_a_later_run_began_to_replace_are_not_finished(
     clip: Path, work: Work, backend: Backend, tmp_path: Path
 ) -> None:
     job = Job(clip, tmp_path / "t.npz")
-    other = replace(work, settings=load_settings(None, ["engine.threads=1", "tracker.lose_after_frames=2"]))
+    other = replace(work, settings=load_settings(None, ["engine.threads=1", "tracker.lose_after_s=0.07"]))
     with noted(tmp_path, work, process(job, work, backend, never)) as manifest:
         assert manifest.finished(job) is not None
         process(job, replace(other, suffixes=CSV), backend, after(CLIP + 1))
@@ -260,7 +260,7 @@ def test_a_full_disk_costs_no_tracks(clip: Path, work: Work, backend: Backend, t
     )
     assert names_in(tmp_path) == {"t.npz", "t.npz.state"}
     outcome = process(job, work, backend, never)
-    assert (outcome.status, outcome.tracked_frames, outcome.frames) == ("done", 0, CLIP)
+    assert (outcome.status, outcome.tracked_frames, outcome.counts.frames) == ("done", 0, CLIP)
 
 
 def test_a_full_disk_for_the_manifest_ends_nobody(

@@ -17,8 +17,8 @@ import pytest
 import run_demo
 from engines.errors import UserError
 from realtime.batch import ray_cluster as batch_ray
-from realtime.batch.file import process
 from realtime.batch.job import Job, Work
+from realtime.batch.recording import process
 from realtime.batch.run import batch_settings
 from realtime.config import load_settings
 from realtime.engine import backend_of

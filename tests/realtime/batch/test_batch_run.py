@@ -20,9 +20,8 @@ from engines.presets import DEFAULT_WEIGHTS
 from realtime.batch import pool as batch_pool
 from realtime.batch.checkpoint import fingerprint
 from realtime.batch.job import Job, Outcome, Work
-from realtime.batch.limits import WORKER_BYTES, sensible_workers
 from realtime.batch.lock import hold, number_in
-from realtime.batch.plan import check_outputs, expand, plan
+from realtime.batch.plan import WORKER_BYTES, check_outputs, expand, plan, sensible_workers
 from realtime.batch.pool import ATTEMPTS, pool_outcomes
 from realtime.batch.progress import ExpectedFrames
 from realtime.batch.run import run_batch
@@ -100,7 +99,7 @@ def cgroup(folder: Path, cpu: str = "max 100000", memory: str = "max", used: int
 
 
 def test_there_are_as_many_processes_as_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("realtime.batch.limits.usable_cores", lambda: 16)
+    monkeypatch.setattr("realtime.batch.plan.usable_cores", lambda: 16)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: _Memory(100 * WORKER_BYTES))
     membership, root = tmp_path / "membership", tmp_path / "root"
 

@@ -176,3 +176,16 @@ def test_mistakes_are_one_line(
     assert error.startswith("error: ") and error.count("\n") == 1
     assert problem in error
     assert not list(tmp_path.iterdir())
+
+
+def test_a_board_counted_by_its_inner_corners_gets_a_hint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "views").mkdir()
+    for i, pose in enumerate(poses(8)):
+        cv2.imwrite(f"views/{i}.png", picture_of(CHESSBOARD, *pose))
+    board = ["--kind", "chessboard", "--square-mm", str(CHESSBOARD.square_mm), "--images", "views", "--headless"]
+    columns, rows = CHESSBOARD.columns, CHESSBOARD.rows
+    assert main([*board, "--squares", f"{columns - 1}x{rows - 1}"]) == 2
+    assert f"inner corners is --squares {columns}x{rows}" in capsys.readouterr().err

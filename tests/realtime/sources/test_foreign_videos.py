@@ -180,6 +180,88 @@ def test_a_song_with_a_cover_is_no_video(tmp_path: Path) -> None:
             opener(path)
 
 
+BT601, BT709 = (0.299, 0.114), (0.2126, 0.0722)
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize(("number", "weights"), [(6, BT601), (1, BT709)])
+def test_colours_of_either_matrix_and_range(
+    tmp_path: Path, hands: list[Image], number: int, weights: tuple[float, float], full: bool
+) -> None:
+    """Planes by the standards' own formulas, as phones and screen recorders write them (PyAV's issues 1431, 2149)."""
+    red, blue = weights
+    b, g, r = (hands[0][..., k] / 255.0 for k in range(3))
+    y = red * r + (1 - red - blue) * g + blue * b
+    scale, zero, chroma = (255.0, 0.0, 255.0) if full else (219.0, 16.0, 224.0)
+    planes = [y * scale + zero, (b - y) / (2 - 2 * blue) * chroma + 128, (r - y) / (2 - 2 * red) * chroma + 128]
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"crf": "2"})
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv444p"
+        stream.codec_context.colorspace, stream.codec_context.color_range = number, 2 if full else 1
+        stored = np.rint(np.stack(planes)).clip(0, 255).astype(np.uint8)
+        frame = av.VideoFrame.from_ndarray(stored, "yuv444p")
+        frame.colorspace, frame.color_range = number, 2 if full else 1
+        container.mux([*stream.encode(frame), *stream.encode()])
+    _, frames = read(path)
+    error = frames[0].image_bgr.astype(int) - hands[0]
+    assert np.abs(error.mean(axis=(0, 1))).max() < 1.5
+    assert np.abs(error).mean() < 2
+
+
+@pytest.mark.parametrize("size_px", [(1294, 964), (500, 500), (646, 482)])
+def test_sizes_that_are_no_multiple_of_sixteen_are_whole_up_to_the_edge(
+    tmp_path: Path, hands: list[Image], size_px: tuple[int, int]
+) -> None:
+    """PyAV's issue 423."""
+    image = cv2.resize(hands[0], size_px)
+    image[:, -4:], image[-4:] = 200, 40
+    _, frames = read(encode(tmp_path / "a.mp4", [image], [0]))
+    assert apart(frames[0].image_bgr[:-8, -2:], image[:-8, -2:]) < 5
+    assert apart(frames[0].image_bgr[-2:, :-8], image[-2:, :-8]) < 5
+
+
+def test_a_browsers_recording_without_length_or_index_is_whole_and_can_be_played(
+    tmp_path: Path, hands: list[Image]
+) -> None:
+    """Opencast Studio's issue 517: Chrome's MediaRecorder writes WebM as a stream."""
+    path = tmp_path / "a.webm"
+    with av.open(str(path), "w", options={"live": "1"}) as container:
+        stream = container.add_stream("libvpx", rate=30, options={"g": "8", "deadline": "realtime", "cpu-used": "8"})
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        for i in range(24):
+            frame = av.VideoFrame.from_ndarray(cv2.resize(np.roll(hands[0], 20 * i, axis=1), (320, 240)), "bgr24")
+            frame.pts = i
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with av.open(str(path)) as container:
+        assert container.duration is None
+    source, frames = read(path)
+    assert (len(frames), source.expected_frames, source.missing) == (24, None, 0)
+
+
+def test_sound_and_data_between_the_pictures_change_nothing(tmp_path: Path, hands: list[Image]) -> None:
+    """OpenCV's issue 15352: an action camera's file, whose tracks of sound and data come in large pieces."""
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        sound = container.add_stream("aac", rate=48000)
+        stream = container.add_stream("libx264", rate=30, options={"g": "4", "bf": "2"})
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
+        container.add_attachment("telemetry.bin", "application/octet-stream", bytes(50_000))
+        for i in range(3 * len(hands)):
+            for k in range(2):
+                silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+                silence.sample_rate, silence.pts = 48000, 2048 * i + 1024 * k
+                container.mux(sound.encode(silence))
+            frame = av.VideoFrame.from_ndarray(hands[i % len(hands)], "bgr24")
+            frame.pts = i
+            container.mux(stream.encode(frame))
+        container.mux([*stream.encode(), *sound.encode()])
+    source, frames = read(path)
+    assert (len(frames), source.dropped, source.missing) == (3 * len(hands), 0, 0)
+    assert all(apart(frame.image_bgr, hands[i % len(hands)]) < 8 for i, frame in enumerate(frames))
+
+
 HOUR_S = 3600.0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from engines.errors import UserError
 from realtime.messages import Frame
@@ -201,6 +202,36 @@ def test_folder_of_any_kind_of_picture(tmp_path: Path, name: str, depth: type, c
     assert np.abs(seen.astype(int) - np.where(np.arange(9)[:, None, None] < 4, 200, 100)).max() < 8
 
 
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+@pytest.mark.parametrize("shape", [(48, 64), (48, 64, 3), (48, 64, 4)])
+def test_sixteen_bits_of_which_a_camera_uses_fewer(tmp_path: Path, bits: int, shape: tuple[int, ...]) -> None:
+    """As industrial and depth cameras write them; the folder has one scale, also for its dark pictures."""
+    bright = np.full(shape, int(0.9 * 2**bits), np.uint16)
+    bright[:24] = int(0.3 * 2**bits)
+    for i, image in enumerate((bright // 8, bright, bright // 8, bright)):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), image)
+    levels = [frame.image_bgr[[0, -1], 0, 0].tolist() for frame in ImageFolderSource(tmp_path)]
+    assert levels[1] == levels[3] == [pytest.approx(0.3 * 256, abs=1), pytest.approx(0.9 * 256, abs=1)]
+    assert levels[0] == levels[2] == [pytest.approx(0.3 * 32, abs=1), pytest.approx(0.9 * 32, abs=1)]
+
+
+def test_an_animated_webp_is_named_as_what_it_is(tmp_path: Path) -> None:
+    frames = [Image.fromarray(picture(i, (64, 48))) for i in range(3)]
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], duration=40)
+    with pytest.raises(UserError, match=r"a\.webp: FFmpeg cannot read animated WebP; save it as GIF, APNG or MP4"):
+        VideoSource(tmp_path / "a.webp")
+    frames[1].save(tmp_path / "b.webp")
+    assert len(read(tmp_path / "b.webp")[1]) == 1
+
+
+def test_paths_may_be_text(tmp_path: Path) -> None:
+    text = str(write_video(tmp_path / "a.mp4", steady(3)))
+    with VideoSource(text) as source:
+        assert len(list(source)) == 3
+    cv2.imwrite(str(tmp_path / "0.png"), picture(0, (64, 48)))
+    assert len(list(ImageFolderSource(str(tmp_path)))) == 1
+
+
 def test_colours_are_bgr(tmp_path: Path) -> None:
     image = np.zeros((16, 16, 3), np.uint8)
     image[:] = (250, 10, 90)
@@ -210,8 +241,6 @@ def test_colours_are_bgr(tmp_path: Path) -> None:
 
 
 def test_exif_turns_a_picture_upright(tmp_path: Path) -> None:
-    from PIL import Image
-
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(picture(1, (64, 32))).save(tmp_path / "a.jpg", exif=exif, quality=95)

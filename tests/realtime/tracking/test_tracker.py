@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -11,7 +14,8 @@ from engines.geometry.pinhole import Intrinsics, project, rootnet_k
 from engines.output import NetworkOutput
 from engines.skeleton import HAND_SLICES, SIDES, WRISTS, Side
 from realtime.camera_space.fusion import DepthFusion
-from realtime.config import load_settings
+from realtime.camera_space.smoothing import HandSmoother
+from realtime.config import Person, load_settings
 from realtime.messages import HandBox, HandPose
 from realtime.tracking.tracker import CropPlan, HandTracker
 
@@ -50,6 +54,7 @@ def answer(
         gamma[SIDES.index(channel)] = joints[20, 2] / rootnet_k(plan.crop.side_px, CAMERA.fx, CAMERA.fy)
         wrists[side] = joints[20, 2]
     relative = wrists.get("left", 0.0) - wrists.get("right", 0.0)
+    relative = -relative if named else relative
     f32 = np.float32
     return NetworkOutput(
         joints_px.astype(f32),
@@ -64,19 +69,31 @@ def answer(
 class Scene:
     """A tracker and a fusion that see hands at 30 frames a second."""
 
-    def __init__(self, most_hands: int = 2) -> None:
+    def __init__(self, most_hands: int = 2, step_s: float = 1 / 30) -> None:
+        self.step_s = step_s
         self.tracker = HandTracker(SETTINGS.tracker, INPUT_PX, most_hands)
         self.fusion = DepthFusion(SETTINGS.fusion.blend_s)
+        self.smoother = HandSmoother(SETTINGS.smoothing)
+        self.smooth: tuple[HandPose, ...] = ()
         self.t_s = 0.0
         self.plans: list[CropPlan] = []
 
     def see(
         self, hands: dict[Side, NDArray[np.float64]], named: dict[Side, Side] | None = None
     ) -> tuple[HandPose, ...]:
-        self.t_s += 1 / 30
+        self.t_s += self.step_s
         self.plans = self.tracker.plan(self.t_s)
         outputs = [answer(plan, hands, named) for plan in self.plans]
-        return self.fusion(self.tracker.update(self.plans, outputs, self.t_s), self.t_s, CAMERA)
+        return self.fuse(outputs)
+
+    def fuse(self, outputs: list[NetworkOutput]) -> tuple[HandPose, ...]:
+        seen = self.tracker.update(self.plans, outputs, self.t_s)
+        if seen.exchanged:
+            self.fusion.exchange_names()
+            self.smoother.exchange_names()
+        raw = self.fusion(seen.hands, self.t_s, CAMERA)
+        self.smooth = self.smoother(raw, self.t_s, CAMERA)
+        return raw
 
     def acquire(self, hands: dict[Side, NDArray[np.float64]], wrong: bool = False) -> None:
         other: dict[Side, Side] = {"right": "left", "left": "right"}
@@ -84,7 +101,7 @@ class Scene:
             HandBox(other[side] if wrong else side, crop_around(project(joints, CAMERA)), 0.9)
             for side, joints in hands.items()
         ]
-        self.tracker.acquire(boxes)
+        self.tracker.acquire(boxes, self.t_s)
 
 
 APART: dict[Side, NDArray[np.float64]] = {
@@ -144,7 +161,7 @@ def test_a_switch_of_the_rule_makes_no_jump() -> None:
             exact = answer(plan, near(gap, 0.0))
             gamma = exact.root_depth_factor * np.array([1.0, 1.1], np.float32)
             outputs.append(NetworkOutput(**{**vars(exact), "root_depth_factor": gamma}))
-        poses = scene.fusion(scene.tracker.update(scene.plans, outputs, scene.t_s), scene.t_s, CAMERA)
+        poses = scene.fuse(outputs)
         depths += [float(pose.joints_cam_mm[20, 2]) for pose in poses if pose.side == "left"]
     assert max(depths) - min(depths) > 50
     assert np.abs(np.diff(depths)).max() < 60 / (SETTINGS.fusion.blend_s * 30) * 1.5
@@ -189,7 +206,7 @@ def test_a_hand_that_leaves_is_lost_and_the_other_stays() -> None:
     for _ in range(3):
         scene.see(APART)
     only: dict[Side, NDArray[np.float64]] = {"right": APART["right"]}
-    for _ in range(SETTINGS.tracker.lose_after_frames):
+    for _ in range(math.ceil(SETTINGS.tracker.lose_after_s / scene.step_s)):
         scene.see(only)
     assert scene.tracker.sides == ("right",)
     assert_hands(scene.see(only), only)
@@ -200,7 +217,7 @@ def test_who_asks_for_one_hand_gets_one_also_where_its_crop_shows_both() -> None
     for most, expected in ((2, 2), (1, 1)):
         scene = Scene(most)
         box = crop_around(np.concatenate([project(joints, CAMERA) for joints in hands.values()]))
-        scene.tracker.acquire([HandBox("right", box, 0.9)])
+        scene.tracker.acquire([HandBox("right", box, 0.9)], 0.0)
         for _ in range(3):
             poses = scene.see(hands)
         assert len(poses) == expected
@@ -218,9 +235,9 @@ def test_a_fast_hand_is_not_lost() -> None:
 def test_two_crops_on_one_hand_give_one_hand() -> None:
     scene = Scene()
     box = crop_around(project(APART["right"], CAMERA))
-    scene.tracker.acquire([HandBox("right", box, 0.9)])
+    scene.tracker.acquire([HandBox("right", box, 0.9)], 0.0)
     scene.see({"right": APART["right"]})
-    scene.tracker.acquire([HandBox("left", Crop((box.center_px[0] + 150, box.center_px[1]), 350.0), 0.5)])
+    scene.tracker.acquire([HandBox("left", Crop((box.center_px[0] + 150, box.center_px[1]), 350.0), 0.5)], scene.t_s)
     for _ in range(8):
         poses = scene.see({"right": APART["right"]})
     assert_hands(poses, {"right": APART["right"]})
@@ -229,3 +246,159 @@ def test_two_crops_on_one_hand_give_one_hand() -> None:
 @pytest.mark.parametrize("wrist", WRISTS)
 def test_wrist_rows(wrist: int) -> None:
     assert wrist % 21 == 20
+
+
+def test_a_renaming_carries_depths_and_filters_along() -> None:
+    """Both hands are called wrongly at first; they stand still at different depths, and so must what is shown."""
+    scene = Scene()
+    scene.acquire(APART, wrong=True)
+    shown = [hand for _ in range(20) for hand in [scene.see(APART), scene.smooth][1]]
+    assert {hand.side for hand in shown[-2:]} == {"right", "left"}
+    assert scene.smooth[0].joints_cam_mm[20, 0] < 0 < scene.smooth[1].joints_cam_mm[20, 0]
+    for hand in shown:
+        true = APART["right" if hand.joints_cam_mm[20, 0] < 0 else "left"]
+        np.testing.assert_allclose(hand.joints_cam_mm, true, atol=1.0)
+
+
+@pytest.mark.parametrize("steps_s", [(1 / 30,), (0.001, 2 / 30 - 0.001)], ids=["even", "pairs"])
+def test_hands_are_held_however_frames_are_delivered(steps_s: tuple[float, ...]) -> None:
+    """A network camera's pictures are taken evenly and stamped as they arrive, two at once."""
+    scene = Scene()
+    scene.acquire(waving(0))
+    for i in range(90):
+        scene.step_s = steps_s[i % len(steps_s)]
+        assert [pose.side for pose in scene.see(waving(i))] == ["right", "left"], i
+
+
+def waving(i: int) -> dict[Side, NDArray[np.float64]]:
+    """Two hands that each wave 200 mm up and down, twice a second, taken at 30 Hz."""
+    up = 100 * np.sin(2 * np.pi * 2 * i / 30)
+    return {"right": open_hand("right", (-160, 80 + up, 600)), "left": open_hand("left", (150, 90 - up, 520))}
+
+
+@pytest.mark.parametrize("rate_hz", [15, 30, 60, 120])
+def test_a_hand_is_lost_after_the_same_time_at_any_rate(rate_hz: int) -> None:
+    scene = Scene(step_s=1 / rate_hz)
+    scene.acquire(APART)
+    for _ in range(rate_hz):
+        scene.see(APART)
+    gone_s = scene.t_s
+    while scene.tracker.sides:
+        scene.see({})
+    assert scene.t_s - gone_s == pytest.approx(SETTINGS.tracker.lose_after_s, abs=1.01 / rate_hz)
+
+
+@pytest.mark.parametrize("rate_hz", [15, 30, 60])
+def test_names_turn_after_the_same_time_at_any_rate(rate_hz: int) -> None:
+    """A hand that was known for a second and then looks like the other one keeps its name for half a second."""
+    scene = Scene(step_s=1 / rate_hz)
+    hands: dict[Side, NDArray[np.float64]] = {"right": APART["right"]}
+    scene.acquire(hands)
+    for _ in range(rate_hz):
+        scene.see(hands)
+    turned_s = scene.t_s
+    while scene.see(hands, named={"right": "left"})[0].side == "right":
+        assert scene.t_s < turned_s + 2
+    assert scene.t_s - turned_s == pytest.approx(0.75, abs=0.2)
+
+
+def test_hands_that_share_a_crop_keep_their_places_when_the_network_takes_one_for_the_other() -> None:
+    scene = Scene()
+    scene.acquire(APART)
+    scene.see(APART)
+    for gap in np.linspace(300, 65, 40):
+        scene.see(near(gap))
+    for _ in range(5):
+        poses = scene.see(near(65), named={"right": "left", "left": "right"})
+        assert len(scene.plans) == 1
+        assert_hands(poses, near(65))
+
+
+def test_one_hand_that_a_shared_crop_shows_in_both_channels_is_one_hand() -> None:
+    """Where the left hand has gone, the network wavers whether the right one is right or left."""
+    scene = Scene()
+    scene.acquire(APART)
+    scene.see(APART)
+    for gap in np.linspace(300, 60, 40):
+        scene.see(near(gap))
+    scene.t_s += 1 / 30
+    (plan,) = scene.plans = scene.tracker.plan(scene.t_s)
+    one = answer(plan, {"right": near(60)["right"]})
+    joints = one.joints_crop_px.copy()
+    joints[HAND_SLICES["left"]] = joints[HAND_SLICES["right"]] + 2
+    unsure = replace(one, joints_crop_px=joints, hand_probability=np.array([0.55, 0.6], np.float32))
+    assert [pose.side for pose in scene.fuse([unsure])] == ["right"]
+
+
+def test_a_hand_that_was_lost_is_called_as_before_whatever_the_detector_says() -> None:
+    scene = Scene()
+    scene.acquire(APART)
+    for _ in range(10):
+        scene.see(APART)
+    only: dict[Side, NDArray[np.float64]] = {"right": APART["right"]}
+    while "left" in scene.tracker.sides:
+        scene.see(only)
+    scene.tracker.acquire([HandBox("right", crop_around(project(APART["left"], CAMERA)), 0.99)], scene.t_s)
+    assert_hands(scene.see(APART), APART)
+
+
+def test_a_crop_that_has_lost_its_hand_goes_where_the_detector_finds_it() -> None:
+    """It had drawn together to a fingertip; the hand around it is no second one."""
+    scene = Scene()
+    hand: dict[Side, NDArray[np.float64]] = {"right": APART["right"]}
+    whole = crop_around(project(APART["right"], CAMERA))
+    tip = Crop((whole.center_px[0], whole.center_px[1] + 40), whole.side_px / 4)
+    scene.acquire(hand)
+    scene.see(hand)
+    state = scene.tracker.state
+    scene.tracker.state = replace(state, tracks={"right": replace(state.tracks["right"], crop=tip, missed=3)})
+    scene.acquire(hand)
+    assert scene.tracker.sides == ("right",)
+    assert_hands(scene.see(hand), hand)
+
+
+def test_another_persons_hand_does_not_take_the_place_of_a_lost_one() -> None:
+    scene = Scene()
+    hand: dict[Side, NDArray[np.float64]] = {"right": open_hand("right", (-500, 80, 1200))}
+    scene.acquire(hand)
+    for _ in range(10):
+        scene.see(hand)
+    while scene.tracker.sides:
+        scene.see({})
+    far: dict[Side, NDArray[np.float64]] = {"right": open_hand("right", (500, 80, 1200))}
+    scene.acquire(far)
+    assert scene.tracker.sides == ()
+    scene.acquire(hand)
+    assert_hands(scene.see(hand), hand)
+
+
+def test_of_two_right_hands_the_one_that_was_first_is_kept() -> None:
+    scene = Scene()
+    own, other = open_hand("right", (-250, 80, 600)), open_hand("right", (350, 80, 700))
+    scene.acquire({"right": own})
+    for _ in range(10):
+        scene.see({"right": own})
+    seen = []
+    for i in range(60):
+        if i % 3 == 0 and len(scene.tracker.sides) < 2:  # the detector takes the stranger's hand for a left one
+            scene.tracker.acquire([HandBox("left", crop_around(project(other, CAMERA)), 0.9)], scene.t_s)
+        scene.t_s += scene.step_s
+        scene.plans = scene.tracker.plan(scene.t_s)
+        outputs = [answer(plan, {"right": own if plan.crop.center_px[0] < 320 else other}) for plan in scene.plans]
+        poses = scene.fuse(outputs)
+        np.testing.assert_allclose(poses[0].joints_cam_mm, own, atol=0.5)
+        seen.append(len(poses))
+    assert seen[0] == 2
+    assert seen[15:] == [1] * 45
+
+
+@pytest.mark.parametrize(("person", "index"), [("first", 0), ("largest", 1), ("nearest", 2)])
+def test_who_is_followed_may_be_chosen(person: Person, index: int) -> None:
+    boxes = [
+        HandBox("right", Crop((100.0, 240.0), 100.0), 0.99, palm_px=40.0),
+        HandBox("right", Crop((320.0, 240.0), 140.0), 0.9, palm_px=42.0),
+        HandBox("right", Crop((540.0, 240.0), 110.0), 0.8, palm_px=60.0),
+    ]
+    tracker = HandTracker(SETTINGS.tracker.model_copy(update={"person": person}), INPUT_PX, most_hands=1)
+    tracker.acquire(boxes, 0.0)
+    assert [plan.crop for plan in tracker.plan(0.0)] == [boxes[index].crop]

@@ -22,6 +22,7 @@ from realtime.messages import Frame, HandFrame
 from realtime.pipeline import HandPipeline
 from training.annotation.cameras.camera import Camera
 from training.annotation.recordings.recording import Recording
+from training.annotation.triangulation.delays import as_shown
 from training.annotation.triangulation.hands import Hands
 from training.annotation.triangulation.robust import known_mean, known_median
 
@@ -59,7 +60,8 @@ def judge_view(recording: Recording, view: int, truth: Hands, backend: Backend, 
     frames = track(recording.pictures(view), camera.intrinsics, backend, settings)
     by_index = {frame.index: frame for frame in frames}
     results = [by_index.get(int(index)) for index in recording.frames[:, view]]
-    return compare(camera, results, truth.labelled_mm)
+    joints_mm, known = as_shown(truth, view)
+    return compare(camera, results, np.where(known[..., None], joints_mm, np.nan))
 
 
 def track(pictures: Iterable[Frame], intrinsics: Intrinsics, backend: Backend, settings: Settings) -> list[HandFrame]:

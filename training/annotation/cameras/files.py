@@ -59,7 +59,6 @@ def save_cameras(path: Path, rig: Sequence[Camera], unit: str = "mm", notes: Map
     """
     tables: dict[str, dict[str, Any]] = {}
     for k, camera in enumerate(rig):
-        lens = camera.intrinsics.distortion
         tables[f"cam_{k}"] = {
             "name": camera.name,
             "size": list(camera.size_px),
@@ -127,18 +126,14 @@ def _camera(where: str, key: str, table: Mapping[str, Any], scale: float) -> Cam
 
 def _rotation(where: str, values: np.ndarray) -> np.ndarray:
     """(3, 3) of a Rodrigues vector or a matrix."""
-    turn = (
-        cv2.Rodrigues(values.reshape(3))[0] if values.size == 3 else values.reshape(3, 3) if values.size == 9 else None
-    )
-    if (
-        turn is None
-        or not np.isfinite(turn).all()
-        or np.abs(turn.reshape(3, 3) @ turn.reshape(3, 3).T - np.eye(3)).max() > _ORTHOGONAL
-    ):
+    turn = cv2.Rodrigues(values.reshape(3))[0] if values.size == 3 else values
+    whole = turn.size == 9 and bool(np.isfinite(turn).all())
+    turn = turn.reshape(3, 3) if whole else np.zeros((3, 3))
+    if np.abs(turn @ turn.T - np.eye(3)).max() > _ORTHOGONAL:
         raise UserError(f"{where} has a rotation that is none: a vector of 3, or an orthogonal matrix, is wanted")
-    if np.linalg.det(turn.reshape(3, 3)) < 0:
+    if np.linalg.det(turn) < 0:
         raise UserError(f"{where} is mirrored (its rotation turns right into left): undo that in the recording program")
-    return np.asarray(turn.reshape(3, 3), np.float64)
+    return np.asarray(turn, np.float64)
 
 
 def _scale(unit: str, where: str) -> float:

@@ -32,7 +32,9 @@ from training.annotation.detection.readers import (
     Reading,
     lite_sigma_px,
 )
+from training.annotation.keypoints.reader import KeypointReader
 from training.annotation.recordings.recording import Recording
+from training.annotation.triangulation.delays import as_shown
 from training.annotation.triangulation.hands import Hands
 
 DETECTORS: Final = ("lite", "mediapipe", "both")
@@ -90,14 +92,14 @@ def detect(
 
 
 def open_reader(name: str, backend: Backend) -> Reader | None:
-    """A reader by name; None for `lite` means that the tracker's own answers are taken in the first pass."""
+    """A reader by name, or of weights that `train` wrote; None for `lite`: the first pass takes the tracker."""
     if name == "lite":
         return None
     if name == "mediapipe":
         return MediaPipeReader()
     if name == "both":
         return BothReader(LiteReader(backend), MediaPipeReader())
-    raise UserError(f"detector {name!r} is unknown; choose one of {', '.join(DETECTORS)}, or weights of your own")
+    return KeypointReader(Path(name))
 
 
 def open_network(overrides: Sequence[str]) -> Backend:
@@ -137,7 +139,8 @@ def _view_detector(
     if guide is None:
         return TrackedView(camera, backend, reader)
     frame_of = recording.frames[:, view]
-    joints = bridged(guide.labelled_mm)
+    joints_mm, known = as_shown(guide, view)
+    joints = bridged(np.where(known[..., None], joints_mm, np.nan))
     moment_of = {int(frame): moment for moment, frame in enumerate(frame_of) if frame >= 0}
     return GuidedView(camera, joints, moment_of, reader or LiteReader(backend))
 

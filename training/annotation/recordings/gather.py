@@ -42,15 +42,16 @@ def gather(
     for camera, video in zip(rig, times, strict=True):
         check_picture_size(camera.name, camera.size_px, video.size_px)
     names = [camera.name for camera in rig]
-    moments = _moments(times, names, timestamps, offsets)
+    moments = moments_of(times, names, timestamps, offsets)
     recording = Recording(folder, rig, tuple(video.path for video in times), moments.frames, moments.t_s)
     recording.save()
     return recording
 
 
-def _moments(
+def moments_of(
     times: Sequence[VideoTimes], names: Sequence[str], timestamps: Path | None, offsets: Sequence[str]
 ) -> Moments:
+    """Which frames belong together, by whatever was given; raises UserError."""
     if timestamps is not None:
         return moments_of_file(timestamps, times, names)
     if not offsets:

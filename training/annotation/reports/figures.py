@@ -10,8 +10,8 @@ import numpy as np
 
 from engines.skeleton import FINGERS, HAND_SLICES, JOINT_NAMES, SIDES
 from realtime.camera_space.bone_lengths import hand_length
-from training.annotation.reports.health import CameraHealth
 from training.annotation.triangulation.hands import ACCEPTED, NOT_SEEN, REASONS
+from training.annotation.triangulation.health import CameraHealth
 from training.annotation.triangulation.robust import known_mean, known_median
 from training.annotation.triangulation.solve import Solution
 
@@ -121,5 +121,5 @@ def _joint_words(errors: dict[str, float]) -> str:
 def _only_one(solution: Solution) -> np.ndarray:
     """(M, 2) sides that exactly one view saw, no other view agreeing."""
     alone = solution.assigned.alone.any(axis=1)
-    there = np.isfinite(solution.assigned.seen.sigma_px).reshape(*alone.shape[:1], -1, 2, 21).any(axis=(1, 3))
+    there = np.isfinite(solution.assigned.seen.joints_px[..., 0]).reshape(*alone.shape[:1], -1, 2, 21).any(axis=(1, 3))
     return np.asarray(alone & ~there)

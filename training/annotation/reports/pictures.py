@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engines.errors import UserError
 from engines.skeleton import BONES, HAND_SLICES, SIDES
 from training.annotation.recordings.recording import Recording
+from training.annotation.triangulation.delays import as_shown
 from training.annotation.triangulation.hands import Hands
 
 _COLOUR: Final = {"right": (60, 170, 255), "left": (255, 190, 60)}
@@ -56,15 +57,16 @@ def write_reprojections(recording: Recording, hands: Hands, folder: Path, moment
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror})") from error
+    shown = [as_shown(hands, view) for view in range(len(recording.rig))]
     paths = []
     for moment in moments:
         tiles = []
         for view, camera in enumerate(recording.rig):
             if moment not in pictures[view]:
                 continue
-            joints = camera.project(hands.joints_mm[moment])
-            drawn = draw_hands(pictures[view][moment], joints, hands.accepted[moment])
-            tiles.append(_cut(drawn, joints[hands.accepted[moment]], camera.name))
+            joints, good = camera.project(shown[view][0][moment]), shown[view][1][moment]
+            drawn = draw_hands(pictures[view][moment], joints, good)
+            tiles.append(_cut(drawn, joints[good], camera.name))
         paths.append(folder / f"moment-{moment:04d}.png")
         cv2.imwrite(str(paths[-1]), _grid(tiles))
     return paths

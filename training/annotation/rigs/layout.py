@@ -39,7 +39,7 @@ def make_rig(layout: Layout, views: int, size_px: tuple[int, int], middle_mm: ND
 
 
 def looking(forward: NDArray, roll_rad: float = 0.0) -> NDArray[np.float64]:
-    """(3, 3) camera from world of a camera that looks along `forward`, upright (the world's y is down) but for a roll."""
+    """(3, 3) camera from world of a camera that looks along `forward`, the world's y down, but for a roll."""
     z = forward / np.linalg.norm(forward)
     down = np.array([0.0, 1.0, 0.0])
     x = np.cross(down, z)

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
-from training.annotation.cameras.camera import Camera, Rig
+from training.annotation.cameras.camera import Camera
 from training.annotation.recordings.recording import Recording
 from training.annotation.recordings.video_out import VideoOut
 from training.annotation.rigs.layout import Layout, make_rig
-from training.annotation.triangulation.hands import ACCEPTED, MACHINE, Hands, save_hands
+from training.annotation.rigs.rendering_truth import exact_hands
+from training.annotation.triangulation.hands import save_hands
 from training.annotation.workplace import TRUTH
 from training.synth.person.appearance import DressedHand, Lights, Prop, unit
 from training.synth.person.worn import Dresser
@@ -70,21 +71,6 @@ def joints_at(scene: Scene, t_s: float) -> NDArray[np.float64]:
     """(42, 3) mm in the story's frame, which is the rig's world."""
     right, left = (state.skeleton(scene.shape).joints_mm for state in scene.story.at(t_s))
     return np.vstack([right, left]).astype(np.float64)
-
-
-def exact_hands(rig: Rig, joints_mm: NDArray, t_s: NDArray) -> Hands:
-    """Truth as hands: every joint accepted, no error anywhere."""
-    moments = len(joints_mm)
-    by_view = (moments, len(rig), 42)
-    return Hands(
-        joints_mm=joints_mm,
-        sigma_mm=np.zeros((moments, 42)),
-        reason=np.full((moments, 42), ACCEPTED, np.int8),
-        error_px=np.zeros(by_view, np.float32),
-        used=np.ones(by_view, bool),
-        source=np.full((moments, 42), MACHINE, np.int8),
-        t_s=t_s,
-    )
 
 
 def _render_view(scene: Scene, camera: Camera, view: int, t_s: NDArray, path: Path, plan: RigPlan) -> None:

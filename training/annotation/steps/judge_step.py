@@ -15,14 +15,14 @@ from training.annotation.accuracy.judge import judge_view, pooled, summary, tabl
 from training.annotation.recordings.recording import load_recording, write_text
 from training.annotation.triangulation.hands import load_hands
 from training.annotation.triangulation.solve import bone_statistics
-from training.annotation.workplace import HANDS
-from training.numbers import without_nan
+from training.annotation.workplace import labelled_hands
+from training.json_numbers import without_nan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The step's options."""
     parser.add_argument("folder", type=Path, help="folder of the recording")
-    parser.add_argument("--truth", type=Path, help="hands to judge against (the recording's own hands.npz)")
+    parser.add_argument("--truth", type=Path, help="hands to judge against (the recording's own, with all marks)")
     parser.add_argument("--known-size", action="store_true", help="tell the tracker the hands' triangulated length")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=VALUE", help="change a setting")
     parser.add_argument("--json", type=Path, help="write the figures there (judge.json in the folder)")
@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Do it. Raises UserError."""
     a = arguments
-    recording, truth = load_recording(a.folder), load_hands(a.truth or a.folder / HANDS)
+    recording = load_recording(a.folder)
+    truth = load_hands(a.truth) if a.truth else labelled_hands(recording)
     medians, _ = bone_statistics(truth.labelled_mm)
     lengths = [hand_length(row) for row in medians]
     length = max((v for v in lengths if np.isfinite(v)), default=None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from training.annotation.detection.detect import detect, open_network, open_reader
 from training.annotation.recordings.recording import load_recording
 from training.annotation.steps.detect_step import add_detector_arguments
-from training.annotation.steps.triangulate_step import add_solver_arguments, settings_of, triangulate
+from training.annotation.steps.triangulate_step import add_solver_arguments, settings_of, triangulate, with_delays
 from training.annotation.triangulation.observations import observe
 from training.annotation.triangulation.solve import solve
 from training.annotation.workplace import detections_folder
@@ -28,9 +28,10 @@ def run(arguments: argparse.Namespace) -> None:
     backend = open_network(a.set)
     reader = open_reader(a.detector, backend)
     found = detect(recording, detections_folder(a.folder, a.detector, False), reader, backend, None)
-    first = solve(observe(recording.rig, found, recording.frames), recording.t_s, settings_of(a))
+    seen = observe(recording.rig, found, recording.frames)
+    first = solve(seen, recording.t_s, with_delays(settings_of(a), seen, recording, a.delays))
     print(f"triangulate {int(first.hands.accepted.sum())} joints; looking again where hands must be")
     again = detections_folder(a.folder, a.detector, True)
     detect(recording, again, reader, backend, first.hands)
-    triangulate(recording, again, settings_of(a), a.pictures)
+    triangulate(recording, again, settings_of(a), a.pictures, a.delays)
     print(f"next: python -m training.annotation correct {a.folder}")

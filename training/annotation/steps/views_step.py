@@ -16,9 +16,9 @@ from training.annotation.recordings.recording import Recording, load_recording, 
 from training.annotation.triangulation.hands import Hands, load_hands
 from training.annotation.triangulation.observations import observe
 from training.annotation.triangulation.solve import SolveSettings
-from training.annotation.workplace import HANDS, TRUTH, detections_used, load_all
+from training.annotation.workplace import TRUTH, detections_used, labelled_hands, load_all
 from training.command import positive
-from training.numbers import without_nan
+from training.json_numbers import without_nan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     curves = {}
     for folder in a.folders:
         recording = load_recording(folder)
-        truth, words = _truth(folder, a.truth)
+        truth, words = _truth(recording, a.truth)
         print(f"{folder}: against {words}")
         curves[folder.name] = _curve(recording, truth, a)
         print(table(curves[folder.name]))
@@ -60,7 +60,8 @@ def _curve(recording: Recording, truth: Hands, a: argparse.Namespace) -> list[Vi
         raise UserError("the truth has no joint that is accepted: nothing to measure against")
     count = min(a.moments or len(known), len(known))
     rows = known[np.unique(np.linspace(0, len(known) - 1, count).round().astype(int))]
-    part = Hands(**{name: value[rows] for name, value in vars(truth).items()})
+    per_moment = {name: value[rows] for name, value in vars(truth).items() if name != "delays_s"}
+    part = Hands(**per_moment, delays_s=truth.delays_s)
     return error_by_views(
         seen.of_moments(rows),
         part,
@@ -71,9 +72,9 @@ def _curve(recording: Recording, truth: Hands, a: argparse.Namespace) -> list[Vi
     )
 
 
-def _truth(folder: Path, named: Path | None) -> tuple[Hands, str]:
+def _truth(recording: Recording, named: Path | None) -> tuple[Hands, str]:
     if named is not None:
         return load_hands(named), str(named)
-    if (folder / TRUTH).exists():
-        return load_hands(folder / TRUTH), "the renderer's truth"
-    return load_hands(folder / HANDS), "its own solution from all views"
+    if (recording.folder / TRUTH).exists():
+        return load_hands(recording.folder / TRUTH), "the renderer's truth"
+    return labelled_hands(recording), "its own solution from all views"

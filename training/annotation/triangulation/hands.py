@@ -45,6 +45,8 @@ class Hands:
     """(M, 42) `HUMAN` where a person marked the joint, else `MACHINE`."""
     t_s: NDArray[np.float64]
     """(M,)."""
+    delays_s: NDArray[np.float64]
+    """(V,) by how much each camera's pictures are older than `t_s` says; see `delays.as_shown`."""
 
     @property
     def accepted(self) -> NDArray[np.bool_]:

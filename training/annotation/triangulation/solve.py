@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from engines.skeleton import BONES, HAND_SLICES, SIDES
 from training.annotation.triangulation.assignment import Assigned, assign
+from training.annotation.triangulation.delays import without_delays
 from training.annotation.triangulation.hands import (
     ACCEPTED,
     BONE,
@@ -53,6 +54,8 @@ class SolveSettings:
     """Deviation of a Gaussian over time; 0 leaves every moment to itself."""
     most_sigma_mm: float = MOST_SIGMA_MM
     seed: int = 0
+    delays_s: tuple[float, ...] = ()
+    """By how much each camera is late; empty for none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +77,8 @@ def solve(
     lengths_mm: Floats | None = None,
 ) -> Solution:
     """Triangulate a recording; `lengths_mm` (2, 20) are bones known beforehand, else the recording's own medians."""
+    if settings.delays_s:
+        seen = without_delays(seen, t_s, settings.delays_s)
     assigned = assign(seen, settings.seed)
     named = assigned.seen
     points, used = best_points(named, settings.seed)
@@ -98,6 +103,7 @@ def solve(
         used=used,
         source=np.full(reason.shape, MACHINE, np.int8),
         t_s=t_s,
+        delays_s=np.array(settings.delays_s or (0.0,) * len(seen.rig)),
     )
     medians, spread = bone_statistics(hands.labelled_mm)
     return Solution(hands, assigned, medians, spread)
@@ -137,7 +143,7 @@ def _reasons(
     seen: Observations, points: Floats, sigma: Floats, used: NDArray[np.bool_], most_sigma_mm: float
 ) -> NDArray[np.int8]:
     """(M, 42) the first thing that speaks against each joint."""
-    saw = np.isfinite(seen.sigma_px).sum(axis=1)
+    saw = np.isfinite(seen.joints_px[..., 0]).sum(axis=1)
     with np.errstate(invalid="ignore"):
         agree = (reprojection_error(seen, points) < INLIER * seen.sigma_px) & used
         votes = agree.sum(axis=1)

@@ -24,7 +24,7 @@ _FEWEST_JOINTS: Final = 60
 _WORSE: Final = 2.5
 """A camera stands out if its residual is so many times the others' median, and more than `_BAD_PX`."""
 _BAD_PX: Final = 6.0
-_LATE_SHARE: Final = 0.25
+LATE_SHARE: Final = 0.25
 """Of a frame; a delay below that harms little."""
 _EXPLAINED: Final = 0.15
 """A delay is believed if it explains this share of the residual."""
@@ -32,6 +32,8 @@ _JUMP_PX: Final = 5.0
 _NEAR: Final = 0.5
 """A variant of the picture is believed if it leaves less than this share of the residual."""
 _FEWEST_MOMENTS: Final = 8
+_MANY: Final = 6
+"""Of more cameras than this one alone moves the joints little: all are judged against the same hands."""
 
 Floats = NDArray[np.float64]
 
@@ -59,7 +61,8 @@ class CameraHealth:
 def judge_cameras(seen: Observations, t_s: Floats) -> list[CameraHealth]:
     """All cameras of a recording; takes three or more to tell one from the others."""
     step_s = float(np.median(np.diff(t_s))) if len(t_s) > 1 else 1 / 30
-    measured = [_measured(seen, view, t_s) for view in range(len(seen.rig))]
+    whole = _triangulated(seen) if len(seen.rig) > _MANY else None
+    measured = [_measured(seen, view, t_s, whole) for view in range(len(seen.rig))]
     levels = np.array([m.residual_px for m in measured])
     result = []
     for view, own in enumerate(measured):
@@ -80,22 +83,27 @@ class _Measured:
     joints_mm: Floats
 
 
-def _measured(seen: Observations, view: int, t_s: Floats) -> _Measured:
-    joints = _of_others(seen, view)
+def _measured(seen: Observations, view: int, t_s: Floats, whole: Floats | None) -> _Measured:
+    joints = _of_others(seen, view) if whole is None else whole
     off = residuals(seen, view, joints)
     if np.isfinite(off[..., 0]).sum() < _FEWEST_JOINTS:
         return _Measured(np.nan, np.full(2, np.nan), np.nan, 0.0, -1, np.nan, joints)
     residual = float(known_median(np.linalg.norm(off, axis=-1)))
     shift = known_median(off.reshape(-1, 2), axis=0)
-    delay, explained = _delay(off, _speeds(seen.rig[view].project(joints), t_s))
-    at, jump = _jump(off)
+    speeds = _speeds(seen.rig[view].project(joints), t_s)
+    delay, explained = _delay(off, speeds)
+    at, jump = _jump(off + delay * speeds if explained > _EXPLAINED else off)  # a stop after a move is no jump
     return _Measured(residual, shift, delay, explained, at, jump, joints)
 
 
 def _of_others(seen: Observations, view: int) -> Floats:
     """(M, 42, 3) hands from all cameras but one; from both if there are only two."""
     others = [v for v in range(len(seen.rig)) if v != view] if len(seen.rig) > 2 else [0, 1]
-    rest = assign(seen.of_views(others)).seen
+    return _triangulated(seen.of_views(others))
+
+
+def _triangulated(seen: Observations) -> Floats:
+    rest = assign(seen).seen
     points, used = best_points(rest)
     return refine(rest, points, used)[0]
 
@@ -139,26 +147,25 @@ def _jump(off: Floats) -> tuple[int, float]:
     """The moment after which the residual is another one, and by how many pixels; -1 if there is none."""
     per_moment = known_median(off, axis=1)
     known = np.flatnonzero(np.isfinite(per_moment[:, 0]))
-    best, at = 0.0, -1
+    least, at = np.inf, -1
     for k in range(_FEWEST_MOMENTS, len(known) - _FEWEST_MOMENTS + 1):
-        before, after = per_moment[known[:k]], per_moment[known[k:]]
-        step = np.median(after, axis=0) - np.median(before, axis=0)
-        scatter = np.median(np.abs(before - np.median(before, axis=0))) + np.median(
-            np.abs(after - np.median(after, axis=0))
-        )
-        score = float(np.linalg.norm(step) / max(scatter, 0.5))
-        if score > best:
-            best, at = score, int(known[k])
+        parts = per_moment[known[:k]], per_moment[known[k:]]
+        cost = sum(float(np.abs(part - np.median(part, axis=0)).sum()) for part in parts)
+        if cost < least:
+            least, at = cost, int(known[k])
     if at < 0:
         return -1, float("nan")
     before, after = per_moment[known[known < at]], per_moment[known[known >= at]]
     size = float(np.linalg.norm(np.median(after, axis=0) - np.median(before, axis=0)))
-    return (at, size) if best > 3.0 and size > _JUMP_PX else (-1, size)
+    scatter = sum(float(np.median(np.abs(part - np.median(part, axis=0)))) for part in (before, after))
+    own = float(known_median(np.linalg.norm(off, axis=-1)))
+    jumps = size > max(3.0 * scatter, 1.2 * own, _JUMP_PX)  # a detector's own bias changes with what hands do
+    return (at if jumps else -1), size
 
 
 def _named(seen: Observations, view: int, own: _Measured, step_s: float, stands_out: bool) -> CameraHealth:
     camera, problem = seen.rig[view], ""
-    late = own.explained > _EXPLAINED and abs(own.delay_s) > _LATE_SHARE * step_s
+    late = own.explained > _EXPLAINED and abs(own.delay_s) > LATE_SHARE * step_s
     if stands_out and (variant := _variant(seen, view, own)):
         problem = f"camera {camera.name}: its pictures are {variant}; record them as they were calibrated"
     elif own.moved_at >= 0 and len(seen.rig) > 2:
@@ -168,7 +175,8 @@ def _named(seen: Observations, view: int, own: _Measured, step_s: float, stands_
         )
     elif late and len(seen.rig) > 2:
         word = "late" if own.delay_s > 0 else "early"
-        problem = f"camera {camera.name}: is {abs(own.delay_s) * 1e3:.0f} ms {word}; gather again with --offsets"
+        late_ms = abs(own.delay_s) * 1e3
+        problem = f"camera {camera.name}: is {late_ms:.0f} ms {word}; triangulate with --delays auto"
     elif stands_out:
         problem = (
             f"camera {camera.name}: is off by {own.residual_px:.0f} px (shift {own.shift_px[0]:+.0f}, "

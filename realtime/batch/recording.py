@@ -1,10 +1,16 @@
-"""One recording of many from beginning to end: its tracks and what is made from them (one thread of a process)."""
+"""One recording of many from beginning to end: its tracks and what is made from them (one thread of a process).
+
+Tracking is the matter of `realtime.batch.tracking`. The smoothed tracks, other formats and the video are made here;
+only for these the whole track is read into memory. Each file appears in one step; after a stop or a kill a resume makes
+it again.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -12,12 +18,15 @@ from typing import Final
 from engines.contract import Backend
 from engines.errors import UserError
 from realtime.batch.checkpoint import fingerprint
-from realtime.batch.finish import Stopped, finish
-from realtime.batch.job import Job, Outcome, Work
+from realtime.batch.job import Counts, Job, Outcome, Work
 from realtime.batch.lock import hold
-from realtime.batch.track import track
-from realtime.files import remove_unfinished
-from realtime.formats.saving import SUFFIXES
+from realtime.batch.tracking import open_recording, track
+from realtime.files import in_one_step, remove_unfinished
+from realtime.formats.saving import SUFFIXES, save_as
+from realtime.messages import Frame
+from realtime.tracks.offline import smooth_offline
+from realtime.tracks.reader import load_tracks
+from realtime.tracks.schema import Tracks
 
 _LOCK_WAIT_S: Final = 5.0
 """The workers of a killed run notice its death within a moment; a resume waits that long for them."""
@@ -71,20 +80,15 @@ def _tracked(
     started_s = time.monotonic()
     identity = _identity(job.source)
     end, frames_before = track(job, work, identity, backend, should_stop, announce)
-    counts = end.counts
     message = f"ends early: about {end.missing} frames are missing" if end.missing else ""
     return Outcome(
         job,
         status=("damaged" if end.missing else "done") if end.complete else "stopped",
-        frames=counts.frames,
-        right=counts.right,
-        left=counts.left,
-        both=counts.both,
+        counts=end.counts,
         damaged=end.damaged,
         missing=end.missing,
-        span_s=counts.span_s,
         track_s=time.monotonic() - started_s,
-        tracked_frames=counts.frames - frames_before,
+        tracked_frames=end.counts.frames - frames_before,
         identity=identity,
         message=message,
     )
@@ -101,6 +105,74 @@ def _identity(source: Path) -> str:
         return fingerprint(source)
     except OSError as error:
         raise UserError(f"{source}: cannot be read ({error.strerror})") from error
+
+
+class Stopped(Exception):
+    """The run was asked to stop before all files were made."""
+
+
+def finish(tracked: Outcome, work: Work, should_stop: Callable[[], bool]) -> Outcome:
+    """Make all files from the tracks; the outcome with what the smoothing changed in it.
+
+    Raises Stopped once `should_stop` says so, UserError or OSError if a file cannot be written.
+    """
+    job = tracked.job
+    if not (work.smooth or work.derived(job)):
+        return tracked
+    tracks, outcome = _final_tracks(tracked, work, should_stop)
+    for path in work.exports(job):
+        _check(should_stop)
+        _save(tracks, path)
+    if work.render is not None:
+        _render(job, work, tracks, should_stop)
+    if work.smooth:
+        job.tracked_file(smooth=True).unlink(missing_ok=True)
+    return outcome
+
+
+def _final_tracks(tracked: Outcome, work: Work, should_stop: Callable[[], bool]) -> tuple[Tracks, Outcome]:
+    """What is exported and drawn; with smoothing, made from the raw tracks unless it was before."""
+    job = tracked.job
+    raw = job.tracked_file(work.smooth)
+    if job.before is not None or not work.smooth:
+        return load_tracks(job.output), tracked
+    if raw.exists():
+        measured = load_tracks(raw)
+        _check(should_stop)
+        tracks = smooth_offline(measured, work.settings.fusion.hand_length_mm)
+        _check(should_stop)
+        _save(tracks, job.output)
+    else:
+        tracks = load_tracks(job.output)
+    return tracks, replace(tracked, counts=Counts.of(tracks))
+
+
+def _save(tracks: Tracks, path: Path) -> None:
+    try:
+        save_as(tracks, path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}); make room, then --resume goes on") from error
+
+
+def _render(job: Job, work: Work, tracks: Tracks, should_stop: Callable[[], bool]) -> None:
+    """The video, under its name only when it is whole."""
+    assert work.render is not None
+    with (
+        in_one_step(work.video(job)) as path,
+        closing(open_recording(job.source, work.images_fps, mirrored=work.settings.camera.mirrored)) as source,
+    ):
+        work.render(tracks, _until(should_stop, source), path)
+
+
+def _until(should_stop: Callable[[], bool], frames: Iterable[Frame]) -> Iterator[Frame]:
+    for frame in frames:
+        _check(should_stop)
+        yield frame
+
+
+def _check(should_stop: Callable[[], bool]) -> None:
+    if should_stop():
+        raise Stopped
 
 
 class _Notes(logging.Handler):

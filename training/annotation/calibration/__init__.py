@@ -1,0 +1,1 @@
+"""Where several cameras are and how they see, from videos of one board."""

@@ -1,0 +1,1 @@
+"""Triangulated hands as sets to train on."""
