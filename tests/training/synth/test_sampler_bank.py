@@ -14,6 +14,7 @@ from engines.geometry.pinhole import Intrinsics, project
 from training.banks.bank import load_bank
 from training.synth.render.render_bank import check_drawing, render_bank
 from training.synth.render.shards import BankPlan, missing, prepare
+from training.synth.scene.views import PICTURE_PX
 
 if TYPE_CHECKING:
     from training.synth.render.sampler import Sample
@@ -58,7 +59,7 @@ def test_visible_joints_lie_on_the_hand(samples: list[Sample]) -> None:
 def test_cut_outs_have_smooth_edges_and_room_around(samples: list[Sample]) -> None:
     for sample in samples:
         alpha = sample.picture[..., 3]
-        assert alpha.shape == (320, 320)
+        assert alpha.shape == (PICTURE_PX, PICTURE_PX)
         assert np.mean(alpha == 255) > 0.05
         assert sample.recipe.behind or np.mean(alpha == 0) > 0.1
         assert np.any((alpha > 0) & (alpha < 255))
@@ -76,7 +77,7 @@ def test_a_sample_does_not_depend_on_those_before_it(samples: list[Sample]) -> N
 
 
 def test_bank_reads_back_what_was_drawn(bank: Path, samples: list[Sample], tmp_path: Path) -> None:
-    read = load_bank(bank, ["000", "001", "002"], 320, tmp_path)
+    read = load_bank(bank, ["000", "001", "002"], PICTURE_PX, tmp_path)
     assert len(read) == COUNT
     for index, sample in enumerate(samples[:COUNT]):
         np.testing.assert_allclose(read.joints_cam_mm[index], sample.joints_cam_mm)
