@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engines.skeleton import SIDES, Side
 from training.synth.hand.contact import SELF_TOLERANCE_MM, self_gap_mm
 from training.synth.hand.model import MIRROR, HandState, Placement, hand_from_forearm, hand_skeleton
-from training.synth.hand.poses import DIP_PER_PIP, GESTURES, JointAngles, sample_angles
+from training.synth.hand.poses import DIP_PER_PIP, GESTURES, MODES, JointAngles, sample_angles
 from training.synth.hand.shape import HandShape
 from training.synth.hand.shapes import SHAPES, sample_shape
 from training.synth.person.appearance import unit
@@ -32,10 +32,12 @@ _TRIES: Final = 12
 
 
 def sample_fingers(rng: np.random.Generator, shape: HandShape, mode: str | None = None) -> JointAngles:
-    """Finger and wrist angles that do not run the hand into itself; `mode` is in `MODES` and `GESTURES`."""
+    """Finger and wrist angles that do not run the hand into itself; `mode` is in `MODES`, `GESTURES` or `SHAPES`."""
     angles = GESTURES["relaxed"]
     # the name is drawn once: rejections must not make fists rare
     name = str(rng.choice(list(SHAPES))) if mode is None and rng.random() < SHAPE_SHARE else None
+    if mode in SHAPES and mode not in MODES:
+        name = mode
     for _ in range(_TRIES):
         angles = _one_pose(rng, mode) if name is None else _with_random_wrist(rng, sample_shape(rng, name))
         if self_gap_mm(hand_skeleton(shape, angles, _ANYWHERE, "right")) > SELF_TOLERANCE_MM:
@@ -76,6 +78,12 @@ def sample_elbow(rng: np.random.Generator, wrist_mm: NDArray, side: Side, stance
         offset = np.array([rng.uniform(-240, -20), rng.uniform(120, 330), rng.uniform(-40, 240)])
     else:
         offset = np.array([rng.uniform(-220, 10), rng.uniform(-30, 130), rng.uniform(140, 320)])
+    return wrist_mm + (offset if side == "right" else offset * MIRROR)
+
+
+def sample_wide_elbow(rng: np.random.Generator, wrist_mm: NDArray, side: Side) -> NDArray[np.float64]:
+    """As `sample_elbow`, of hands that are brought together in front: the elbows stand out to both sides."""
+    offset = np.array([rng.uniform(-320, -110), rng.uniform(-20, 240), rng.uniform(0, 200)])
     return wrist_mm + (offset if side == "right" else offset * MIRROR)
 
 

@@ -46,7 +46,7 @@ def panorama_lights(rng: np.random.Generator, panorama: Panorama) -> Lights:
     turn = Rotation.from_euler("zxy", [rng.normal(0, 6), rng.normal(5, 12), rng.uniform(0, 360)], degrees=True)
     directions = panorama.directions @ turn.as_matrix().T
     camera_side = np.clip(0.55 - 0.45 * directions[:, 2:], 0.1, 1)  # what is behind the hands lights their far side
-    arriving = _white_balanced(panorama.radiance, rng.uniform(0.6, 0.95)) * camera_side
+    arriving = _white_balanced(panorama.radiance, rng.uniform(0.8, 0.98)) * camera_side
     key_direction = unit((arriving.sum(axis=1)[:, None] ** 2 * directions).sum(axis=0))
     key, rest = _split(arriving, directions, key_direction)
     fills = unit(rng.normal(size=(4, 3)) * [1, 0.6, 0.6] + [0, -0.2, -0.5])

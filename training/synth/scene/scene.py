@@ -19,6 +19,7 @@ from training.synth.hand.model import MIRROR, HandState
 from training.synth.held.holding import Held, draw_held, holding_arm, holding_pair
 from training.synth.pair.arms import Stance, sample_arm
 from training.synth.pair.contact import sample_pair
+from training.synth.pair.families import FAMILIES
 from training.synth.pair.plan import palm_center
 from training.synth.pair.plans import PAIR_SHARE
 from training.synth.person.appearance import DressedHand, Lights, Prop, sample_lights, unit
@@ -30,6 +31,7 @@ from training.synth.scene.exposure import MOVING_SHARE, Exposure, sample_exposur
 from training.synth.scene.outfit import Outfit
 from training.synth.scene.panorama import Panorama, panorama_lights
 from training.synth.scene.views import (
+    FAMILY_VIEW_SHARE,
     NEAREST_SURFACE_MM,
     PICTURE_PX,
     VIEW_SHARE,
@@ -39,14 +41,14 @@ from training.synth.scene.views import (
     sample_view,
 )
 
-PAIR_PICTURES: Final = 0.52
+PAIR_PICTURES: Final = 0.62
 """Share of pictures with two hands."""
 PANORAMA_SHARE: Final = 0.35
 NEAREST_JOINT_MM: Final = 150.0
 BARE_WRIST_MM: Final = 100.0
-_WRIST_MODES: Final = ("hold", "over", "cross", "touch")
+_WRIST_MODES: Final = ("hold", "over", "cross", "touch", "wrapped_wrist", "crossed_wrists", "palm_on_back", "washing")
 UPPER_ARM_MM: Final = 330.0
-_SHOULDER_TRIES: Final = 8
+_SHOULDER_TRIES: Final = 20
 
 
 class Rejected(Exception):
@@ -102,12 +104,14 @@ class Scene:
         return hands, props + self.still
 
 
-def draw_recipe(rng: np.random.Generator) -> Recipe:
-    """The kind of picture."""
+def draw_recipe(rng: np.random.Generator, mode: str = "") -> Recipe:
+    """The kind of picture; `mode` if it is given, `single` or one of `PAIR_SHARE`."""
     held_rng, behind_rng, moving_rng = rng.spawn(3)
     pair = rng.random() < PAIR_PICTURES
-    mode = str(rng.choice(list(PAIR_SHARE), p=list(PAIR_SHARE.values()))) if pair else "single"
-    view = str(rng.choice(list(VIEW_SHARE), p=list(VIEW_SHARE.values())))
+    drawn = str(rng.choice(list(PAIR_SHARE), p=list(PAIR_SHARE.values()))) if pair else "single"
+    mode = mode or drawn
+    views = FAMILY_VIEW_SHARE if mode in FAMILIES else VIEW_SHARE
+    view = str(rng.choice(list(views), p=list(views.values())))
     side = int(rng.integers(2))
     moving = moving_rng.random() < MOVING_SHARE
     return Recipe(mode, view, side, draw_held(held_rng, mode), draw_behind(behind_rng, view), moving)
