@@ -21,7 +21,7 @@ from engines.contract import Backend, BackendName, EngineRequest, Precision
 from engines.errors import UserError
 from engines.geometry.crop import Crop
 from engines.presets import SPECS
-from engines.second_look import looking_twice
+from engines.second_look import Looks, looking_twice
 from engines.terminal import command
 from training.datasets.interhand.interhand26m import SUBSETS
 from training.datasets.sample import LabelledSample
@@ -155,9 +155,9 @@ def _backend(arguments: argparse.Namespace) -> Backend:
         weights=arguments.weights,
         backend=arguments.engine,
         precision=arguments.precision,
+        witness=arguments.witness,
     )
-    backend = open_backend(request, print)
-    return backend if arguments.one_look else looking_twice(backend, arguments.preset)
+    return looking_twice(open_backend(request, print), arguments.preset, arguments.looks)
 
 
 def _chosen(arguments: argparse.Namespace, samples: Sequence[LabelledSample]) -> Sequence[LabelledSample]:
@@ -219,7 +219,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--engine", default="auto", choices=get_args(BackendName))
     parser.add_argument("--precision", default="auto", choices=get_args(Precision))
     parser.add_argument(
-        "--one-look", action="store_true", help="lite: without the second, mirrored look that the tracker takes"
+        "--looks",
+        default="auto",
+        choices=get_args(Looks),
+        help="lite: when to look a second time, as engine.second_look",
+    )
+    parser.add_argument(
+        "--one-look", dest="looks", action="store_const", const="never", help="the same as --looks never"
+    )
+    parser.add_argument(
+        "--no-witness", dest="witness", action="store_false", help="lite: without the second opinion on single hands"
     )
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write tables and pictures there")

@@ -104,6 +104,11 @@ class BytesInput(nn.Module):
         self.deployed = deployed
         self.dtype = torch.float16 if precision == "fp16" else torch.float32
 
+    @property
+    def witness(self) -> bool:
+        """Whether a second opinion on single hands is in the graph."""
+        return getattr(self.deployed, "witness", None) is not None
+
     def forward(self, crops_bgr: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs in the order of `OUTPUT_NAMES`, fp32."""
         outputs: tuple[Tensor, ...] = self.deployed(self.image(crops_bgr))

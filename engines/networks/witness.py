@@ -64,10 +64,6 @@ class Witness(nn.Module):
         self.register_buffer("shared", shared_parameters(trunk))
         self.requires_grad_(False)
 
-    def fits(self, trunk: MobileTrunk) -> bool:
-        """Whether a trunk kept its first stages as they came, so that the witness can go on from them."""
-        return torch.equal(self.shared, shared_parameters(trunk))  # type: ignore[arg-type]  # a buffer
-
     def forward(self, features: Tensor, input_px: int) -> Look:
         """Look at crops of `input_px` by the features that `lite`'s trunk has of them at stride 8."""
         for stage in self.stages:

@@ -50,7 +50,7 @@ ROOMS = {
         no_telemetry redaction terminal text_file skeleton spec npz files
         errors output
         user_folders installed presets geometry
-        contract networks
+        contract networks witness_file
         building
         cache verification
         backends
