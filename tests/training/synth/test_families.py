@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -161,7 +162,7 @@ def _leaves_at(scene: Scene, hand: int) -> np.ndarray | None:
     bones = [state.placement.wrist_cam_mm, Dresser(state, scene.person.shape, scene.person.material).elbow_mm()]
     bones += [] if shoulder is None else [shoulder]
     share = np.linspace(0, 1, 200)[:, None]
-    line = np.concatenate([a + share * (b - a) for a, b in zip(bones[:-1], bones[1:], strict=True)])
+    line = np.concatenate([a + share * (b - a) for a, b in pairwise(bones)])
     px = project(line[line[:, 2] > 60], scene.intrinsics)
     outside = np.any((px < 0) | (px > PICTURE_PX - 1), axis=1)
     return px[outside.argmax()] if outside.any() else None
