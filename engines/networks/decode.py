@@ -55,9 +55,13 @@ def left_minus_right_root_mm(root_logits: Tensor, spec: NetworkSpec) -> Tensor:
     return (mean / spec.depth_bins * 2 - 1) * spec.depth_range_mm / 2
 
 
-def confidence(variance: Tensor, fit: Tensor) -> Tensor:
-    """(B, 42) probability of a good joint from the spread of its heat map, by a logistic fit on held-out data."""
-    return torch.sigmoid(fit[0] * variance.log() + fit[1])
+def confidence(variance: Tensor, fit: Tensor, agreement: Tensor | None = None) -> Tensor:
+    """(B, 42) probability of a good joint from the spread of its heat map, by a logistic fit on held-out data.
+
+    `agreement` (B, 42) is what a second opinion adds to the logit.
+    """
+    logit = fit[0] * variance.log() + fit[1]
+    return torch.sigmoid(logit if agreement is None else logit + agreement)
 
 
 class DeployedLite(nn.Module):
@@ -77,15 +81,17 @@ class DeployedLite(nn.Module):
         spec = self.network.spec
         cells, variance = joint_cells(maps)
         joints_px, depth_mm = crop_from_heat(cells, spec.heatmap_stride), joint_depth_mm(maps)
-        hands = maps.hand_logits.sigmoid()
+        hands, agreement = maps.hand_logits.sigmoid(), None
         if self.witness is not None:
             look = self.witness(features[0], image.shape[-1])
             hands = heard(look, hands)
-            joints_px, depth_mm = joined(look, say(look, hands), joints_px, depth_mm, maps.gamma, image.shape[-1])
+            joints_px, depth_mm, agreement = joined(
+                look, say(look, hands), joints_px, depth_mm, variance, maps.gamma, image.shape[-1]
+            )
         return (
             joints_px,
             depth_mm,
-            confidence(variance, self.network.confidence_fit),
+            confidence(variance, self.network.confidence_fit, agreement),
             hands,
             left_minus_right_root_mm(maps.root_logits, spec).unsqueeze(-1),
             maps.gamma,
