@@ -27,17 +27,15 @@ from training.synth.hand.shape import neutral_shape
 from training.synth.hand.visibility import Layers, hand_shows, visible_joints
 from training.synth.pair.arms import forearm_frame, sample_arm
 from training.synth.pair.contact import TOLERANCE_MM, sample_pair
-from training.synth.pair.families import FAMILIES, MOST_SOFT_MM
 from training.synth.pair.plan import facing, hand_about
 from training.synth.pair.plans import PAIR_SHARE, PLANNERS
-from training.synth.person.appearance import sample_lights
 from training.synth.person.bands import Axis, band, outline
 from training.synth.person.people import sample_person
 from training.synth.scene.panorama import load_panoramas, panorama_lights
 from training.synth.scene.scene import PAIR_PICTURES, Recipe, Rejected, Scene, draw_recipe, draw_scene
-from training.synth.scene.views import BOX_SHARE, FAMILY_VIEW_SHARE, PICTURE_PX, VIEW_SHARE
+from training.synth.scene.views import BOX_SHARE, PICTURE_PX, VIEW_SHARE
 
-MODES = ("single", *(mode for mode in PLANNERS if mode not in FAMILIES), "interlocked_up", "heart", "frame")
+MODES = ("single", *PLANNERS)
 
 
 def scene_of(mode: str, view: str, seed: int) -> Scene:
@@ -61,19 +59,16 @@ def test_shares_sum_to_one_and_the_recipes_follow_them() -> None:
     assert sum(PAIR_SHARE.values()) == pytest.approx(1) and sum(VIEW_SHARE.values()) == pytest.approx(1)
     assert PAIR_SHARE.keys() == PLANNERS.keys() | {"carry"}
     recipes = [draw_recipe(np.random.default_rng([0, k])) for k in range(3000)]
-    modes = Counter(r.mode for r in recipes)
+    modes, views = Counter(r.mode for r in recipes), Counter(r.view for r in recipes)
     assert modes["single"] / 3000 == pytest.approx(1 - PAIR_PICTURES, abs=0.04)
     for mode, share in PAIR_SHARE.items():
         assert modes[mode] / 3000 == pytest.approx(PAIR_PICTURES * share, abs=0.02)
-    views = Counter(r.view for r in recipes if r.mode not in FAMILIES)
     for view, share in VIEW_SHARE.items():
-        assert views[view] / views.total() == pytest.approx(share, abs=0.04)
-    views = Counter(r.view for r in recipes if r.mode in FAMILIES)
-    assert views["webcam"] / views.total() == pytest.approx(FAMILY_VIEW_SHARE["webcam"], abs=0.04)
+        assert views[view] / 3000 == pytest.approx(share, abs=0.04)
     assert 0.15 <= VIEW_SHARE["any"] <= 0.20
 
 
-@pytest.mark.parametrize("mode", ["single", "interlocked_up"])
+@pytest.mark.parametrize("mode", ["single", "clasp"])
 def test_a_scene_follows_from_its_seed(mode: str) -> None:
     one, same, other = (scene_of(mode, "webcam", seed) for seed in (4, 4, 6))
     np.testing.assert_array_equal(one.joints_cam_mm, same.joints_cam_mm)
@@ -109,10 +104,10 @@ def test_no_hand_runs_into_itself_or_the_other(scenes: list[Scene]) -> None:
         assert all(self_gap_mm(hand) >= SELF_TOLERANCE_MM - 1 - 1e-6 for hand in hands)
         if len(hands) == 2:
             assert gap_mm(hands[0], hands[1]) == pytest.approx(scene.gap_mm)
-            assert scene.gap_mm >= TOLERANCE_MM[0] - MOST_SOFT_MM - 0.2
+            assert scene.gap_mm >= TOLERANCE_MM[0] - 0.2
 
 
-@pytest.mark.parametrize("mode", ["hold", "over", "touch"])
+@pytest.mark.parametrize("mode", ["clasp", "prayer", "hold", "over", "tips", "touch"])
 def test_hands_that_should_touch_do(mode: str) -> None:
     touching = []
     for seed in range(8):
@@ -123,6 +118,24 @@ def test_hands_that_should_touch_do(mode: str) -> None:
             touching.append(gap_mm(pair[0].skeleton(shape), pair[1].skeleton(shape)) < 1)
     assert len(touching) >= 2
     assert np.mean(touching) > 0.7
+
+
+def test_clasped_fingers_lie_between_those_of_the_other_hand() -> None:
+    """Along the row of knuckles the fingers of both hands take turns, and the rows are near each other."""
+    found = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        shape = sample_person(rng).shape
+        pair = sample_pair(rng, shape, "clasp", "raised")
+        if pair is None:
+            continue
+        right, left = (state.skeleton(shape).joints_mm for state in pair)
+        row = right[7] - right[19]
+        places = np.concatenate([(hand[[7, 11, 15, 19]] - right[19]) @ row / (row @ row) for hand in (right, left)])
+        owner = np.repeat([0, 1], 4)[np.argsort(places)]
+        assert np.sum(owner[1:] != owner[:-1]) >= 5
+        found += 1
+    assert found >= 4
 
 
 def test_person_stands_where_the_view_says() -> None:
@@ -189,26 +202,6 @@ def test_skin_tones_are_even_and_all_ages_occur() -> None:
     assert ages["adult"] > ages["elder"] > 10 and ages["child"] > 10
     palm = {age: np.mean([_palm_mm(p.shape.joints_mm) for p in people if p.age == age]) for age in ages}
     assert palm["child"] < 0.87 * palm["adult"]
-
-
-def test_hands_have_the_lengths_of_peoples() -> None:
-    """Adults 178 +- 10 mm from the wrist over the bones to the middle finger's tip; children fewer and smaller."""
-    people = [sample_person(np.random.default_rng([3, k])) for k in range(300)]
-    chain = [20, 11, 10, 9, 8]
-    long = {True: [], False: []}
-    for person in people:
-        bones = np.diff(person.shape.joints_mm[chain], axis=0)
-        long[person.age == "child"].append(np.linalg.norm(bones, axis=1).sum())
-    assert 0.07 < len(long[True]) / len(people) < 0.22
-    assert np.mean(long[False]) == pytest.approx(178, abs=2) and np.std(long[False]) == pytest.approx(10, abs=1.5)
-    assert 115 < np.mean(long[True]) < 155
-
-
-def test_lamps_are_nearly_white() -> None:
-    """Their tints make skin neither lilac nor green."""
-    rigs = [sample_lights(np.random.default_rng(k), "indoor") for k in range(200)]
-    tints = np.log([np.asarray(rig.key_radiance) / np.mean(rig.key_radiance) for rig in rigs])
-    assert 0.02 < tints.std() < 0.06 and np.abs(tints).max() < 0.2
 
 
 def _palm_mm(joints: np.ndarray) -> float:
