@@ -30,7 +30,7 @@ from training.evaluation.errors import labelled_hands, measure
 from training.evaluation.figures import figures, reliability_of
 from training.evaluation.look import look, turned_crops
 from training.evaluation.predictions import Predictions, aligned_with, load_predictions, save_predictions
-from training.evaluation.report import Run, even_rows, reliability_table, sheet_of, table, write_report
+from training.evaluation.report import Run, even_rows, mode_table, reliability_table, sheet_of, table, write_report
 from training.evaluation.root_depth import RootDepths, root_depths, with_absolute_left_root
 from training.registry import DATA_SETS, data_set, load_split
 
@@ -99,6 +99,8 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         runs = judge_network(_backend(arguments), samples, depths, absolute_left)
     print(table(runs))
+    if arguments.by == "mode":
+        print(f"\n{runs[-1].name}\n{mode_table(runs[-1], [samples[i].mode for i in range(len(samples))])}")
     for each in runs:
         if sum(each.reliability.joints):
             print(f"\nreliability, {each.name}\n{reliability_table(each.reliability)}")
@@ -195,6 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--split", help="test, unless the set has none")
     parser.add_argument("--subset", default="all", choices=SUBSETS, help="InterHand2.6M: H+M, H or M")
     parser.add_argument("--each", type=int, help="judge on the first so many with one hand and so many with both")
+    parser.add_argument("--by", choices=("mode",), help="synthetic: also a line for each way in which hands meet")
     parser.add_argument("--backgrounds", type=Path, help="synthetic: photographs to lay the cut-out hands on")
     parser.add_argument("--limit", type=int, help="judge on so many samples only, evenly picked")
     parser.add_argument(

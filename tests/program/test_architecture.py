@@ -54,7 +54,8 @@ ROOMS = {
         building
         cache verification
         backends
-        answers second_look
+        second_look
+        answers
         build convert
     """,
     "realtime": """
@@ -72,6 +73,17 @@ ROOMS = {
         scene3d
         window video
         views playback
+    """,
+    "training": """
+        command json_numbers sidecar banks loop synth/hand
+        datasets synth/person
+        evaluation synth/pair
+        lite registry sequences synth/held
+        evaluate mix_trunk paper prepare pseudo witness synth/scene
+        depth pseudo_labels settings synth/render
+        export train synth/story
+        ablation retraining synth
+        retrain annotation
     """,
 }
 """Rooms (folders; files that lie in none) of a wing: each line may import those above it, none of its own line.
@@ -94,6 +106,7 @@ HOMES = {
         "engines/backends/openvino_backend.py",
         "engines/building/openvino_files.py",
         "training/lite/mediapipe_trunk.py",
+        "training/pseudo/landmarks.py",
     },
     "tensorrt": {"engines/building/tensorrt_package.py"},
     "tensorrt_rtx": {"engines/building/tensorrt_package.py"},

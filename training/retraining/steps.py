@@ -24,7 +24,7 @@ from engines.networks.lite import Lite
 from engines.presets import DEFAULT_WEIGHTS
 from engines.second_look import looking_twice
 from engines.verification.verify import verify
-from training import train
+from training import pseudo_labels, train
 from training.datasets.sample import LabelledSample
 from training.evaluate import judge_network
 from training.evaluation.report import even_rows, write_report
@@ -72,6 +72,14 @@ def run_training(settings: Settings) -> Outcome:
     """One training run; goes on where it stopped."""
     train.run(settings)
     return Outcome(_last_validation(settings.output / "log.csv"), settings.output / "last.pt")
+
+
+def label_pictures(pictures: Sequence[Path], weights: Path, folder: Path) -> Outcome:
+    """Sets of real hands from pictures or videos, labelled by MediaPipe's network and these weights."""
+    target = folder / "real"
+    words = ["--pictures", *map(str, pictures), "--out", str(target), "--weights", str(weights)]
+    pseudo_labels.label(pseudo_labels.parser().parse_args(words))
+    return Outcome(f"{len(list(target.glob('*.npz')))} parts of labelled hands", target)
 
 
 def mix(weights: Path, folder: Path) -> Outcome:

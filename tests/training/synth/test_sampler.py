@@ -27,13 +27,14 @@ from training.synth.hand.shape import neutral_shape
 from training.synth.hand.visibility import Layers, hand_shows, visible_joints
 from training.synth.pair.arms import forearm_frame, sample_arm
 from training.synth.pair.contact import TOLERANCE_MM, sample_pair
+from training.synth.pair.families import FAMILIES
 from training.synth.pair.plan import facing, hand_about
 from training.synth.pair.plans import PAIR_SHARE, PLANNERS
 from training.synth.person.bands import Axis, band, outline
 from training.synth.person.people import sample_person
 from training.synth.scene.panorama import load_panoramas, panorama_lights
 from training.synth.scene.scene import PAIR_PICTURES, Recipe, Rejected, Scene, draw_recipe, draw_scene
-from training.synth.scene.views import BOX_SHARE, PICTURE_PX, VIEW_SHARE
+from training.synth.scene.views import BOX_SHARE, FAMILY_VIEW_SHARE, PICTURE_PX, VIEW_SHARE
 
 MODES = ("single", *PLANNERS)
 
@@ -52,7 +53,7 @@ def scene_of(mode: str, view: str, seed: int) -> Scene:
 @pytest.fixture(scope="module")
 def scenes() -> list[Scene]:
     views = list(VIEW_SHARE)
-    return [scene_of(mode, views[(k + n) % 4], n) for k, mode in enumerate(MODES) for n in range(3)]
+    return [scene_of(mode, views[(k + n) % 4], n) for k, mode in enumerate(MODES) for n in range(2)]
 
 
 def test_shares_sum_to_one_and_the_recipes_follow_them() -> None:
@@ -63,12 +64,14 @@ def test_shares_sum_to_one_and_the_recipes_follow_them() -> None:
     assert modes["single"] / 3000 == pytest.approx(1 - PAIR_PICTURES, abs=0.04)
     for mode, share in PAIR_SHARE.items():
         assert modes[mode] / 3000 == pytest.approx(PAIR_PICTURES * share, abs=0.02)
+    families = PAIR_PICTURES * sum(PAIR_SHARE[name] for name in FAMILIES)
     for view, share in VIEW_SHARE.items():
-        assert views[view] / 3000 == pytest.approx(share, abs=0.04)
+        expected = families * FAMILY_VIEW_SHARE[view] + (1 - families) * share
+        assert views[view] / 3000 == pytest.approx(expected, abs=0.04)
     assert 0.15 <= VIEW_SHARE["any"] <= 0.20
 
 
-@pytest.mark.parametrize("mode", ["single", "clasp"])
+@pytest.mark.parametrize("mode", ["single", "interlocked_up"])
 def test_a_scene_follows_from_its_seed(mode: str) -> None:
     one, same, other = (scene_of(mode, "webcam", seed) for seed in (4, 4, 6))
     np.testing.assert_array_equal(one.joints_cam_mm, same.joints_cam_mm)
@@ -104,10 +107,11 @@ def test_no_hand_runs_into_itself_or_the_other(scenes: list[Scene]) -> None:
         assert all(self_gap_mm(hand) >= SELF_TOLERANCE_MM - 1 - 1e-6 for hand in hands)
         if len(hands) == 2:
             assert gap_mm(hands[0], hands[1]) == pytest.approx(scene.gap_mm)
-            assert scene.gap_mm >= TOLERANCE_MM[0] - 0.2
+            soft = 2.6 if scene.recipe.mode.startswith("interlocked") else 0.0
+            assert scene.gap_mm >= TOLERANCE_MM[0] - soft - 0.2
 
 
-@pytest.mark.parametrize("mode", ["clasp", "prayer", "hold", "over", "tips", "touch"])
+@pytest.mark.parametrize("mode", ["hold", "over", "touch", *FAMILIES.keys() - {"clapping"}])
 def test_hands_that_should_touch_do(mode: str) -> None:
     touching = []
     for seed in range(8):
@@ -126,7 +130,7 @@ def test_clasped_fingers_lie_between_those_of_the_other_hand() -> None:
     for seed in range(12):
         rng = np.random.default_rng(seed)
         shape = sample_person(rng).shape
-        pair = sample_pair(rng, shape, "clasp", "raised")
+        pair = sample_pair(rng, shape, "interlocked_up", "raised")
         if pair is None:
             continue
         right, left = (state.skeleton(shape).joints_mm for state in pair)

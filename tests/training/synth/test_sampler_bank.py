@@ -12,8 +12,10 @@ import pytest
 from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics, project
 from training.banks.bank import load_bank
+from training.synth.hand.visibility import MASK_PX
 from training.synth.render.render_bank import check_drawing, render_bank
 from training.synth.render.shards import BankPlan, missing, prepare
+from training.synth.scene.views import PICTURE_PX
 
 if TYPE_CHECKING:
     from training.synth.render.sampler import Sample
@@ -58,12 +60,30 @@ def test_visible_joints_lie_on_the_hand(samples: list[Sample]) -> None:
 def test_cut_outs_have_smooth_edges_and_room_around(samples: list[Sample]) -> None:
     for sample in samples:
         alpha = sample.picture[..., 3]
-        assert alpha.shape == (320, 320)
+        assert alpha.shape == (PICTURE_PX, PICTURE_PX)
         assert np.mean(alpha == 255) > 0.05
         assert sample.recipe.behind or np.mean(alpha == 0) > 0.1
         assert np.any((alpha > 0) & (alpha < 255))
         assert not sample.picture[alpha == 0].any()
         assert 5 < sample.picture[alpha == 255][:, :3].mean() < 250
+
+
+def test_mask_names_the_hand_around_each_visible_joint(samples: list[Sample]) -> None:
+    for sample in samples:
+        assert set(np.unique(sample.mask)) <= {0, 1, 2, 3}
+        right = []
+        for joint in np.flatnonzero(sample.joint_visible):
+            x, y = (project(sample.joints_cam_mm[joint], sample.intrinsics) + 0.5) * MASK_PX / PICTURE_PX
+            near = sample.mask[int(y) - 1 : int(y) + 2, int(x) - 1 : int(x) + 2]
+            right.append(bool((near == 1 + joint // 21).any()))
+        assert np.mean(right) > 0.97
+
+
+def test_only_the_modes_asked_for_are_drawn_in_turn() -> None:
+    from training.synth.render.sampler import Sampler
+
+    with Sampler(SEED, modes=("steeple", "single")) as sampler:
+        assert [sampler.sample(index).recipe.mode for index in range(3)] == ["steeple", "single", "steeple"]
 
 
 def test_a_sample_does_not_depend_on_those_before_it(samples: list[Sample]) -> None:
@@ -76,7 +96,7 @@ def test_a_sample_does_not_depend_on_those_before_it(samples: list[Sample]) -> N
 
 
 def test_bank_reads_back_what_was_drawn(bank: Path, samples: list[Sample], tmp_path: Path) -> None:
-    read = load_bank(bank, ["000", "001", "002"], 320, tmp_path)
+    read = load_bank(bank, ["000", "001", "002"], PICTURE_PX, tmp_path)
     assert len(read) == COUNT
     for index, sample in enumerate(samples[:COUNT]):
         np.testing.assert_allclose(read.joints_cam_mm[index], sample.joints_cam_mm)
@@ -103,6 +123,7 @@ def test_labels_have_their_documented_form(bank: Path) -> None:
     with np.load(bank / "shard-001.npz", allow_pickle=False) as labels:
         assert labels["joints_cam_mm"].shape == (3, 42, 3) and labels["joints_cam_mm"].dtype == np.float32
         assert labels["joint_valid"].shape == labels["joint_visible"].shape == (3, 42)
+        assert labels["mask"].shape == (3, MASK_PX, MASK_PX) and labels["mask"].dtype == np.uint8
         assert labels["visible_share"].shape == labels["hand_present"].shape == (3, 2)
         np.testing.assert_array_equal(labels["sample_index"], [3, 4, 5])
         assert all(labels[name].dtype.kind == "U" for name in ("mode", "view", "style", "age", "held", "behind"))
