@@ -18,14 +18,9 @@ from training.synth.pair.plans import PAIR_SHARE
 from training.synth.render.render_bank import check_drawing, render_bank
 
 
-<<<<<<< HEAD
 @command
-def main() -> int:
-    """Command line entry."""
-=======
 def main(argv: list[str] | None = None) -> int:
     """Command line entry; returns the exit code."""
->>>>>>> synth
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--count", type=positive, required=True, help="number of pictures in the whole bank")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
