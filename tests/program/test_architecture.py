@@ -34,6 +34,7 @@ MAY_IMPORT = {
     | {
         "realtime.live",
         "realtime.sinks",
+        "realtime.handover",
     }  # what comes out of a run, and what takes it
     | {
         "realtime.tracks.schema",

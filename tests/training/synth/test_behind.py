@@ -145,7 +145,7 @@ def sampler() -> Iterator[Sampler]:
 def drawn(sampler: Sampler, monkeypatch: pytest.MonkeyPatch, index: int, **kind: object) -> Sample:
     """A sample whose recipe is changed; `kind` may hold any field of `Recipe`."""
     monkeypatch.setattr(
-        "training.synth.render.sampler.draw_recipe", lambda rng, mode: replace(draw_recipe(rng, mode), **kind)
+        "training.synth.render.sampler.draw_recipe", lambda rng, mode: replace(draw_recipe(rng), **kind)
     )
     return sampler.sample(index)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics, project
@@ -32,7 +34,7 @@ from training.synth.pair.plan import facing, hand_about
 from training.synth.pair.plans import PAIR_SHARE, PLANNERS
 from training.synth.person.bands import Axis, band, outline
 from training.synth.person.people import sample_person
-from training.synth.scene.panorama import load_panoramas, panorama_lights
+from training.synth.scene.panorama import load_panoramas, panorama_lights, panorama_room
 from training.synth.scene.scene import PAIR_PICTURES, Recipe, Rejected, Scene, draw_recipe, draw_scene
 from training.synth.scene.views import BOX_SHARE, FAMILY_VIEW_SHARE, PICTURE_PX, VIEW_SHARE
 
@@ -253,6 +255,36 @@ def test_panorama_gives_its_colour_from_its_side(tmp_path: Path) -> None:
         assert np.dot(lights.key_direction, lights.up) > 0.3
         values = np.concatenate([lights.key_radiance, lights.sky, lights.ground, lights.fill_radiance.ravel()])
         assert np.isfinite(values).all() and values.min() >= 0 and values.max() < 5
+
+
+def test_a_room_shows_its_lamp_where_the_light_comes_from(tmp_path: Path) -> None:
+    picture = np.full((128, 256, 3), 0.2, np.float32)
+    picture[60:68, 120:136] = 30.0
+    cv2.imwrite(str(tmp_path / "lamp.hdr"), picture)
+    (panorama,) = load_panoramas(tmp_path)
+    lights, room = panorama_room(np.random.default_rng(2), panorama)
+    key = np.array(lights.key_direction)
+    # a camera of 90 degrees that looks at the lamp: the room is turned instead of the camera
+    forward = np.array([0.0, 0, 1])
+    turn, _ = Rotation.align_vectors(key[None], forward[None])
+    looking = replace(room, panorama_from_camera=room.panorama_from_camera @ turn.as_matrix(), blur_px=0.7)
+    view = looking.view(Intrinsics(50.0, 50.0, 49.5, 49.5), 100)
+    assert view.shape == (100, 100, 3) and view.min() >= 0 and view.max() <= 1
+    assert view[44:56, 44:56].mean() > 3 * np.median(view)
+
+
+def test_adults_have_the_size_of_adults() -> None:
+    people = [sample_person(np.random.default_rng([8, k])) for k in range(300)]
+    long = np.array([_hand_mm(p.shape.joints_mm) for p in people])
+    grown = np.array([p.age != "child" for p in people])
+    assert 0.8 < grown.mean() < 0.92
+    assert long[grown].mean() == pytest.approx(178, abs=2) and long[grown].std() == pytest.approx(10, abs=1.5)
+    assert long[~grown].min() > 105 and long[~grown].mean() < 155
+
+
+def _hand_mm(joints: np.ndarray) -> float:
+    """Wrist to middle finger tip along the bones."""
+    return float(np.linalg.norm(np.diff(joints[[20, 11, 10, 9, 8]], axis=0), axis=1).sum())
 
 
 def test_missing_folder_and_damaged_panorama_are_told_in_one_line(tmp_path: Path) -> None:

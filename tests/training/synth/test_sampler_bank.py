@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics, project
 from training.banks.bank import load_bank
+from training.lite.crop_places import CropNoise, random_places
 from training.synth.hand.visibility import MASK_PX
 from training.synth.render.render_bank import check_drawing, render_bank
 from training.synth.render.shards import BankPlan, missing, prepare
@@ -57,6 +59,49 @@ def test_visible_joints_lie_on_the_hand(samples: list[Sample]) -> None:
             assert shown[21 * hand : 21 * hand + 20].mean() >= 0.3
 
 
+def test_masks_name_the_hand_under_each_visible_joint(samples: list[Sample]) -> None:
+    right_places = []
+    for sample in samples:
+        assert sample.mask.shape == (MASK_PX, MASK_PX) and sample.mask.max() <= 3
+        cell = PICTURE_PX / MASK_PX
+        for hand in np.flatnonzero(sample.present):
+            shown = np.flatnonzero(sample.joint_visible[21 * hand : 21 * hand + 21]) + 21 * hand
+            x, y = ((project(sample.joints_cam_mm[shown], sample.intrinsics) + 0.5) / cell).astype(int).T
+            right_places.append(np.mean(sample.mask[y, x] == hand + 1))
+        for hand in np.flatnonzero(~sample.present):
+            assert not np.any(sample.mask == hand + 1)
+    assert np.mean(right_places) > 0.85
+
+
+def test_few_crops_of_a_tracker_see_an_arm_cut_off(samples: list[Sample]) -> None:
+    """In half of all crops the pictures of 320 px with a larger hand did."""
+    rng, cut = torch.Generator().manual_seed(0), []
+    for sample in samples:
+        places = torch.from_numpy(project(sample.joints_cam_mm.clip([-1e9, -1e9, 1]), sample.intrinsics)).float()
+        present = torch.from_numpy(sample.present).float()
+        crops = random_places(places.expand(40, -1, -1), present.expand(40, -1), CropNoise(), rng)
+        cut.append(_shows_cut(_ends_of_arms(sample.mask), *(values.numpy() for values in crops)))
+    assert np.mean(cut) < 0.13
+
+
+def _ends_of_arms(mask: np.ndarray) -> np.ndarray:
+    """(N, 2) px of the picture's border where an arm or hand leaves it."""
+    along = (np.arange(MASK_PX) + 0.5) * PICTURE_PX / MASK_PX
+    near, far, hand = np.zeros(MASK_PX), np.full(MASK_PX, float(PICTURE_PX)), (mask == 1) | (mask == 2)
+    sides = ((along, near, hand[0]), (along, far, hand[-1]), (near, along, hand[:, 0]), (far, along, hand[:, -1]))
+    return np.concatenate([np.stack([x, y], axis=1)[there] for x, y, there in sides])
+
+
+def _shows_cut(ends: np.ndarray, center: np.ndarray, side: np.ndarray, angle: np.ndarray) -> float:
+    """Share of the crops (centre (B, 2), side and angle (B,)) inside which one of the points lies."""
+    if not len(ends):
+        return 0.0
+    off = ends[None] - center[:, None]
+    c, s = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    turned = np.stack([off[..., 0] * c + off[..., 1] * s, off[..., 1] * c - off[..., 0] * s], axis=-1)
+    return float(np.any(np.all(np.abs(turned) < side[:, None, None] / 2, axis=-1), axis=1).mean())
+
+
 def test_cut_outs_have_smooth_edges_and_room_around(samples: list[Sample]) -> None:
     for sample in samples:
         alpha = sample.picture[..., 3]
@@ -66,24 +111,6 @@ def test_cut_outs_have_smooth_edges_and_room_around(samples: list[Sample]) -> No
         assert np.any((alpha > 0) & (alpha < 255))
         assert not sample.picture[alpha == 0].any()
         assert 5 < sample.picture[alpha == 255][:, :3].mean() < 250
-
-
-def test_mask_names_the_hand_around_each_visible_joint(samples: list[Sample]) -> None:
-    for sample in samples:
-        assert set(np.unique(sample.mask)) <= {0, 1, 2, 3}
-        right = []
-        for joint in np.flatnonzero(sample.joint_visible):
-            x, y = (project(sample.joints_cam_mm[joint], sample.intrinsics) + 0.5) * MASK_PX / PICTURE_PX
-            near = sample.mask[int(y) - 1 : int(y) + 2, int(x) - 1 : int(x) + 2]
-            right.append(bool((near == 1 + joint // 21).any()))
-        assert np.mean(right) > 0.97
-
-
-def test_only_the_modes_asked_for_are_drawn_in_turn() -> None:
-    from training.synth.render.sampler import Sampler
-
-    with Sampler(SEED, modes=("steeple", "single")) as sampler:
-        assert [sampler.sample(index).recipe.mode for index in range(3)] == ["steeple", "single", "steeple"]
 
 
 def test_a_sample_does_not_depend_on_those_before_it(samples: list[Sample]) -> None:
@@ -123,10 +150,10 @@ def test_labels_have_their_documented_form(bank: Path) -> None:
     with np.load(bank / "shard-001.npz", allow_pickle=False) as labels:
         assert labels["joints_cam_mm"].shape == (3, 42, 3) and labels["joints_cam_mm"].dtype == np.float32
         assert labels["joint_valid"].shape == labels["joint_visible"].shape == (3, 42)
-        assert labels["mask"].shape == (3, MASK_PX, MASK_PX) and labels["mask"].dtype == np.uint8
         assert labels["visible_share"].shape == labels["hand_present"].shape == (3, 2)
         np.testing.assert_array_equal(labels["sample_index"], [3, 4, 5])
         assert all(labels[name].dtype.kind == "U" for name in ("mode", "view", "style", "age", "held", "behind"))
+        assert labels["mask"].shape == (3, MASK_PX, MASK_PX) and labels["mask"].dtype == np.uint8
         assert labels["motion_px"].shape == (3,) and labels["motion_px"].dtype == np.float32
         single = labels["mode"] == "single"
         np.testing.assert_array_equal(labels["hand_present"].sum(axis=1) == 1, single)
