@@ -94,7 +94,7 @@ class WindowBeside:
             self._ready = True
         elif word == DISPLAY:
             self._display.mirror, self._display.show_help = (part == "1" for part in rest.split())
-        elif word == FAILED:
+        elif word == FAILED and not self._closed:
             self._failed = True
             self._say(f"{rest}; the camera window goes on")
         elif word == CLOSED and not self._failed:
