@@ -60,7 +60,7 @@ def label(arguments: argparse.Namespace) -> None:
     bank = LabelBank(arguments.out)
     weights = arguments.weights or DEFAULT_WEIGHTS["lite"]
     limits = Limits(side_px=arguments.least_side_px)
-    backend = open_backend(EngineRequest(weights=weights), partial(print, file=sys.stderr))
+    backend = open_backend(EngineRequest(weights=weights, witness=False), partial(print, file=sys.stderr))
     labeller = Labeller(SecondLook(backend), limits)
     hands = 0
     try:

@@ -34,6 +34,7 @@ MAY_IMPORT = {
     | {
         "realtime.live",
         "realtime.sinks",
+        "realtime.handover",
     }  # what comes out of a run, and what takes it
     | {
         "realtime.tracks.schema",
@@ -50,7 +51,7 @@ ROOMS = {
         no_telemetry redaction terminal text_file skeleton spec npz files
         errors output
         user_folders installed presets geometry
-        contract networks
+        contract networks witness_file
         building
         cache verification
         backends

@@ -22,7 +22,7 @@ from engines.errors import UserError
 from engines.networks.checkpoints import load_weights, sidecar_path
 from engines.networks.lite import Lite
 from engines.presets import DEFAULT_WEIGHTS
-from engines.second_look import SecondLook
+from engines.second_look import looking_twice
 from engines.verification.verify import verify
 from training import pseudo_labels, train
 from training.datasets.sample import LabelledSample
@@ -98,7 +98,7 @@ def export_weights(settings: Settings, folder: Path) -> Outcome:
 
 def judge(weights: Path, samples: Sequence[LabelledSample], name: str, cache: Path, folder: Path) -> Outcome:
     """Figures of a labelled set, with the true wrist depths, as `training.evaluate` gives them; a report beside."""
-    backend = SecondLook(open_backend(EngineRequest(weights=weights, cache=cache), tqdm.write))
+    backend = looking_twice(open_backend(EngineRequest(weights=weights, cache=cache), tqdm.write), "lite")
     runs = judge_network(backend, samples, RootDepths(TRUE, {}))
     content = {run.name: _without_nan(asdict(run.figures)) for run in runs}
     (folder / "figures.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")

@@ -15,9 +15,9 @@ from training.annotation.accuracy.views import ViewsRow, error_by_views, table
 from training.annotation.recordings.recording import Recording, load_recording, write_text
 from training.annotation.triangulation.hands import Hands, load_hands
 from training.annotation.triangulation.observations import observe
-from training.annotation.triangulation.solve import SolveSettings
+from training.annotation.triangulation.solve import MOST_SIGMA_MM, SolveSettings
 from training.annotation.workplace import TRUTH, detections_used, labelled_hands, load_all
-from training.command import positive
+from training.command import above_zero, positive
 from training.json_numbers import without_nan
 
 
@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--moments", type=positive, help="use so many moments, spread evenly (all)")
     parser.add_argument("--detections", help="which detector's (those of hands.npz)")
     parser.add_argument("--no-bones", action="store_true", help="without the prior on bones, as the paper's")
+    parser.add_argument(
+        "--most-sigma-mm", type=above_zero, default=MOST_SIGMA_MM, metavar="MM", help="accept no joint less sure (10)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="other draws")
     parser.add_argument("--figure", type=Path, help="where the figure goes (views.png in the first folder)")
 
@@ -66,7 +69,7 @@ def _curve(recording: Recording, truth: Hands, a: argparse.Namespace) -> list[Vi
         seen.of_moments(rows),
         part,
         a.draws,
-        SolveSettings(bones=not a.no_bones),
+        SolveSettings(bones=not a.no_bones, most_sigma_mm=a.most_sigma_mm),
         a.seed,
         lambda text: print(text, flush=True),
     )
