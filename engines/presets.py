@@ -19,6 +19,8 @@ DEFAULT_WEIGHTS: Final[dict[str, Path]] = {
 """Those of `paper` are what `python -m engines.convert` writes."""
 SHIPPED: Final = frozenset({"lite"})
 """Presets whose own weights come with the program."""
+WITNESS_WEIGHTS: Final = _ROOT / "weights" / "witness.safetensors"
+"""MediaPipe's landmark network beyond the stages that `lite` shares with it (`python -m training.witness`)."""
 
 
 def spec_of(preset: str) -> NetworkSpec:

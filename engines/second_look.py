@@ -3,13 +3,15 @@
 A network is run on one crop or on two. Where one hand is there, or both share a crop, the second place is free: the
 mirror image goes there, in which a right hand is a left one, and the answers are averaged ("flip test", common where
 pose networks are judged). What a look gets wrong by itself is halved, and no frame costs more than one with two crops.
+A single hand is looked at once where a witness in the graph (`networks.witness`) has its say: that is worth more than a
+second look and costs less.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,19 +27,30 @@ _LEAST_WEIGHT: Final = np.float32(0.02)
 """Of a look that knows nothing of a joint: two such looks count the same."""
 
 
-def looking_twice(backend: Backend, preset: str) -> Backend:
+Looks = Literal["auto", "always", "never"]
+"""When a crop that is alone is looked at twice: `auto` is where no witness has its say."""
+
+
+def looking_twice(backend: Backend, preset: str, looks: Looks = "auto") -> Backend:
     """The backend of `preset` with a second look if its network takes one (`spec.NetworkSpec`), else as it is."""
-    return SecondLook(backend) if spec_of(preset).second_look else backend
+    if not spec_of(preset).second_look or looks == "never":
+        return backend
+    return SecondLook(backend, always=looks == "always")
 
 
 class SecondLook:
-    """A `Backend` around another one; two crops go through unchanged."""
+    """A `Backend` around another one; two crops go through unchanged, and one hand that a witness sees.
 
-    def __init__(self, backend: Backend) -> None:
+    `always`: one hand is looked at twice, too.
+    """
+
+    def __init__(self, backend: Backend, *, always: bool = False) -> None:
+        self._once = backend.witness and not always
         self.name: str = backend.name
         self.precision: str = backend.precision
         self.input_px: int = backend.input_px
         self.depth_along_ray: bool = backend.depth_along_ray
+        self.witness: bool = backend.witness
         self.folder: Path | None = backend.folder
         self._backend = backend
         self._pair = np.zeros((2, backend.input_px, backend.input_px, 3), np.uint8)
@@ -47,6 +60,10 @@ class SecondLook:
         if len(crops_bgr) != 1:
             return self._backend(crops_bgr)
         return mean_of_looks(self._backend(self._with_mirror_image(crops_bgr)), self.input_px)
+
+    def of_one_hand(self, crops_bgr: Any) -> Mapping[str, NDArray[np.float32]]:
+        """As `__call__`, for crops in which one hand is expected."""
+        return self._backend(crops_bgr) if self._once else self(crops_bgr)
 
     def cut(self, image_bgr: NDArray[np.uint8], crops: Sequence[Crop]) -> Any:
         """As `Backend.cut`."""

@@ -31,12 +31,20 @@ class NetworkSpec:
     along the camera's axis as published."""
     second_look: bool = False
     """Whether a single crop is looked at twice (`engines.second_look`); published networks run as published."""
+    witness: bool = False
+    """Whether MediaPipe's landmark network goes along as a second opinion on single hands (`networks.witness`)."""
     root_depth_inside: bool = False
     """Whether RootNet's factor comes out of the network itself, so that no RootNet of its own goes with it."""
 
 
 LITE: Final = NetworkSpec(
-    preset="lite", input_px=224, heatmap_stride=8, depth_along_ray=True, second_look=True, root_depth_inside=True
+    preset="lite",
+    input_px=224,
+    heatmap_stride=8,
+    depth_along_ray=True,
+    second_look=True,
+    witness=True,
+    root_depth_inside=True,
 )
 PAPER: Final = NetworkSpec(preset="paper", input_px=256, heatmap_stride=4, readout="refined")
 PAPER_ARGMAX: Final = NetworkSpec(preset="paper-argmax", input_px=256, heatmap_stride=4, readout="argmax")

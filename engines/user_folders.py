@@ -37,7 +37,10 @@ def cache_folder() -> Path:
 
     Processes that are started later take the same. Raises UserError if there is no place at all.
     """
-    return _writable_cache(user_folder(_CACHE, ".cache"))
+    cache = _writable_cache(user_folder(_CACHE, ".cache"))
+    if user_folder("XDG_CONFIG_HOME", ".config") is None:  # MediaPipe imports Matplotlib, which asks for one
+        os.environ.setdefault("MPLCONFIGDIR", str(cache.parent / "matplotlib"))
+    return cache
 
 
 def other_caches(cache: Path) -> tuple[Path, ...]:
@@ -63,7 +66,6 @@ def _writable_cache(wanted: Path | None) -> Path:
     reason = "there is no home for a cache" if wanted is None else f"{wanted} cannot be written"
     _log.warning("%s: compiled engines go to %s; --set engine.cache=DIR keeps them elsewhere", reason, base)
     os.environ[_CACHE] = str(base)
-    os.environ.setdefault("MPLCONFIGDIR", str(base / "matplotlib"))  # MediaPipe imports it, and it complains
     if wanted is not None:
         _OWN[base / PROGRAM] = wanted
     return base / PROGRAM

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from engines.contract import BackendName, Precision
 from engines.errors import UserError
+from engines.second_look import Looks
 from engines.text_file import read_text
 
 DEFAULT_FILE: Final = Path(__file__).with_name("default.yaml")
@@ -72,7 +73,8 @@ class EngineSettings(_Section):
     backend: BackendName
     precision: Precision
     threads: Annotated[int, Field(ge=0, le=1024)]
-    second_look: bool
+    witness: bool
+    second_look: Looks
     cache: str | None
     calibration: str | None
 

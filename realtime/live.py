@@ -15,12 +15,13 @@ from typing import Final
 
 from realtime.handover import Mailbox, MailboxClosed
 from realtime.messages import Frame, HandFrame
+from realtime.sources.ahead import read_ahead
 from realtime.sources.opening import Source
 
 POLL_S: Final = 0.02
 """How often `should_stop` is asked, at least, while no result comes."""
 JOIN_S: Final = 0.8
-"""How long the inference thread may take to end; the whole program is to end within a second."""
+"""How long the threads may take to end, all together; the whole program is to end within a second."""
 
 _log = logging.getLogger(__name__)
 
@@ -82,9 +83,10 @@ def run_live(
             taken += 1
             on_result(result)
     finally:
+        end_s = time.monotonic() + JOIN_S
         source.close()
         worker.results.close()
-        worker.join(JOIN_S)
+        worker.join(max(end_s - time.monotonic(), 0.0))
     if worker.is_alive():
         _log.warning("the inference thread still works on its last frame; it is left behind")
     if worker.error is not None:
@@ -93,12 +95,12 @@ def run_live(
 
 
 def run_recorded(source: Source, pipeline: Callable[[Frame], HandFrame], previous: int = -1) -> Iterator[Result]:
-    """Run every frame of a recording through the pipeline, in order, in the caller's thread.
+    """Run every frame of a recording through the pipeline, in order, in the caller's thread; another reads ahead.
 
     `previous` is the index of the last frame that was done before, if the recording is taken up again.
     """
     asked_s = time.monotonic()
-    for frame in source:
+    for frame in read_ahead(source):
         yield _infer(pipeline, frame, previous, asked_s)
         previous = frame.index
         asked_s = time.monotonic()

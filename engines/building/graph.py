@@ -19,24 +19,29 @@ from engines.networks.decode import BytesInput, DeployedLite
 from engines.networks.decode_paper import DeployedPaper
 from engines.networks.lite import Lite
 from engines.networks.paper import read_paper
+from engines.networks.witness import Witness
 from engines.presets import spec_of
 from engines.spec import INPUT_NAME, OUTPUT_NAMES
+from engines.witness_file import witness_file
 
 GraphPrecision = Literal["fp32", "fp16"]
 """Precision of weights and features; whatever reads joints and depths out of them stays in fp32."""
 
 
-def deployed_module(preset: str, weights: Path, precision: GraphPrecision = "fp32") -> BytesInput:
+def deployed_module(
+    preset: str, weights: Path, precision: GraphPrecision = "fp32", *, witness: bool = True
+) -> BytesInput:
     """The whole graph in eval mode: (B, S, S, 3) uint8 BGR crops -> the tensors of `spec.OUTPUT_NAMES`, fp32.
 
-    Raises UserError if the weights do not fit the preset.
+    With the second opinion that goes along with the weights (`witness_file`), unless `witness` is False. Raises
+    UserError if the weights do not fit the preset.
     """
     spec = spec_of(preset)
     deployed: DeployedLite | DeployedPaper
     if spec.readout == "expectation":
         network = Lite(spec=spec)
         load_weights(network, weights)
-        deployed = DeployedLite(network)
+        deployed = DeployedLite(network, _witness_of(preset, weights) if witness else None)
     else:
         deployed = DeployedPaper(read_paper(weights), spec)
     deployed.eval()
@@ -44,6 +49,15 @@ def deployed_module(preset: str, weights: Path, precision: GraphPrecision = "fp3
     graph = BytesInput(deployed if precision == "fp32" else halved(deployed), precision)
     graph.eval()
     return graph
+
+
+def _witness_of(preset: str, weights: Path) -> Witness | None:
+    file = witness_file(preset, weights)
+    if file is None:
+        return None
+    witness = Witness()
+    load_weights(witness, file)
+    return witness
 
 
 def fold_batch_norm(module: nn.Module) -> None:
@@ -64,7 +78,9 @@ def halved(deployed: DeployedLite | DeployedPaper) -> DeployedLite | DeployedPap
     """Weights in half precision, in place; what turns features into depths, and fitted constants, stay in fp32."""
     kept = {name: value.clone() for name, value in deployed.named_buffers() if name.endswith("confidence_fit")}
     network = deployed.network
-    heads = (network.root, network.gamma, network.tokens) if isinstance(network, Lite) else ()
+    heads: tuple[nn.Module, ...] = (network.root, network.gamma, network.tokens) if isinstance(network, Lite) else ()
+    if isinstance(deployed, DeployedLite) and deployed.witness is not None:
+        heads += (deployed.witness.landmarks, deployed.witness.presence, deployed.witness.rightness)
     exact = [copy.deepcopy(head.state_dict()) for head in heads]
     deployed.half()
     for head, state in zip(heads, exact, strict=True):
@@ -75,9 +91,9 @@ def halved(deployed: DeployedLite | DeployedPaper) -> DeployedLite | DeployedPap
     return deployed
 
 
-def onnx_graph(preset: str, weights: Path, precision: GraphPrecision = "fp32") -> bytes:
+def onnx_graph(preset: str, weights: Path, precision: GraphPrecision = "fp32", *, witness: bool = True) -> bytes:
     """The same graph as checked ONNX with a free batch size; its types are the precision it computes in."""
-    module = deployed_module(preset, weights, precision)
+    module = deployed_module(preset, weights, precision, witness=witness)
     size = spec_of(preset).input_px
     example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from engines.cache.key import EngineKey
 from engines.errors import UserError
@@ -92,7 +92,9 @@ def store_engine(cache: Path, key: EngineKey, files: Mapping[str, bytes], facts:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         _sweep(cache)
-        partial = Path(tempfile.mkdtemp(prefix=".building-", dir=cache))
+        # Not `mkdtemp`: its folders are closed to others, who may share the cache.
+        partial = cache / f".building-{uuid4().hex}"
+        partial.mkdir()
         try:
             for name, content in files.items():
                 (partial / name).write_bytes(content)

@@ -99,7 +99,7 @@ class Basis:
 
 def basis_of(crop: Crop, size_px: int, width: int, height: int) -> Basis:
     """The basis of a crop of `size_px` out of a picture of `width` x `height`."""
-    factor = int(crop.side_px / size_px / 1.5)
+    factor = int(crop.side_px / size_px)
     if factor < 2:
         return Basis(slice(0, height), slice(0, width), 1, width, height, crop)
     corners = crop.corners_px()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
-from realtime.tracks.part import lock
+from realtime.locking import OPEN, lock, write_at_start
 
 _LOOK_S: Final = 0.05
 _MOST_DIGITS: Final = 12
@@ -49,7 +49,7 @@ def number_in(path: Path) -> int | None:
 
 def _taken(path: Path, end_s: float) -> int:
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        fd = os.open(path, OPEN | os.O_CREAT, 0o666)
         try:
             mine = lock(fd) and _lies_at(fd, path)
         except BaseException:
@@ -72,5 +72,4 @@ def _lies_at(fd: int, path: Path) -> bool:
 
 
 def _write(fd: int, number: int) -> None:
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, str(number).encode(), 0)
+    write_at_start(fd, str(number).encode())

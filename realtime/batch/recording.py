@@ -157,7 +157,10 @@ def _save(tracks: Tracks, path: Path) -> None:
 def _render(job: Job, work: Work, tracks: Tracks, should_stop: Callable[[], bool]) -> None:
     """The video, under its name only when it is whole."""
     assert work.render is not None
-    with in_one_step(work.video(job)) as path, closing(open_recording(job.source, work.images_fps)) as source:
+    with (
+        in_one_step(work.video(job)) as path,
+        closing(open_recording(job.source, work.images_fps, mirrored=work.settings.camera.mirrored)) as source,
+    ):
         work.render(tracks, _until(should_stop, source), path)
 
 

@@ -35,9 +35,13 @@ _log = logging.getLogger(__name__)
 Recording = VideoSource | ImageFolderSource
 
 
-def open_recording(source: Path, images_fps: float) -> Recording:
+def open_recording(source: Path, images_fps: float, *, mirrored: bool = False) -> Recording:
     """A video file or a folder of pictures. Raises UserError if it is neither, or unreadable."""
-    return ImageFolderSource(source, images_fps) if source.is_dir() else VideoSource(source)
+    return (
+        ImageFolderSource(source, images_fps, mirrored=mirrored)
+        if source.is_dir()
+        else VideoSource(source, mirrored=mirrored)
+    )
 
 
 def track(
@@ -57,7 +61,7 @@ def track(
     before = _earlier(job, begin)
     if before is not None and before.complete and _finished(job, work):
         return before, before.counts.frames
-    with closing(open_recording(job.source, work.images_fps)) as source:
+    with closing(open_recording(job.source, work.images_fps, mirrored=work.settings.camera.mirrored)) as source:
         if source.expected_frames:
             announce(source.expected_frames)
         state = None if before is None else _remembered(before)

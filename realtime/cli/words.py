@@ -84,6 +84,16 @@ CAMERA_AND_NETWORK: Final = (
         {"metavar": "FILE", "help": "preset paper: a RootNet checkpoint for hands, for absolute depth"},
     ),
     Short(
+        "--mirrored-source",
+        "camera.mirrored",
+        {
+            "action": "store_const",
+            "const": True,
+            "help": "the source is mirrored, as selfies and video calls are: turn it back, or left and right change "
+            "places",
+        },
+    ),
+    Short(
         "--person",
         "tracker.person",
         {"choices": get_args(Person), "help": "whose hands to follow where there are several people (first)"},

@@ -18,8 +18,8 @@ from realtime.tracks.schema import PART_SUFFIX
 class RunSummary(Sink):
     """Counts every result; tells at the end how it went, so close it last, when the files of the others are complete.
 
-    `profile` prints the table of stages, too, and `profile_json` is where the figures are written. `files` are those
-    that the run writes; they are named if they came out whole.
+    `profile` prints the table of stages, too, and `profile_json` is where the figures are written. `files` are all that
+    the run writes; they are named if they came out whole.
     """
 
     def __init__(self, meter: RunMeter, profile: bool, profile_json: Path | None, files: Sequence[Path | None]) -> None:
@@ -44,7 +44,7 @@ class RunSummary(Sink):
         finally:
             if self._profile:
                 print(profile_table(self._meter))
-            files = [path for path in (*self._files, self._profile_json) if path is not None and _complete(path)]
+            files = [path for path in self._files if path is not None and _complete(path)]
             print("\n".join(summary_lines(self._meter, files)), flush=True)
 
 

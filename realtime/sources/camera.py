@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -18,12 +19,13 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 from engines.errors import UserError
 from engines.redaction import without_secrets
 from realtime.config import CameraSettings
 from realtime.sources.live_source import LiveSource
-from realtime.sources.pictures import check_size, to_bgr
+from realtime.sources.pictures import check_size, to_bgr, turned_back
 from realtime.sources.shown_picture import square_size
 
 NETWORK_TIMEOUT_MS: Final = 3000
@@ -31,6 +33,9 @@ RETRY_S: Final = 0.25
 BAD_READS: Final = 3
 """So many reads without a picture, one after the other, mean that the camera is gone."""
 MAX_STAMP_AGE_S: Final = 0.5
+"""A driver's stamp that is so fresh is one of the monotonic clock."""
+LONGEST_QUEUE_S: Final = 30.0
+"""No frame waits for so long."""
 
 _log = logging.getLogger(__name__)
 # FFmpeg inside OpenCV writes to the terminal by itself; what matters reaches the user as our own message.
@@ -48,6 +53,7 @@ class CameraSource(LiveSource):
     def __init__(self, camera: str, settings: CameraSettings) -> None:
         """Open the camera and take a first picture, which tells its size."""
         super().__init__()
+        self._stamps_are_ours = False
         self.name = f"camera {without_secrets(camera)}"
         self._camera = camera
         self._settings = settings
@@ -63,6 +69,14 @@ class CameraSource(LiveSource):
         check_size(self.name, self.size_px)
         self.fps = device.get(cv2.CAP_PROP_FPS) or None
         self._warn_of_other_mode()
+        self._wanted = threading.Event()
+        # At once: what nobody grabs waits in the driver or the network, and would come later as if it were new.
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        """Start to hand on frames."""
+        self._wanted.set()
+        return self
 
     def _capture(self) -> None:
         with _quiet_opencv():  # a stream that stalls makes it write; the user gets our own words
@@ -81,6 +95,9 @@ class CameraSource(LiveSource):
                 bad_reads += 1
                 continue
             t_capture_s = self._capture_time(time.monotonic())
+            if not self._wanted.is_set():
+                bad_reads = 0
+                continue
             decoded, image = self._device.retrieve()
             if not decoded or (image.shape[1], image.shape[0]) != self._raw_px:
                 bad_reads += 1
@@ -88,7 +105,8 @@ class CameraSource(LiveSource):
                 self._index += 1
                 continue
             bad_reads = 0
-            self._put(self._square(to_bgr(image)), t_capture_s, self._index)
+            image = self._square(to_bgr(image))
+            self._put(turned_back(image) if self._settings.mirrored else image, t_capture_s, self._index)
             self._index += 1
 
     def _reconnect(self) -> None:
@@ -153,8 +171,11 @@ class CameraSource(LiveSource):
         return "check address, user name and password (user:password@host), and whether a player such as VLC shows it"
 
     def _capture_time(self, now_s: float) -> float:
+        """The driver's stamp, once one was seen to be of the monotonic clock; then old frames keep theirs, too."""
         stamp_s = self._device.get(cv2.CAP_PROP_POS_MSEC) / 1e3 if self._is_device else 0.0
-        return stamp_s if 0 <= now_s - stamp_s < MAX_STAMP_AGE_S else now_s
+        age_s = now_s - stamp_s
+        self._stamps_are_ours |= 0 <= age_s < MAX_STAMP_AGE_S
+        return stamp_s if self._stamps_are_ours and 0 <= age_s < LONGEST_QUEUE_S else now_s
 
     def _warn_of_other_mode(self) -> None:
         """Say so if the device runs in another mode than was asked for; drivers take the nearest one silently."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from engines.errors import UserError
 from realtime.messages import Frame
-from realtime.sources.pictures import UnreadablePicture, bits_used, picture_size, read_picture
+from realtime.sources.pictures import UnreadablePicture, bits_used, picture_size, read_picture, turned_back
 from realtime.sources.recorded import Recorded
 
 PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
@@ -19,13 +19,13 @@ _log = logging.getLogger(__name__)
 
 
 class ImageFolderSource(Recorded):
-    """The pictures of a folder, "2.png" before "10.png", at `fps` pictures a second.
+    """The pictures of a folder, "2.png" before "10.png", at `fps` pictures a second; `mirrored` ones are turned back.
 
     All must have the size of the first one, because they belong to one camera: another size is a UserError, and so
     is a folder without a readable picture. Damaged pictures are skipped and counted, and keep their time.
     """
 
-    def __init__(self, folder: Path | str, fps: float = 30.0) -> None:
+    def __init__(self, folder: Path | str, fps: float = 30.0, *, mirrored: bool = False) -> None:
         """List the folder and look at the first picture that is readable."""
         folder = Path(folder)
         if not folder.is_dir():
@@ -33,6 +33,7 @@ class ImageFolderSource(Recorded):
         if not fps > 0:
             raise UserError(f"{fps:g} pictures a second is no rate; it must be above 0")
         self.name = str(folder)
+        self._mirrored = mirrored
         self.fps: float | None = fps
         self._step_s = 1 / fps
         names = [p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")]
@@ -60,7 +61,7 @@ class ImageFolderSource(Recorded):
                     f"{path}: is {size_px[0]}x{size_px[1]}, the first picture {self.size_px[0]}x{self.size_px[1]}; "
                     "keep pictures of one camera and one size in a folder"
                 )
-            yield Frame(index, index * self._step_s, image)
+            yield Frame(index, index * self._step_s, turned_back(image) if self._mirrored else image)
 
     def _first_size(self) -> tuple[int, int]:
         for path in self._paths:

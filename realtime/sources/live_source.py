@@ -115,10 +115,10 @@ class ReplaySource(LiveSource):
     Pauses of more than `LONGEST_PAUSE_S` are cut to that, with a warning: nobody waits for hours.
     """
 
-    def __init__(self, path: Path | str, speed: float = 1.0) -> None:
+    def __init__(self, path: Path | str, speed: float = 1.0, *, mirrored: bool = False) -> None:
         """Open the video; raises UserError as `VideoSource` does."""
         super().__init__()
-        self._video = VideoSource(path)
+        self._video = VideoSource(path, mirrored=mirrored)
         self._speed = speed
         self.name, self.size_px = self._video.name, self._video.size_px
         self.fps = self._video.fps * speed if self._video.fps else None

@@ -81,6 +81,6 @@ def open_source(
     if camera is not None:
         return CameraSource(camera, settings)
     if video is not None:
-        return ReplaySource(video) if realtime else VideoSource(video)
+        return (ReplaySource if realtime else VideoSource)(video, mirrored=settings.mirrored)
     assert images is not None
-    return ImageFolderSource(images, images_fps)
+    return ImageFolderSource(images, images_fps, mirrored=settings.mirrored)

@@ -123,3 +123,8 @@ def _displayed_size(picture: Image.Image) -> tuple[int, int]:
     except _PILLOW_ERRORS:
         orientation = 1
     return (height, width) if orientation in (5, 6, 7, 8) else (width, height)
+
+
+def turned_back(image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture (H, W, 3) of a source that is mirrored, as the world is."""
+    return cv2.flip(image_bgr, 1).astype(np.uint8, copy=False)

@@ -19,7 +19,7 @@ from av.video.frame import VideoFrame
 from engines.errors import UserError
 from realtime.messages import Frame
 from realtime.sources.frame_times import FrameTimes
-from realtime.sources.pictures import MAX_PIXELS
+from realtime.sources.pictures import MAX_PIXELS, turned_back
 from realtime.sources.recorded import Recorded
 from realtime.sources.recording_end import USUAL_FPS, EndOfVideo
 from realtime.sources.shown_picture import PixelAspect, ShownPictures
@@ -35,13 +35,15 @@ class VideoSource(Recorded):
     """A video file (or GIF, or a single picture), turned upright as its metadata say, as BGR uint8.
 
     Raises UserError if there is no such file, it is no video, too large, or not one of its frames can be decoded.
-    Pixels are square and frames all of one size (`ShownPictures`); times advance (`FrameTimes`).
+    Pixels are square and frames all of one size (`ShownPictures`); times advance (`FrameTimes`). A `mirrored` one is
+    turned back.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, mirrored: bool = False) -> None:
         """Open the file and decode its first frame."""
         path = Path(path)
         self.name = str(path)
+        self._mirrored = mirrored
         self._container = open_container(path)
         self._numbered: Generator[tuple[int, VideoFrame]] | None = None
         # FFmpeg crashes if a file is closed while another thread reads it.
@@ -49,6 +51,7 @@ class VideoSource(Recorded):
         self._closed = False
         try:
             self._stream = video_stream(self._container, self.name)
+            self._stream.thread_type = "AUTO"  # also several frames at a time; they come in order
             self.fps = float(self._stream.average_rate) if self._stream.average_rate else None
             self._end = EndOfVideo(self._container, self._stream)
             self.frame_count = self._end.frames
@@ -82,7 +85,8 @@ class VideoSource(Recorded):
             self._end.frame(t_s)
             self._delivered += 1
             if index >= self.first_index:
-                yield Frame(index, t_s, self._shown.image(decoded))
+                image = self._shown.image(decoded)
+                yield Frame(index, t_s, turned_back(image) if self._mirrored else image)
         if not self._closed:
             self._report()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
@@ -13,6 +12,7 @@ from typing import Final
 from engines.errors import UserError
 from engines.geometry.distortion import LENS_MODELS, MOST
 from engines.geometry.pinhole import Intrinsics
+from realtime.locking import OPEN, lock, read_at_start
 from realtime.tracks import npz
 from realtime.tracks.reader import read_part
 from realtime.tracks.schema import MAX_HEADER_BYTES, PART_MAGIC, PART_SUFFIX, RECORD, Tracks
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 def open_part(part: Path) -> int:
     """Create the part, locked for this process; what an earlier run left is moved aside first."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    flags = OPEN | os.O_CREAT
     fd = os.open(part, flags, 0o666)
     if not lock(fd):
         os.close(fd)
@@ -43,15 +43,6 @@ def open_part(part: Path) -> int:
     return fd
 
 
-def lock(fd: int) -> bool:
-    """Take the file for this process; False if another one has it."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def reopen_part(part: Path, header: bytes, frames: int) -> int | None:
     """Open and lock a part that a killed run left, cut behind its first `frames` records; None if it does not fit.
 
@@ -59,10 +50,10 @@ def reopen_part(part: Path, header: bytes, frames: int) -> int | None:
     """
     if not part.is_file():
         return None
-    fd = os.open(part, os.O_RDWR | os.O_CLOEXEC)
+    fd = os.open(part, OPEN)
     head = PART_MAGIC + header
     try:
-        fits = lock(fd) and os.pread(fd, len(head), 0) == head and len(read_part(part)) >= frames
+        fits = lock(fd) and read_at_start(fd, len(head)) == head and len(read_part(part)) >= frames
         if fits:
             end = len(head) + frames * RECORD.itemsize
             os.ftruncate(fd, end)
@@ -113,7 +104,7 @@ def recover_tracks(part: Path | str, save: Save = npz.save) -> Path:
 def recover_part(part: Path, target: Path, save: Save = npz.save) -> None:
     """Finish a part that nobody writes as `target`, which is replaced. Raises UserError as `recover_tracks` does."""
     try:
-        fd = os.open(part, os.O_RDWR)
+        fd = os.open(part, OPEN)
     except OSError as error:
         raise UserError(f"{part}: cannot be opened ({error.strerror})") from error
     try:

@@ -33,7 +33,7 @@ def run(tmp_path: Path, before: list[str], environment: dict[str, str], *words: 
         env=kept | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=250,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -70,7 +70,7 @@ def test_wayland_without_x11_is_named(tmp_path: Path) -> None:
         kept = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
         command = [sys.executable, "run_demo.py", "--video", "samples/two_hands.mp4"]
         done = subprocess.run(
-            command, cwd=ROOT, env=kept | environment, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=ROOT, env=kept | environment, capture_output=True, text=True, timeout=250, check=False
         )
     assert (done.returncode, done.stderr) == (
         2,

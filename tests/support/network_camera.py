@@ -25,6 +25,8 @@ class NetworkCamera:
         self.stalled = threading.Event()
         self.spoiled = threading.Event()
         self.pixel_aspect = 1, 1
+        self.sent = 0
+        """Number of the picture that is being sent."""
         camera = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -36,6 +38,7 @@ class NetworkCamera:
                 self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
                 self.end_headers()
                 for i in range(10_000):
+                    camera.sent = i
                     if not camera._plugged.is_set():
                         return
                     while camera.stalled.is_set() and camera._plugged.is_set():

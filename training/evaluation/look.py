@@ -48,7 +48,8 @@ def turned_crops(samples: Sequence[LabelledSample], found: Predictions) -> list[
 def _look_at(backend: Backend, sample: LabelledSample, crop: Crop) -> tuple[NDArray, NetworkOutput, NDArray]:
     """Joints in pixels of the picture (42, 2), the answer, and the wrists' own depths (2,)."""
     picture = read_picture(sample.picture)
-    output = answers(backend, extract(picture, crop, backend.input_px)[None], [crop], sample.intrinsics)[0]
+    cut, one_hand = extract(picture, crop, backend.input_px)[None], not sample.hand_present.all()
+    output = answers(backend, cut, [crop], sample.intrinsics, one_hand=one_hand)[0]
     joints = transform(crop.image_from_crop(backend.input_px), output.joints_crop_px.astype(np.float64))
     depth = np.full(2, np.nan)
     if sample.intrinsics is not None:

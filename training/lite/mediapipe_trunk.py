@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from engines.errors import UserError
 from engines.networks.lite import Lite
 from engines.networks.mobile_trunk import MobileTrunk
-from engines.networks.witness import SHARED_STAGES, Witness
+from engines.networks.witness import SHARED_STAGES, Witness, shared_parameters
 from realtime.tracking.detector import OURS_FROM_MEDIAPIPE
 
 
@@ -60,14 +60,14 @@ def load_mediapipe_witness(witness: Witness) -> None:
     load_mediapipe_weights(trunk)
     witness.stages.load_state_dict(trunk.stages[SHARED_STAGES:].state_dict())
     witness.top.load_state_dict(trunk.top.state_dict())
+    witness.shared = shared_parameters(trunk)
     order = (3 * OURS_FROM_MEDIAPIPE[:, None] + np.arange(3)).reshape(-1)
-    heads = {"Identity": (witness.landmarks, order), "Identity_1": (witness.presence, [0])}
-    heads["Identity_2"] = (witness.rightness, [0])
-    found = _linear(landmark_file(), tuple(heads))
+    landmarks, *sides = _linear(landmark_file(), ("Identity", "Identity_1", "Identity_2"))
+    heads = (witness.landmarks, witness.presence, witness.rightness)
     with torch.no_grad():
-        for (head, rows), (weight, bias) in zip(heads.values(), found, strict=True):
-            head.weight.copy_(torch.from_numpy(weight[rows]))
-            head.bias.copy_(torch.from_numpy(bias[rows]))
+        for head, (weight, bias) in zip(heads, ((landmarks[0][order], landmarks[1][order]), *sides), strict=True):
+            head.weight.copy_(torch.from_numpy(weight))
+            head.bias.copy_(torch.from_numpy(bias))
 
 
 def _linear(path: Path, names: Sequence[str]) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:

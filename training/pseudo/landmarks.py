@@ -43,14 +43,15 @@ class LandmarkLook:
 class LandmarkNetwork:
     """`network(crop_bgr)` -> the straight and the mirrored look, both said of the crop as it is."""
 
-    def __init__(self) -> None:
-        """Compile the network of the installed wheel; raises UserError if it is not there."""
+    def __init__(self, *, exact: bool = False) -> None:
+        """Compile the network of the installed wheel, `exact` in fp32; raises UserError if it is not there."""
         import openvino as ov
 
         core = ov.Core()
         model = core.read_model(landmark_file())
         model.reshape([1, INPUT_PX, INPUT_PX, 3])
-        self._request: Any = core.compile_model(model, "CPU").create_infer_request()
+        hints = {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}
+        self._request: Any = core.compile_model(model, "CPU", hints).create_infer_request()
         names = [output.get_any_name() for output in model.outputs]
         self._rows = [names.index(f"Identity{suffix}") for suffix in ("", "_1", "_2")]
 

@@ -13,12 +13,14 @@ from pathlib import Path
 from engines.errors import UserError
 from engines.terminal import command
 from training.command import positive
+from training.synth.pair.families import FAMILIES
+from training.synth.pair.plans import PAIR_SHARE
 from training.synth.render.render_bank import check_drawing, render_bank
 
 
 @command
-def main() -> int:
-    """Command line entry."""
+def main(argv: list[str] | None = None) -> int:
+    """Command line entry; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--count", type=positive, required=True, help="number of pictures in the whole bank")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
@@ -26,10 +28,13 @@ def main() -> int:
     parser.add_argument("--workers", type=positive, default=os.cpu_count() or 1, help="processes; default all cores")
     parser.add_argument("--backgrounds", type=Path, help="folder whose .hdr panoramas light a third of the pictures")
     parser.add_argument("--shard-size", type=positive, default=2000, help="pictures in a shard")
-    a = parser.parse_args()
+    parser.add_argument(
+        "--modes", type=_modes, default=(), help="only these, in turn: names of ways hands meet, or `families`"
+    )
+    a = parser.parse_args(argv)
     try:
         check_drawing()
-        rejected = render_bank(a.out, a.count, a.seed, a.workers, a.backgrounds, a.shard_size)
+        rejected = render_bank(a.out, a.count, a.seed, a.workers, a.backgrounds, a.shard_size, a.modes)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
@@ -39,6 +44,14 @@ def main() -> int:
     for cause, number in rejected.most_common():
         print(f"{number} scenes thrown away: {cause}")
     return 0
+
+
+def _modes(text: str) -> tuple[str, ...]:
+    names = [*FAMILIES] if text == "families" else text.split(",")
+    unknown = [name for name in names if name not in ("single", *PAIR_SHARE)]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]} is none of single, {', '.join(PAIR_SHARE)}")
+    return tuple(names)
 
 
 def _natural(text: str) -> int:

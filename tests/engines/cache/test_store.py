@@ -37,6 +37,18 @@ def test_two_processes_that_build_at_once_leave_a_whole_engine(tmp_path: Path) -
     assert not list(tmp_path.glob(".building-*"))
 
 
+def test_others_may_read_an_engine_in_a_cache_that_is_shared(tmp_path: Path) -> None:
+    """As in a container's image: built by one user, run by another."""
+    key = engine_key("lite", "test", "1", "fp32", (1,), Path(__file__), "cpu")
+    before = os.umask(0o022)
+    try:
+        folder = store_engine(tmp_path, key, {"engine.bin": b"content"}, {})
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in folder.iterdir())
+
+
 def test_an_engine_that_another_process_loads_is_not_replaced(tmp_path: Path) -> None:
     key = engine_key("lite", "test", "1", "fp32", (1,), Path(__file__), "cpu")
     folder = store_engine(tmp_path, key, {"engine.bin": b"first"}, {})

@@ -89,3 +89,11 @@ def test_every_bone_chain_ends_at_the_wrist() -> None:
         while joint != WRIST:
             joint, steps = PARENTS[joint], steps + 1
         assert steps <= 4
+
+
+def test_no_texture_turns_into_noise_in_a_crop_twice_as_large() -> None:
+    """Stripes a pixel wide are grey from where a crop has two pixels for one of the network's."""
+    stripes = np.zeros((400, 400, 3), np.uint8)
+    stripes[:, ::2] = 200
+    for side in (325.0, 350.0, 399.0):
+        assert extract(stripes, Crop((200.0, 200.0), side), 160)[20:-20, 20:-20].std() < 20

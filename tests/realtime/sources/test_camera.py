@@ -59,6 +59,33 @@ def test_newest_frame_wins_and_gaps_are_counted(network_camera: NetworkCamera) -
     assert frames[-1].t_capture_s <= time.monotonic()
 
 
+def test_the_first_frame_is_no_old_one(network_camera: NetworkCamera) -> None:
+    """The network takes its time to load: what the camera sent meanwhile must not come as if it were new."""
+    source = CameraSource(network_camera.address, make_settings(5))
+    until(lambda: network_camera.sent > 60 and network_camera.sent % 36 == 24, "nothing is sent")
+    with source:
+        first = next(iter(source))
+        behind = (network_camera.sent - frame_of(first.image_bgr)) % 36
+    assert behind < 12
+
+
+def test_a_mirrored_source_is_turned_back(network_camera: NetworkCamera, tmp_path: Path) -> None:
+    """Of every kind; the pictures are white at their left."""
+    settings = make_settings(5).model_copy(update={"mirrored": True})
+    video = write_video(tmp_path / "a.mp4", steady(3))
+    (tmp_path / "pictures").mkdir()
+    cv2.imwrite(str(tmp_path / "pictures" / "1.png"), picture(0, SIZE))
+    for source in (
+        open_source(settings, camera=network_camera.address),
+        open_source(settings, video=video),
+        open_source(settings, video=video, realtime=True),
+        open_source(settings, images=tmp_path / "pictures"),
+    ):
+        with source:
+            image = next(iter(source)).image_bgr
+        assert image[:, -8:].min() > 240 > image[:, :8].max(), source.name
+
+
 def test_unplugged_and_plugged_in_again(network_camera: NetworkCamera, caplog: pytest.LogCaptureFixture) -> None:
     with CameraSource(network_camera.address, make_settings(WAIT_S)) as source:
         frames = iter(source)

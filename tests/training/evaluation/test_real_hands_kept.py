@@ -26,7 +26,7 @@ def test_real_webcam_hands_stay_as_near_as_they_are(shared_data: Path) -> None:
     _, turned = judge_network(backend, load_webcam(folder), RootDepths("gt", {}))
     found = turned.figures
     assert found.samples == 200
-    assert found.error_2d_px < 6.8
-    assert found.root_relative_mm < 17.2
-    assert found.aligned_mm < 9.2
+    assert found.error_2d_px < 5.9
+    assert found.root_relative_mm < 15.6
+    assert found.aligned_mm < 9.0
     assert found.handedness >= 0.99

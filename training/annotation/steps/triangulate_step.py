@@ -20,7 +20,7 @@ from training.annotation.triangulation.health import judge_cameras
 from training.annotation.triangulation.observations import Observations, observe
 from training.annotation.triangulation.solve import MOST_SIGMA_MM, SolveSettings, solve
 from training.annotation.workplace import HANDS, PICTURES, REPORT, load_all, newest_detections
-from training.numbers import without_nan
+from training.json_numbers import without_nan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ from training.annotation.triangulation.observations import observe
 from training.annotation.triangulation.solve import MOST_SIGMA_MM, SolveSettings
 from training.annotation.workplace import TRUTH, detections_used, labelled_hands, load_all
 from training.command import above_zero, positive
-from training.numbers import without_nan
+from training.json_numbers import without_nan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

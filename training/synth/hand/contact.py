@@ -186,13 +186,14 @@ def curl_until_touch(
     tolerance_mm: float = CONTACT_TOLERANCE_MM,
     most_deg: float = 150.0,
     step_deg: tuple[float, float] = (3.0, 4.0),
+    which: tuple[int, ...] = (1, 2, 3, 4),
 ) -> JointAngles:
-    """Bend each of the four fingers in steps until it touches `other` or its two flexions sum to `most_deg`.
+    """Bend each of these fingers in steps until it touches `other` or its two flexions sum to `most_deg`.
 
     `skeleton_of` places the hand for a pose; `step_deg` is how far base and middle joint bend in a step.
     """
     other_capsules = hand_capsules(other)
-    fingers, active = angles.fingers_deg.copy(), {1, 2, 3, 4}
+    fingers, active = angles.fingers_deg.copy(), set(which)
     while active:
         trial = fingers.copy()
         for finger in active:

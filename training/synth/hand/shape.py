@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.skeleton import WRIST
 from training.synth.hand.asset import BONE_COUNT, FOREARM_BONE, HAND_BONE, finger_joint, load_asset, phalanx_bone
 
 PHALANX_LENGTH: Final = np.array(
@@ -54,17 +55,22 @@ def neutral_shape() -> HandShape:
     return _shape(zeros, SCALE, PHALANX_LENGTH, np.full(5, NEUTRAL_GIRTH))
 
 
+HAND_LENGTH_MM: Final = 178.0, 10.0
+"""Mean and deviation of adults, from the wrist over the bones to the middle finger's tip."""
+
+
 def sample_shape(rng: np.random.Generator, size: float = 1.0, mean_girth: float = MEAN_GIRTH) -> HandShape:
     """A random person's hand: shape components, size, lengths and girth of the fingers.
 
-    `size` and `mean_girth` are those of the person's age: a child's hand is small and its fingers are thick.
+    The length of the hand is drawn itself, with the spread that adults have. `size` and `mean_girth` are those of the
+    person's age: a child's hand is small and its fingers are thick.
     """
     coefficients = np.clip(rng.normal(size=len(load_asset().vertex_components_mm)), -2, 2) * 0.75
-    scale = size * SCALE * np.clip(rng.normal(1, 0.05), 0.85, 1.13)
     lengths = PHALANX_LENGTH * np.clip(rng.normal(1, 0.035, (5, 1)), 0.9, 1.1)
     lengths = lengths * np.clip(rng.normal(1, 0.03, (5, 3)), 0.9, 1.1)
     girth = np.clip(rng.normal(mean_girth, 0.08), 0.95, 1.34) * np.clip(rng.normal(1, 0.02, 5), 0.95, 1.05)
-    return _shape(coefficients, float(scale), lengths, girth)
+    wanted_mm = size * np.clip(rng.normal(*HAND_LENGTH_MM), 150, 208)
+    return _shape(coefficients, wanted_mm / _hand_length_mm(coefficients, lengths), lengths, girth)
 
 
 def skin(vertices_mm: NDArray, transforms: NDArray) -> NDArray[np.float32]:
@@ -106,6 +112,13 @@ def _shape(coefficients: NDArray, scale: float, lengths: NDArray, girth: NDArray
     transforms, stretched = _stretch_fingers(joints, lengths, girth)
     vertices, elbow = _lengthen_forearm(skin(vertices, transforms), elbow)
     return HandShape(vertices, stretched, elbow, np.asarray(girth * scale / SCALE, np.float64))
+
+
+def _hand_length_mm(coefficients: NDArray, lengths: NDArray) -> float:
+    """Wrist to middle finger tip along the bones, at scale 1."""
+    joints = calibrated_rest()[1] + np.tensordot(coefficients, load_asset().joint_components_mm, 1)
+    chain = joints[[WRIST, *(finger_joint(2, k) for k in range(4))]]
+    return float(np.linalg.norm(np.diff(chain, axis=0), axis=1) @ np.array([1.0, *lengths[2]]))
 
 
 def _stretch_fingers(joints: NDArray, lengths: NDArray, girth: NDArray) -> tuple[NDArray, NDArray]:

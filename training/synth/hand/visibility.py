@@ -26,6 +26,20 @@ class Layers:
     what is behind them."""
 
 
+MASK_PX: Final = 80
+
+
+def owner_mask(layers: Layers) -> NDArray[np.uint8]:
+    """(`MASK_PX`, `MASK_PX`) what the middle of each cell shows: 0 neither hand, 1 right, 2 left, 3 what hands hold.
+
+    Arms and what they wear belong to their hand.
+    """
+    height, width = layers.owner.shape
+    rows, columns = (((np.arange(MASK_PX) + 0.5) / MASK_PX * side).astype(int) for side in (height, width))
+    owner = layers.owner[np.ix_(rows, columns)] + 1
+    return np.where(owner > 3, 0, owner).astype(np.uint8)
+
+
 def visible_joints(
     layers: Layers, joints_cam_mm: NDArray, side: Side, intrinsics: Intrinsics, girth: float
 ) -> NDArray[np.bool_]:

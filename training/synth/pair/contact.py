@@ -22,7 +22,7 @@ from training.synth.hand.contact import (
 from training.synth.hand.model import HandSkeleton, HandState, wrist_towards
 from training.synth.hand.poses import JointAngles
 from training.synth.hand.shape import HandShape
-from training.synth.pair.arms import Stance, other_side, sample_elbow
+from training.synth.pair.arms import Stance, other_side, sample_elbow, sample_wide_elbow
 from training.synth.pair.plan import PairPlan
 from training.synth.pair.plans import PLANNERS
 
@@ -46,7 +46,8 @@ def solve(plan: PairPlan, shape: HandShape, tolerance_mm: float) -> Pair | None:
     """Slide the left hand until no contact is deeper than the tolerance, bend fingers until they touch, lay thumbs."""
     right, left = plan.right, plan.left.moved(plan.start_mm * plan.slide)
     one, other = (_counting(state, shape, plan) for state in (right, left))
-    first_mm = tolerance_mm + _ROOM_MM if plan.curl else tolerance_mm
+    tolerance_mm -= plan.soft_mm
+    first_mm = tolerance_mm + _ROOM_MM * (1 + plan.soft_mm) if plan.curl else tolerance_mm
     shift = slide_capsules_apart_mm(one, other, plan.slide, first_mm, plan.into_pocket, plan.most_mm)
     if shift >= plan.most_mm - 4:
         return None
@@ -81,7 +82,12 @@ def _turned(rng: np.random.Generator, plan: PairPlan, stance: Stance) -> PairPla
     if not plan.turn:
         return plan
     lean = rng.uniform(-20, 60) if stance == "raised" else rng.uniform(45, 100)
-    turn = Rotation.from_euler("xyz", [lean, rng.normal(0, 22), rng.normal(0, 15)], degrees=True).as_matrix()
+    angles = (
+        [rng.normal(8, 16), rng.normal(0, 18), rng.normal(0, 10)]
+        if plan.front
+        else [lean, rng.normal(0, 22), rng.normal(0, 15)]
+    )
+    turn = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
     nowhere = np.zeros(3)
     return replace(
         plan,
@@ -96,7 +102,8 @@ def with_elbows(rng: np.random.Generator, plan: PairPlan, stance: Stance) -> Pai
     states: dict[Side, HandState] = {"right": plan.right, "left": plan.left}
     for side in plan.elbows:
         state = states[side]
-        elbow = sample_elbow(rng, state.placement.wrist_cam_mm, side, stance)
+        at = state.placement.wrist_cam_mm
+        elbow = sample_wide_elbow(rng, at, side) if plan.front else sample_elbow(rng, at, side, stance)
         wrist = wrist_towards(elbow, state.placement, side) + [0, 0, rng.normal(0, 8)]
         states[side] = HandState(side, state.angles.with_wrist(wrist).limited(), state.placement)
     return replace(plan, right=states["right"], left=states["left"])
@@ -106,7 +113,9 @@ def _curled(state: HandState, other: HandSkeleton, shape: HandShape, tolerance_m
     def skeleton_of(angles: JointAngles) -> HandSkeleton:
         return HandState(state.side, angles, state.placement).skeleton(shape)
 
-    angles = curl_until_touch(state.angles, skeleton_of, other, tolerance_mm, plan.curl_most_deg, _CURL_STEP_DEG)
+    angles = curl_until_touch(
+        state.angles, skeleton_of, other, tolerance_mm, plan.curl_most_deg, _CURL_STEP_DEG, plan.curl_fingers
+    )
     return HandState(state.side, angles, state.placement)
 
 

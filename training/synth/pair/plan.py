@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,12 +35,18 @@ class PairPlan:
     curl: tuple[Side, ...] = ()
     """Hands whose fingers then bend until they touch."""
     curl_most_deg: float = 150.0
+    curl_fingers: tuple[int, ...] = (1, 2, 3, 4)
+    """Which of their fingers (1 index .. 4 little) bend."""
+    soft_mm: float = 0.0
+    """How much more than usual flesh gives way, as between fingers that squeeze each other aside."""
     thumbs: tuple[Side, ...] = ()
     """Hands whose thumb is then laid where there is room for it."""
     apart_mm: float = 0.0
     """Extra distance after contact."""
     turn: bool = True
     """Turn the pair as a whole, as the stance has it."""
+    front: bool = False
+    """Before a camera: turned a little only, elbows out to both sides."""
     elbows: tuple[Side, ...] = SIDES
     """Hands whose forearm is still to be chosen."""
 
@@ -57,6 +63,22 @@ def hand_about(side: Side, angles: JointAngles, rotation: NDArray, center_mm: Ar
     """A hand turned by (3, 3) with the middle of its palm at (3,)."""
     state = HandState(side, angles, Placement(np.zeros(3), rotation))
     return state.moved(np.asarray(center_mm) - palm_center(state.skeleton(shape)))
+
+
+def thumb_beside(rng: np.random.Generator, angles: JointAngles) -> JointAngles:
+    """The thumb in the plane of the palm, out of the way of what the palm touches."""
+    fingers = angles.fingers_deg.copy()
+    fingers[0] = rng.normal((2, -22, -2, 0), (7, 3, 5, 6))
+    fingers[1:, 0] = np.minimum(fingers[1:, 0], 6)
+    fingers[1:, 2:] *= 0.6
+    return JointAngles(fingers, angles.wrist_deg).limited()
+
+
+def in_order(moving: HandState, fixed: HandState, away: NDArray, **fields: Any) -> PairPlan:
+    """A plan in which `moving` gives way along `away`, whichever side it is; `fields` are those of `PairPlan`."""
+    if moving.side == "left":
+        return PairPlan(fixed, moving, away, **fields)
+    return PairPlan(moving, fixed, -away, **fields)
 
 
 def palm_center(hand: HandSkeleton) -> NDArray[np.float64]:

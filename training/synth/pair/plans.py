@@ -15,86 +15,17 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from engines.skeleton import SIDES, WRIST, Side
-from training.synth.hand.contact import hand_capsules, slide_capsules_apart_mm
-from training.synth.hand.model import HandSkeleton, HandState, Placement
-from training.synth.hand.poses import DIP_PER_PIP, SPREAD_SHARE, JointAngles
-from training.synth.hand.shape import MEAN_GIRTH, HandShape
+from training.synth.hand.model import HandSkeleton, HandState
+from training.synth.hand.shape import HandShape
 from training.synth.pair.arms import Stance, other_side, sample_arm, sample_fingers
-from training.synth.pair.plan import KNUCKLES, PairPlan, facing, hand_about, palm_center
+from training.synth.pair.families import FAMILIES, family_plan
+from training.synth.pair.grasp import grasp
+from training.synth.pair.plan import KNUCKLES, PairPlan, facing, hand_about, in_order, palm_center
 from training.synth.person.appearance import unit
-
-FINGER_WIDTH_MM: Final = 12.8
-"""How far aside interlocked hands stand: half the distance of two spread fingers where they are crossed."""
-CLASP_KNUCKLES_MM: Final = 70.0
-"""Most distance of the rows of knuckles of interlocked hands."""
-_CLASP_TRIES: Final = 20
 
 
 def _tilted(rng: np.random.Generator, rotation: NDArray, deviation_deg: float) -> NDArray[np.float64]:
     return Rotation.from_rotvec(rng.normal(0, deviation_deg, 3), degrees=True).as_matrix() @ rotation
-
-
-def _prayer(rng: np.random.Generator, shape: HandShape, stance: Stance) -> PairPlan:
-    flat = [_thumb_beside(rng, sample_fingers(rng, shape, "open")) for _ in SIDES]
-    right = hand_about("right", flat[0], facing([0, -1, 0], [1, 0, 0]), np.zeros(3), shape)
-    rotation = _tilted(rng, facing([0, -1, 0], [-1, 0, 0]), 6)
-    left = hand_about("left", flat[1], rotation, [0, *rng.normal(0, 8, 2)], shape)
-    return PairPlan(right, left, np.array([1.0, 0, 0]), apart_mm=_maybe_apart(rng, 0.15))
-
-
-def _thumb_beside(rng: np.random.Generator, angles: JointAngles) -> JointAngles:
-    """The thumb in the plane of the palm, out of the way of what the palm touches."""
-    fingers = angles.fingers_deg.copy()
-    fingers[0] = rng.normal((2, -22, -2, 0), (7, 3, 5, 6))
-    fingers[1:, 0] = np.minimum(fingers[1:, 0], 6)
-    fingers[1:, 2:] *= 0.6
-    return JointAngles(fingers, angles.wrist_deg).limited()
-
-
-def _steeple(rng: np.random.Generator, shape: HandShape, stance: Stance) -> PairPlan:
-    """Finger tips of both hands together, palms apart."""
-    lean, angles = np.radians(rng.uniform(18, 40)), sample_fingers(rng, shape, str(rng.choice(["open", "spread"])))
-    states = []
-    for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
-        rotation = facing([sign * np.sin(lean), -np.cos(lean), 0], [sign * np.cos(lean), np.sin(lean), 0])
-        states.append(hand_about(side, angles, _tilted(rng, rotation, 2.5), [0, 0, rng.normal(0, 2)], shape))
-    return PairPlan(states[0], states[1], slide=np.array([1.0, 0, 0]))
-
-
-def _clasp(rng: np.random.Generator, shape: HandShape, stance: Stance) -> PairPlan:
-    """Interlocked fingers: both rows of knuckles side by side, half a finger aside, fingers leaning to the other hand.
-
-    A small search: only where the fingers find the gaps do the knuckles come near each other.
-    """
-    row = FINGER_WIDTH_MM * float(shape.finger_girth.mean()) / MEAN_GIRTH * rng.choice([-1.0, 1.0])
-    plan = _interlocked(rng, shape, row)
-    for _ in range(_CLASP_TRIES):
-        one, other = (hand_capsules(s.skeleton(shape), forearm=False) for s in (plan.right, plan.left))
-        one, other = one.select(one.finger != 0), other.select(other.finger != 0)
-        if slide_capsules_apart_mm(one, other, plan.slide, -4.0, True, plan.most_mm) < plan.most_mm - 4:
-            break
-        plan = _interlocked(rng, shape, row)
-    return plan
-
-
-def _interlocked(rng: np.random.Generator, shape: HandShape, row_mm: float) -> PairPlan:
-    states = []
-    spread, bend = rng.uniform(10, 18), rng.uniform(0, 30)
-    for side, sign in zip(SIDES, (1.0, -1.0), strict=True):
-        lean = np.radians(rng.uniform(8, 42))
-        fingers = rng.normal(0, 1.5, (5, 4))
-        fingers[0] = 2, -20, 0, 5
-        fingers[1:, 0] += rng.uniform(-5, 20)
-        fingers[1:, 1] += spread * SPREAD_SHARE
-        fingers[1:, 2] += bend
-        fingers[1:, 3] = DIP_PER_PIP * fingers[1:, 2]
-        rotation = facing([sign * np.sin(lean), -np.cos(lean), 0], [sign * np.cos(lean), np.sin(lean), 0])
-        state = HandState(side, JointAngles(fingers, np.zeros(3)).limited(), Placement(np.zeros(3), rotation))
-        knuckles = state.skeleton(shape).joints_mm[list(KNUCKLES)].mean(axis=0)
-        states.append(state.moved([rng.normal(0, 1), rng.normal(0, 4), sign * row_mm / 2] - knuckles))
-    most = rng.uniform(90, 185)
-    limit = CLASP_KNUCKLES_MM * float(shape.finger_girth.mean()) / MEAN_GIRTH
-    return PairPlan(states[0], states[1], np.array([1.0, 0, 0]), True, 0.0, limit, SIDES, most, SIDES)
 
 
 def _cross(rng: np.random.Generator, shape: HandShape, stance: Stance) -> PairPlan:
@@ -165,7 +96,7 @@ def _over(rng: np.random.Generator, shape: HandShape, stance: Stance) -> PairPla
     open_hand = sample_fingers(rng, shape, "open")
     over = hand_about(holder, open_hand, facing(fingers, -normal), rng.normal(0, 9, 3), shape)
     return replace(
-        _in_order(over, under, normal),
+        in_order(over, under, normal),
         most_mm=75.0,
         curl=(holder,),
         curl_most_deg=rng.uniform(40, 160),
@@ -179,27 +110,7 @@ def _hold(rng: np.random.Generator, shape: HandShape, stance: Stance) -> PairPla
     right, left = _two_arms(rng, shape, stance)
     held = left if holder == "right" else right
     start, end = _held_part(rng, held.skeleton(shape))
-    axis = unit(end - start)
-    inward = np.array([1.0 if holder == "right" else -1.0, -0.2, 0.0])
-    fingers = inward - inward @ axis * axis + rng.normal(0, 0.25) * axis
-    normal = unit(np.cross(axis, fingers)) * rng.choice([-1.0, 1.0])
-    angles = sample_fingers(rng, shape, "open").fingers_deg.copy()
-    angles[0] = rng.normal((4, -8, 10, 10), 6)
-    grip = HandState(
-        holder, JointAngles(angles, np.zeros(3)).limited(), Placement(np.zeros(3), facing(fingers, -normal))
-    )
-    joints = grip.skeleton(shape).joints_mm
-    grip = grip.moved(start + rng.random() * (end - start) - joints[list(KNUCKLES)].mean(axis=0))
-    most = rng.uniform(120, 185)
-    return replace(
-        _in_order(grip, held, normal),
-        most_mm=70.0,
-        curl=(holder,),
-        curl_most_deg=most,
-        thumbs=(holder,),
-        turn=False,
-        elbows=(holder,),
-    )
+    return replace(grasp(rng, shape, holder, held, start, end), turn=False, elbows=(holder,))
 
 
 def _held_part(rng: np.random.Generator, hand: HandSkeleton) -> tuple[NDArray, NDArray]:
@@ -224,39 +135,35 @@ def centered(state: HandState, shape: HandShape) -> HandState:
     return state.moved(-palm_center(state.skeleton(shape)))
 
 
-def _in_order(moving: HandState, fixed: HandState, away: NDArray) -> PairPlan:
-    """A plan in which `moving` gives way along `away`, whichever side it is."""
-    if moving.side == "left":
-        return PairPlan(fixed, moving, away)
-    return PairPlan(moving, fixed, -away)
-
-
 def _maybe_apart(rng: np.random.Generator, share: float) -> float:
     return float(rng.exponential(22)) if rng.random() < share else 0.0
 
 
 Planner = Callable[[np.random.Generator, HandShape, Stance], PairPlan]
+
+
+def _in_front(name: str) -> Planner:
+    return lambda rng, shape, stance: family_plan(rng, shape, name)
+
+
 PLANNERS: Final[dict[str, Planner]] = {
     "near": _near,
     "side": _side,
     "touch": _touch,
     "cross": _cross,
-    "prayer": _prayer,
-    "clasp": _clasp,
     "hold": _hold,
     "over": _over,
-    "tips": _steeple,
+    **{name: _in_front(name) for name in FAMILIES},
 }
+_FAMILY_SHARE: Final = 0.64
 PAIR_SHARE: Final[dict[str, float]] = {
-    "near": 0.16,
-    "side": 0.09,
-    "touch": 0.10,
-    "cross": 0.14,
-    "prayer": 0.07,
-    "clasp": 0.19,
-    "hold": 0.08,
-    "over": 0.07,
-    "tips": 0.05,
-    "carry": 0.05,
+    "near": 0.12,
+    "side": 0.04,
+    "touch": 0.04,
+    "cross": 0.06,
+    "hold": 0.02,
+    "over": 0.02,
+    "carry": 0.06,
+    **{name: _FAMILY_SHARE / len(FAMILIES) for name in FAMILIES},
 }
 """Shares of the ways two hands meet; they sum to 1. `carry` is an object between both hands (`held.py`)."""

@@ -12,7 +12,7 @@ from training.synth.person.appearance import NO_SLEEVE_MM, Material, Vector, sam
 from training.synth.person.worn import Wardrobe, sample_wardrobe
 
 Age = Literal["child", "adult", "elder"]
-AGE_SHARE: Final[dict[Age, float]] = {"child": 0.12, "adult": 0.72, "elder": 0.16}
+AGE_SHARE: Final[dict[Age, float]] = {"child": 0.14, "adult": 0.70, "elder": 0.16}
 POLISH_SHARE: Final = 0.12
 STRIPED_SHARE: Final = 0.22
 DARKEST_TONE: Final = 5.99
@@ -59,7 +59,7 @@ def _build(rng: np.random.Generator, age: Age) -> tuple[float, float]:
 def cloth_colour(rng: np.random.Generator) -> Vector:
     """Mostly black, grey, white and dull colours, now and then a bright one."""
     grey, colour = rng.beta(0.8, 1.3) * 0.75 + 0.01, rng.random(3) ** 2 * 0.7
-    strength = rng.choice([0.08, 0.45, 1.0], p=[0.5, 0.32, 0.18])
+    strength = rng.choice([0.08, 0.45, 1.0], p=[0.56, 0.34, 0.10])
     mixed = (1 - strength) * grey + strength * colour
     return float(mixed[0]), float(mixed[1]), float(mixed[2])
 

@@ -35,12 +35,18 @@ class _Worker:
 
 
 def render_bank(
-    root: Path, count: int, seed: int, workers: int, backgrounds: Path | None, shard_size: int
+    root: Path,
+    count: int,
+    seed: int,
+    workers: int,
+    backgrounds: Path | None,
+    shard_size: int,
+    modes: Sequence[str] = (),
 ) -> Counter[str]:
     """Render what is missing of a bank; returns how many scenes were rejected, by cause."""
     names = tuple(path.name for path in panorama_paths(backgrounds)) if backgrounds else ()
     panoramas = load_panoramas(backgrounds) if backgrounds else []
-    plan = BankPlan(seed, shard_size, names)
+    plan = BankPlan(seed, shard_size, names, tuple(modes))
     prepare(root, plan)
     shards = missing(root, plan, count)
     done = count - sum(len(indices) for indices in shards)
@@ -79,7 +85,7 @@ def _start(plan: BankPlan, panoramas: Sequence[Panorama]) -> None:
     os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa's software driver: one process a core is enough
     from training.synth.render.sampler import Sampler
 
-    _Worker.sampler = Sampler(plan.seed, panoramas)
+    _Worker.sampler = Sampler(plan.seed, panoramas, plan.modes)
     _Worker.shard_size = plan.shard_size
 
 

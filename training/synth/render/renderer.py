@@ -23,7 +23,7 @@ from training.synth.hand.visibility import Layers
 from training.synth.person.appearance import OWNERS, DressedHand, Lights, Material, Owner, Prop, unit
 from training.synth.render.gl import Targets, Uploaded, attributes, create_context, make_targets, set_uniform
 
-SHADOW_MAP_PX: Final = 1536
+SHADOW_MAP_PX: Final = 1024
 SHADOW_BLUR_MM: Final = 5.5
 _SHADERS: Final = Path(__file__).parent / "shaders"
 _MATERIAL_UNIFORMS: Final = (
@@ -46,6 +46,7 @@ class Renderer:
         self._context = create_context()
         self._programs = {
             "hand": self._program("hand_vertex", "hand_fragment"),
+            "plain": self._program("hand_vertex", "hand_fragment", "PLAIN"),
             "depth": self._program("hand_vertex", "depth_fragment"),
             "occlusion": self._program("screen_vertex", "occlusion_fragment"),
         }
@@ -86,6 +87,7 @@ class Renderer:
             which = load_asset().render_vertex
             dynamic = np.hstack([hand.mesh.vertices_mm[which], hand.mesh.normals[which]])
             self._dynamic[slot].write(np.ascontiguousarray(dynamic, np.float32).tobytes())
+            self._bend[slot].write(np.ascontiguousarray(hand.mesh.bend[which], np.float32).tobytes())
         camera = tuple(float(value) for value in intrinsics.as_array())
         light_from_camera, extent_mm = _light_view(hands, props, lights)
         drawn = [self._upload(prop) for prop in props]
@@ -130,12 +132,31 @@ class Renderer:
         light_from_camera: NDArray,
         shadow_blur: float,
     ) -> None:
-        program = self._programs["hand"]
         self._target.scene.use()
         self._target.scene.clear()
-        for unit_index, (name, texture) in enumerate(self._hand_textures.items()):
+        self._context.enable(moderngl.CULL_FACE)
+        hands = [item for item in items if item[2] != "behind"]  # drawn first: they hide most of what is behind
+        self._draw_items("hand", hands, camera, lights, light_from_camera, shadow_blur)
+        self._draw_items(
+            "plain", [i for i in items if i[2] == "behind"], camera, lights, light_from_camera, shadow_blur
+        )
+        self._context.disable(moderngl.CULL_FACE)
+
+    def _draw_items(
+        self,
+        name: str,
+        items: Sequence[_Item],
+        camera: tuple[float, ...],
+        lights: Lights,
+        light_from_camera: NDArray,
+        shadow_blur: float,
+    ) -> None:
+        if not items:
+            return
+        program = self._programs[name]
+        for unit_index, (sampler, texture) in enumerate(self._hand_textures.items()):
             texture.use(unit_index)
-            set_uniform(program, name, unit_index)
+            set_uniform(program, sampler, unit_index)
         set_uniform(program, "camera", camera)
         set_uniform(program, "size", tuple(float(value) for value in self._size))
         set_uniform(program, "light_from_camera", light_from_camera)
@@ -143,16 +164,14 @@ class Renderer:
         set_uniform(program, "shadow_blur", shadow_blur)
         set_uniform(program, "fill_directions", np.asarray(lights.fill_directions))
         set_uniform(program, "fill_radiance", np.asarray(lights.fill_radiance))
-        for name in _LIGHT_UNIFORMS:
-            set_uniform(program, name, getattr(lights, name))
-        self._context.enable(moderngl.CULL_FACE)
+        for light in _LIGHT_UNIFORMS:
+            set_uniform(program, light, getattr(lights, light))
         for arrays, material, owner in items:
             self._set_sleeve(program, material)
             set_uniform(program, "owner_index", float(OWNERS.index(owner) + 1))
-            for name in _MATERIAL_UNIFORMS:
-                set_uniform(program, name, getattr(material, name))
-            arrays["hand"].render()
-        self._context.disable(moderngl.CULL_FACE)
+            for field in _MATERIAL_UNIFORMS:
+                set_uniform(program, field, getattr(material, field))
+            arrays[name].render()
 
     def _draw_occlusion(self, camera: tuple[float, ...], lights: Lights, noise_turn: float) -> None:
         program = self._programs["occlusion"]
@@ -180,7 +199,8 @@ class Renderer:
         blocks = (np.hstack([prop.vertices_mm, prop.normals]), static)
         dynamic, static_buffer = (self._context.buffer(np.ascontiguousarray(b, np.float32).tobytes()) for b in blocks)
         index = self._context.buffer(np.ascontiguousarray(prop.triangles, np.int32).tobytes())
-        programs = {name: self._programs[name] for name in ("hand", "depth")}
+        surface = "plain" if prop.owner == "behind" else "hand"
+        programs = {name: self._programs[name] for name in (surface, "depth")}
         arrays = {
             name: self._context.vertex_array(program, attributes(program, dynamic, static_buffer), index)
             for name, program in programs.items()
@@ -192,8 +212,10 @@ class Renderer:
         set_uniform(program, "sleeve_start", material.sleeve_start_mm)
         set_uniform(program, "sleeve_thickness", material.sleeve_thickness_mm)
 
-    def _program(self, vertex: str, fragment: str) -> moderngl.Program:
+    def _program(self, vertex: str, fragment: str, define: str = "") -> moderngl.Program:
         sources = [(_SHADERS / f"{name}.glsl").read_text(encoding="utf-8") for name in (vertex, fragment)]
+        if define:
+            sources[1] = sources[1].replace("\n", f"\n#define {define}\n", 1)  # right after the version
         return self._context.program(vertex_shader=sources[0], fragment_shader=sources[1])
 
     def _make_textures(self) -> None:
@@ -229,9 +251,12 @@ class Renderer:
             "left": self._context.buffer(np.ascontiguousarray(triangles[:, ::-1]).tobytes()),
         }
         self._dynamic = [self._context.buffer(reserve=len(which) * 24) for _ in range(2)]
+        self._bend = [self._context.buffer(reserve=len(which) * 4) for _ in range(2)]
         self._vertex_arrays = {
             (name, slot, side): self._context.vertex_array(
-                self._programs[name], attributes(self._programs[name], self._dynamic[slot], static_buffer), index[side]
+                self._programs[name],
+                attributes(self._programs[name], self._dynamic[slot], static_buffer, self._bend[slot]),
+                index[side],
             )
             for name in ("hand", "depth")
             for slot in range(2)

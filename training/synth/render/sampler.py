@@ -17,22 +17,22 @@ from numpy.typing import NDArray
 
 from engines.geometry.pinhole import Intrinsics
 from engines.skeleton import HAND_SLICES, SIDES
-from training.synth.hand.visibility import Layers, hand_shows, visible_joints
+from training.synth.hand.visibility import Layers, hand_shows, owner_mask, visible_joints
 from training.synth.render.renderer import Renderer
 from training.synth.render.sensor import srgb_from_linear
 from training.synth.scene.exposure import Exposure
-from training.synth.scene.panorama import Panorama
+from training.synth.scene.panorama import Panorama, Room
 from training.synth.scene.scene import Recipe, Rejected, Scene, draw_recipe, draw_scene
 from training.synth.scene.views import PICTURE_PX
 
-RENDER_PX: Final = 480
+RENDER_PX: Final = 504
 """Drawn this large and reduced, so that edges are smooth."""
 LEAST_VISIBLE: Final = 0.30
 """Share of a hand's joints that must be in sight."""
 MOST_ATTEMPTS: Final = 200
 _SPREAD: Final = ((-0.375, 0.125), (0.375, -0.125), (0.125, 0.375), (-0.125, -0.375))
 """Shifts of sub-frames in pixels."""
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised whenever the same (seed, index) gives another picture."""
 
 
@@ -42,13 +42,16 @@ class Sample:
 
     index: int
     picture: NDArray[np.uint8]
-    """(`PICTURE_PX`, `PICTURE_PX`, 4) RGBA, sRGB, not premultiplied; transparent beside hands and arms."""
+    """(`PICTURE_PX`, `PICTURE_PX`, 4) RGBA, sRGB, not premultiplied; transparent beside hands, arms
+    and bodies unless a room fills it."""
     joints_cam_mm: NDArray[np.float32]
     """(42, 3) zeros for an absent hand."""
     present: NDArray[np.bool_]
     """(2,)."""
     joint_visible: NDArray[np.bool_]
     """(42,) joints that nothing but their own flesh covers."""
+    mask: NDArray[np.uint8]
+    """What each cell of the picture shows; see `owner_mask`."""
     intrinsics: Intrinsics
     recipe: Recipe
     style: str
@@ -61,11 +64,18 @@ class Sample:
     """How many scenes were thrown away before this one, by cause."""
 
 
-class Sampler:
-    """Makes samples; use it in a `with` block. Raises `UserError` where no OpenGL context can be made."""
+_Drawn = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]
 
-    def __init__(self, seed: int, panoramas: Sequence[Panorama] = ()) -> None:
+
+class Sampler:
+    """Makes samples; use it in a `with` block. With `modes` these take turns, otherwise all are drawn.
+
+    Raises `UserError` where no OpenGL context can be made.
+    """
+
+    def __init__(self, seed: int, panoramas: Sequence[Panorama] = (), modes: Sequence[str] = ()) -> None:
         self._seed = seed
+        self._modes = modes
         self._panoramas = panoramas
         self._renderer = Renderer(RENDER_PX, RENDER_PX)
 
@@ -80,7 +90,7 @@ class Sampler:
     def sample(self, index: int) -> Sample:
         """The sample of an index >= 0; the same for the same seed and panoramas."""
         rng = np.random.default_rng([self._seed, index])
-        recipe = draw_recipe(rng)
+        recipe = draw_recipe(rng, self._modes[index % len(self._modes)] if self._modes else "")
         rejected: Counter[str] = Counter()
         for _ in range(MOST_ATTEMPTS):
             try:
@@ -91,15 +101,16 @@ class Sampler:
 
     def _attempt(self, rng: np.random.Generator, recipe: Recipe, index: int, rejected: Counter[str]) -> Sample:
         scene = draw_scene(rng, recipe, self._panoramas)
-        linear, visible = self._still(scene) if scene.exposure is None else self._moving(scene, scene.exposure)
+        linear, visible, mask = self._still(scene) if scene.exposure is None else self._moving(scene, scene.exposure)
         if not np.isfinite(linear).all():
             raise Rejected("not finite")
         return Sample(
             index=index,
-            picture=_cut_out(linear),
+            picture=_cut_out(linear if scene.room is None else _in_room(linear, scene.intrinsics, scene.room)),
             joints_cam_mm=scene.joints_cam_mm.astype(np.float32),
             present=scene.present,
             joint_visible=visible,
+            mask=mask,
             intrinsics=scene.intrinsics,
             recipe=scene.recipe,
             style=scene.lights.style,
@@ -110,18 +121,18 @@ class Sampler:
             rejected=rejected,
         )
 
-    def _still(self, scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """The picture, linear and larger than it is stored, and (42,) which joints are visible."""
+    def _still(self, scene: Scene) -> _Drawn:
+        """The picture, linear and larger than it is stored, (42,) which joints are visible, and the owners' mask."""
         camera = enlarged(scene.intrinsics, RENDER_PX / PICTURE_PX)
         hands, props = scene.during(0.0)
         linear = self._renderer.render(hands, camera, scene.lights, props=props)
-        return linear, self._seen(scene, camera)
+        return linear, *self._seen(scene, camera)
 
-    def _moving(self, scene: Scene, exposure: Exposure) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def _moving(self, scene: Scene, exposure: Exposure) -> _Drawn:
         """As `_still`, the mean of sub-frames of the stored size; what is visible is that of the middle one."""
         shares = exposure.shares()
         total = np.zeros((PICTURE_PX, PICTURE_PX, 4), np.float32)
-        visible = np.zeros(42, bool)
+        visible, mask = np.zeros(42, bool), np.zeros((0, 0), np.uint8)
         for number, share in enumerate(shares):
             hands, props = scene.during(float(share))
             # sub-frames lie a part of a pixel apart, so that edges of what is still are smooth too
@@ -130,16 +141,17 @@ class Sampler:
             turn = number / len(shares)
             total += self._renderer.render(hands, camera, scene.lights, turn, props, (PICTURE_PX, PICTURE_PX))
             if number == 0:
-                visible = self._seen(scene, camera)
-        return total / len(shares), visible
+                visible, mask = self._seen(scene, camera)
+        return total / len(shares), visible, mask
 
-    def _seen(self, scene: Scene, camera: Intrinsics) -> NDArray[np.bool_]:
-        """(42,) visible joints in the last picture drawn; raises `Rejected` where a hand shows too few of them."""
-        visible = _visible(self._renderer.layers(), scene, camera)
+    def _seen(self, scene: Scene, camera: Intrinsics) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
+        """(42,) visible joints and mask of the last picture; raises `Rejected` where a hand shows too few joints."""
+        layers = self._renderer.layers()
+        visible = _visible(layers, scene, camera)
         for side, there in zip(SIDES, scene.present, strict=True):
             if there and not hand_shows(visible[HAND_SLICES[side]], LEAST_VISIBLE):
                 raise Rejected("hidden hand")
-        return visible
+        return visible, owner_mask(layers)
 
 
 def enlarged(intrinsics: Intrinsics, factor: float) -> Intrinsics:
@@ -160,6 +172,14 @@ def _visible(layers: Layers, scene: Scene, camera: Intrinsics) -> NDArray[np.boo
         part = HAND_SLICES[hand.mesh.side]
         visible[part] = visible_joints(layers, scene.joints_cam_mm[part], hand.mesh.side, camera, girth)
     return visible
+
+
+def _in_room(linear: NDArray[np.float32], intrinsics: Intrinsics, room: Room) -> NDArray[np.float32]:
+    """A linear picture of any size, opaque, before what the camera sees of a room."""
+    size = len(linear)
+    behind = room.view(enlarged(intrinsics, size / PICTURE_PX), size)
+    alpha = linear[..., 3:]
+    return np.concatenate([linear[..., :3] + behind * (1 - alpha), np.ones_like(alpha)], axis=-1)
 
 
 def _cut_out(linear: NDArray[np.float32]) -> NDArray[np.uint8]:

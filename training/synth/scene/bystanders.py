@@ -33,9 +33,10 @@ from training.synth.person.people import DARKEST_TONE, Person, cloth_colour
 from training.synth.person.solids import Part, ellipsoid, slab
 from training.synth.scene.views import PICTURE_PX
 
-BEHIND_SHARE: Final = 0.30
+BEHIND_SHARE: Final[dict[str, float]] = {"webcam": 0.62, "egocentric": 0.30, "overhead": 0.25, "any": 0.30}
+"""For each view the share of pictures with something behind the hands: at a webcam mostly the person."""
 BEHIND: Final[dict[str, dict[str, float]]] = {
-    "webcam": {"person": 0.62, "other": 0.10, "arm": 0.14, "clutter": 0.14},
+    "webcam": {"person": 0.78, "other": 0.08, "arm": 0.07, "clutter": 0.07},
     "egocentric": {"lap": 0.34, "other": 0.12, "arm": 0.32, "clutter": 0.22},
     "overhead": {"person": 0.34, "lap": 0.0, "arm": 0.36, "clutter": 0.30},
     "any": {"person": 0.40, "other": 0.12, "arm": 0.26, "clutter": 0.22},
@@ -65,7 +66,7 @@ def draw_behind(rng: np.random.Generator, view: str) -> str:
     """The kind of thing behind the hands in a view; empty for none."""
     shares = BEHIND[view]
     kind = str(rng.choice(list(shares), p=list(shares.values())))
-    return kind if rng.random() < BEHIND_SHARE else ""
+    return kind if rng.random() < BEHIND_SHARE[view] else ""
 
 
 def body_scale(person: Person) -> float:
@@ -224,7 +225,7 @@ def _stranger(rng: np.random.Generator) -> Look:
 
 
 def _skin_like(rng: np.random.Generator) -> Vector:
-    colour = skin_tone(rng.uniform(0, DARKEST_TONE)) * np.exp(rng.normal(0, 0.12, 3))
+    colour = skin_tone(rng.uniform(0, DARKEST_TONE)) * np.exp(rng.normal(0, 0.06, 3))
     if rng.random() < 0.3:
         return cloth_colour(rng)
     return float(colour[0]), float(colour[1]), float(colour[2])

@@ -19,7 +19,7 @@ from training.synth.hand.poses import LOWER_DEG, UPPER_DEG, JointAngles
 from training.synth.hand.shape import HandShape
 from training.synth.person.appearance import unit
 
-MOVING_SHARE: Final = 0.12
+MOVING_SHARE: Final = 0.08
 FASTEST_M_S: Final = (0.15, 1.5)
 """Range of the speed of a picture's fastest joint."""
 EXPOSURE_S: Final = (1 / 100, 1 / 30)

@@ -19,6 +19,7 @@ from training.synth.hand.model import MIRROR, HandState
 from training.synth.held.holding import Held, draw_held, holding_arm, holding_pair
 from training.synth.pair.arms import Stance, sample_arm
 from training.synth.pair.contact import sample_pair
+from training.synth.pair.families import FAMILIES
 from training.synth.pair.plan import palm_center
 from training.synth.pair.plans import PAIR_SHARE
 from training.synth.person.appearance import DressedHand, Lights, Prop, sample_lights, unit
@@ -28,8 +29,9 @@ from training.synth.scene.backdrop import draw_still, find_own_body
 from training.synth.scene.bystanders import beyond, draw_behind
 from training.synth.scene.exposure import MOVING_SHARE, Exposure, sample_exposure
 from training.synth.scene.outfit import Outfit
-from training.synth.scene.panorama import Panorama, panorama_lights
+from training.synth.scene.panorama import Panorama, Room, panorama_room
 from training.synth.scene.views import (
+    FAMILY_VIEW_SHARE,
     NEAREST_SURFACE_MM,
     PICTURE_PX,
     VIEW_SHARE,
@@ -39,14 +41,16 @@ from training.synth.scene.views import (
     sample_view,
 )
 
-PAIR_PICTURES: Final = 0.52
+PAIR_PICTURES: Final = 0.62
 """Share of pictures with two hands."""
-PANORAMA_SHARE: Final = 0.35
+PANORAMA_SHARE: Final = 0.45
+ROOM_SHARE: Final = 0.55
+"""Of the pictures lit by a panorama: those that show it too; the others are cut out."""
 NEAREST_JOINT_MM: Final = 150.0
 BARE_WRIST_MM: Final = 100.0
-_WRIST_MODES: Final = ("hold", "over", "cross", "touch")
+_WRIST_MODES: Final = ("hold", "over", "cross", "touch", "wrapped_wrist", "crossed_wrists", "palm_on_back", "washing")
 UPPER_ARM_MM: Final = 330.0
-_SHOULDER_TRIES: Final = 8
+_SHOULDER_TRIES: Final = 20
 
 
 class Rejected(Exception):
@@ -93,6 +97,8 @@ class Scene:
     outfit: Outfit
     exposure: Exposure | None
     """None for a picture without motion."""
+    room: Room | None
+    """What fills the picture behind everything; None for a cut-out."""
 
     def during(self, share: float) -> tuple[tuple[DressedHand, ...], tuple[Prop, ...]]:
         """Hands and all other things at -0.5 .. 0.5 of the exposure; 0 is what the labels are true of."""
@@ -102,12 +108,14 @@ class Scene:
         return hands, props + self.still
 
 
-def draw_recipe(rng: np.random.Generator) -> Recipe:
-    """The kind of picture."""
+def draw_recipe(rng: np.random.Generator, mode: str = "") -> Recipe:
+    """The kind of picture; `mode` if it is given, `single` or one of `PAIR_SHARE`."""
     held_rng, behind_rng, moving_rng = rng.spawn(3)
     pair = rng.random() < PAIR_PICTURES
-    mode = str(rng.choice(list(PAIR_SHARE), p=list(PAIR_SHARE.values()))) if pair else "single"
-    view = str(rng.choice(list(VIEW_SHARE), p=list(VIEW_SHARE.values())))
+    drawn = str(rng.choice(list(PAIR_SHARE), p=list(PAIR_SHARE.values()))) if pair else "single"
+    mode = mode or drawn
+    views = FAMILY_VIEW_SHARE if mode in FAMILIES else VIEW_SHARE
+    view = str(rng.choice(list(views), p=list(views.values())))
     side = int(rng.integers(2))
     moving = moving_rng.random() < MOVING_SHARE
     return Recipe(mode, view, side, draw_held(held_rng, mode), draw_behind(behind_rng, view), moving)
@@ -141,10 +149,10 @@ def draw_scene(rng: np.random.Generator, recipe: Recipe, panoramas: Sequence[Pan
         still = body.props
     skeletons = [state.skeleton(person.shape) for state in states]
     gap = gap_mm(skeletons[0], skeletons[1]) if len(states) == 2 else np.inf
-    lights = _lights(rng, panoramas)
+    lights, room = _lights(rng, panoramas)
     exposure = _exposure(motion_rng, recipe, states, person, intrinsics, held)
     return Scene(
-        recipe, person, states, hands, props, lights, intrinsics, joints, present, gap, still, outfit, exposure
+        recipe, person, states, hands, props, lights, intrinsics, joints, present, gap, still, outfit, exposure, room
     )
 
 
@@ -257,7 +265,8 @@ def _in_picture(point_cam_mm: NDArray, intrinsics: Intrinsics, margin: float) ->
     return bool(np.all((px > -margin) & (px < 1 + margin)))
 
 
-def _lights(rng: np.random.Generator, panoramas: Sequence[Panorama]) -> Lights:
+def _lights(rng: np.random.Generator, panoramas: Sequence[Panorama]) -> tuple[Lights, Room | None]:
     if len(panoramas) and rng.random() < PANORAMA_SHARE:
-        return panorama_lights(rng, panoramas[int(rng.integers(len(panoramas)))])
-    return sample_lights(rng)
+        lights, room = panorama_room(rng, panoramas[int(rng.integers(len(panoramas)))])
+        return lights, room if rng.random() < ROOM_SHARE else None
+    return sample_lights(rng), None

@@ -17,11 +17,14 @@ from training.synth.pair.arms import Stance
 
 VIEW_SHARE: Final = {"webcam": 0.56, "egocentric": 0.17, "overhead": 0.10, "any": 0.17}
 """Shares of the kinds of view; they sum to 1."""
-PICTURE_PX: Final = 320
+FAMILY_VIEW_SHARE: Final = {"webcam": 0.80, "egocentric": 0.08, "overhead": 0.04, "any": 0.08}
+"""The same for hands that are brought together before a camera (`families.py`)."""
+PICTURE_PX: Final = 360
 NEAREST_SURFACE_MM: Final = 70.0
 """Nothing that is drawn comes nearer to the camera."""
-BOX_SHARE: Final = (0.50, 0.70)
-"""Range of the larger side of the joints' box, in sides of the picture."""
+BOX_SHARE: Final = (0.35, 0.47)
+"""Range of the larger side of the joints' box, in sides of the picture: room for all that a tracker's crop may show, so
+that no crop shows an arm cut off in its middle."""
 BOX_SHIFT: Final = 0.05
 """Largest distance of the box's middle from the picture's, in sides of the picture."""
 DISTANCE_MM: Final = (280.0, 1200.0)

@@ -27,7 +27,9 @@ from training.synth.story.thumb import THUMB_OUT_DEG
 
 HOME_MM: Final = (-140.0, 85.0, 550.0)
 """Where the right wrist usually is."""
-CONTACT_MODES: Final = ("clasp", "clasp", "prayer", "tips", "over", "touch", "side", "cross")
+CONTACT_MODES: Final = (
+    *("interlocked_up", "interlocked_folded", "palms_together", "steeple", "palm_on_back", "touch", "side", "cross"),
+)
 DEEPEST_MM: Final = -5.0
 """How far flesh gives way where hands pass each other on their way to a contact."""
 _AWAY_MM: Final = 150.0

@@ -1,10 +1,12 @@
 #version 330
+// With PLAIN (things behind the hands, out of focus and far): no shadow, no grain, no hair.
 // Skin, nails, hair and sleeve under one shadowed key light, four fill lights and an ambience. Linear light out.
 in vec3 v_position;
 in vec3 v_normal;
 in vec3 v_rest;
 in float v_rest_normal_z;
 in vec2 v_uv;
+in float v_bend;
 uniform sampler2D features;  // palm, redness, crease, nail
 uniform sampler3D noise;
 uniform sampler2DShadow shadow_map;
@@ -51,6 +53,13 @@ float key_visibility(vec3 p, vec3 n) {
     return mix(1.0, lit / 12.0, key_shadow);
 }
 
+#ifdef PLAIN
+vec3 skin_colour(vec4 f) {
+    vec3 a = mix(skin, palm, f.x);
+    float broad = noise_at(v_rest / NOISE_MM * 0.4 + seed) - 0.5;
+    return mix(a, a * redness, clamp(max(0.0, broad) * 1.2 * mottling, 0.0, 1.0)) * (1.0 + 0.5 * mottling * broad);
+}
+#else
 vec3 skin_colour(vec4 f) {
     vec3 q = v_rest / NOISE_MM + seed;
     float broad = fractal(q * 0.14);
@@ -76,6 +85,7 @@ vec3 bumped(vec3 n, float crease_depth) {
     n -= vec3(clamp(groove, -0.5, 0.5) * 0.5 * crease, 0.0);
     return n / max(length(n), 1e-4);
 }
+#endif
 
 // Reflected light of one lamp: wrapped diffuse in x of `albedo`, GGX highlight.
 vec3 lamp(vec3 n, vec3 v, vec3 l, vec3 radiance, vec3 wrapped, vec3 albedo, float rough, float gloss) {
@@ -100,6 +110,7 @@ void main() {
     vec3 v = normalize(-v_position);
     bool mapped = all(greaterThan(v_uv, vec2(0.0))) && all(lessThan(v_uv, vec2(1.0)));
     vec4 f = mapped ? texture(features, v_uv) : vec4(clamp(0.5 + v_rest_normal_z * 1.1, 0.0, 1.0), 0.0, 0.0, 0.0);
+    f.z *= mix(1.15 - 0.95 * v_bend, 0.7 + 1.1 * v_bend, f.x);  // skin stretches over knuckles and folds in the palm
     f.x *= 1.0 - 0.8 * smoothstep(30.0, -45.0, v_rest.y);
     vec3 albedo = skin_colour(f);
     float brightest = max(max(albedo.r, albedo.g), max(albedo.b, 1e-3));
@@ -117,9 +128,15 @@ void main() {
         wrapping = 0.1;
         f.z = 0.0;
     }
+#ifndef PLAIN
     n = bumped(n, f.z);
+#endif
     vec3 wrapped = wrapping * vec3(1.0, 0.5, 0.35);
+#ifdef PLAIN
+    vec3 key = key_radiance;
+#else
     vec3 key = key_radiance * (key_shadow > 0.0 ? key_visibility(v_position, v_normal) : 1.0);
+#endif
     vec3 light = lamp(n, v, key_direction, key, wrapped, albedo, rough, gloss);
     for (int i = 0; i < 4; i++) {
         light += lamp(n, v, fill_directions[i], fill_radiance[i], wrapped, albedo, rough, gloss);
