@@ -14,6 +14,7 @@ from engines.errors import UserError
 from training.annotation.accuracy.figure import draw_figure
 from training.annotation.accuracy.views import ViewsRow, error_by_views, table
 from training.annotation.recordings.recording import Recording, load_recording, write_text
+from training.annotation.triangulation.delays import without_delays
 from training.annotation.triangulation.hands import Hands, load_hands
 from training.annotation.triangulation.observations import observe
 from training.annotation.triangulation.solve import MOST_SIGMA_MM, SolveSettings
@@ -58,6 +59,8 @@ def _curve(recording: Recording, truth: Hands, a: argparse.Namespace) -> list[Vi
     detections = recording.folder / "detections" / a.detections if a.detections else detections_used(recording.folder)
     seen = observe(recording.rig, load_all(detections, recording.names), recording.frames)
     check_truth(truth, recording.t_s)
+    # late cameras are corrected as they were for the truth; the renderer's are not late
+    seen = without_delays(seen, recording.t_s, truth.delays_s.tolist())
     known = np.flatnonzero(truth.accepted.any(axis=1))
     if not len(known):
         raise UserError("the truth has no joint that is accepted: nothing to measure against")
