@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.errors import UserError
 from training.annotation.accuracy.figure import draw_figure
@@ -56,8 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _curve(recording: Recording, truth: Hands, a: argparse.Namespace) -> list[ViewsRow]:
     detections = recording.folder / "detections" / a.detections if a.detections else detections_used(recording.folder)
     seen = observe(recording.rig, load_all(detections, recording.names), recording.frames)
-    if len(truth.t_s) != len(recording.t_s):
-        raise UserError(f"the truth has {len(truth.t_s)} moments, the recording {len(recording.t_s)}: not of this one")
+    check_truth(truth, recording.t_s)
     known = np.flatnonzero(truth.accepted.any(axis=1))
     if not len(known):
         raise UserError("the truth has no joint that is accepted: nothing to measure against")
@@ -73,6 +73,12 @@ def _curve(recording: Recording, truth: Hands, a: argparse.Namespace) -> list[Vi
         a.seed,
         lambda text: print(text, flush=True),
     )
+
+
+def check_truth(truth: Hands, t_s: NDArray[np.float64]) -> None:
+    """Raise UserError if hands are not of a recording with these times."""
+    if len(truth.t_s) != len(t_s):
+        raise UserError(f"the truth has {len(truth.t_s)} moments, the recording {len(t_s)}: it is not of this one")
 
 
 def _truth(recording: Recording, named: Path | None) -> tuple[Hands, str]:
