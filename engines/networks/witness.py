@@ -29,8 +29,8 @@ _SIDE_SHARE: Final = 0.5
 """Of the witness in the hand's side."""
 _VARIANCE_CELLS: Final = 4.0
 """The witness's own, in squares of `lite`'s heat-map cells: 2 cells of 8 px."""
-_DEPTH_SHARE: Final = 0.4
-"""Of what the witness counts in places, what it counts in depths: there `lite` is the better one, except on webcams."""
+_DEPTH_SHARE: Final = 0.2
+"""Of what the witness counts in places, what it counts in depths: there `lite` is the better one (docs/training.md)."""
 _DEPTH_GAIN: Final = 2.5
 """Its depth, in pixels of the crop, is so many times too flat: 2.5 to 3.3 where depths are known."""
 _AGREEING: Final = 3.2

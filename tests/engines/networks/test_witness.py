@@ -106,7 +106,7 @@ def test_depths_are_in_millimetres_whatever_camera_and_crop() -> None:
         found = joined(look, said, torch.zeros((3, 42, 2)), torch.zeros((3, 42)), torch.ones((3, 42)), gamma, INPUT_PX)
         mm = look.depth_px * (side_px / INPUT_PX) * z_mm / focal_px
         ratio = found.depth_mm[:, :JOINTS_PER_HAND] / mm
-        torch.testing.assert_close(ratio, torch.full_like(ratio, 0.4 * 0.2 * 2.5))  # depth's share, variance's, gain
+        torch.testing.assert_close(ratio, torch.full_like(ratio, 0.2 * 0.2 * 2.5))  # depth's share, variance's, gain
 
 
 def test_a_mirrored_crop_gets_the_mirrored_answer() -> None:
