@@ -29,14 +29,15 @@ _SIDE_SHARE: Final = 0.5
 """Of the witness in the hand's side."""
 _VARIANCE_CELLS: Final = 4.0
 """The witness's own, in squares of `lite`'s heat-map cells: 2 cells of 8 px."""
-_DEPTH_SHARE: Final = 0.4
-"""Of what the witness counts in places, what it counts in depths: there `lite` is the better one, except on webcams."""
+_DEPTH_SHARE: Final = 0.2
+"""Of what the witness counts in places, what it counts in depths: there `lite` is the better one (docs/training.md)."""
 _DEPTH_GAIN: Final = 2.5
 """Its depth, in pixels of the crop, is so many times too flat: 2.5 to 3.3 where depths are known."""
-_AGREEING: Final = 3.2
-_APART: Final = -1.2
+_AGREEING: Final = 1.4
+_APART: Final = -0.57
 """What agreement adds to the logit of a joint's confidence, and what each unit of log(1 + distance) takes away, in
-pixels of a 256 px crop: more than 13 px apart make a joint less sure. Fitted on held-out renders."""
+pixels of a 256 px crop: more than 11 px apart make a joint less sure. Half of what held-out renders ask for, as
+distances say less on real hands."""
 _BOX_MM: Final = 300.0
 """The side of RootNet's box (`geometry.pinhole`)."""
 _REPORT_PX: Final = 256

@@ -124,4 +124,4 @@ def test_any_difference_is_another_key() -> None:
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(UserError, match="engine cache cannot be written"):
-        store_engine(tmp_path / "x", engine_key("l", "t", "1", "p", (1,), Path(__file__), "c"), {"a": b""}, {})
+        store_engine(tmp_path / "x", engine_key("lite", "t", "1", "p", (1,), Path(__file__), "c"), {"a": b""}, {})
