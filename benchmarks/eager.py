@@ -32,6 +32,7 @@ class EagerTorch:
         self.input_px, self.depth_along_ray = spec.input_px, spec.depth_along_ray
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._graph = deployed_module(preset, weights, "fp16" if precision == "fp16" else "fp32").to(self._device)
+        self.witness = self._graph.witness
         self._cutter = CpuCutter(self.input_px, 2)
 
     @torch.inference_mode()

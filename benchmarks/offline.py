@@ -18,7 +18,7 @@ from engines.backends.opening import open_backend
 from engines.contract import Backend, EngineRequest
 from engines.errors import UserError
 from engines.geometry.distortion import MOST
-from engines.second_look import SecondLook
+from engines.second_look import looking_twice
 from engines.skeleton import HAND_SLICES
 from engines.terminal import command
 from realtime.batch.run import batch_settings
@@ -68,7 +68,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--clip", type=Path, default=SAMPLE, help="a clip with labels, or a folder of them")
     arguments = parser.parse_args(argv)
     try:
-        backend = SecondLook(open_backend(EngineRequest(threads=1), lambda line: print(line, file=sys.stderr)))
+        backend = looking_twice(
+            open_backend(EngineRequest(threads=1), lambda line: print(line, file=sys.stderr)), "lite"
+        )
         print(table(mean_of([judge(clip, backend) for clip in clips_of(arguments.clip)])))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

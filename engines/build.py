@@ -117,7 +117,10 @@ def _build_ahead(request: EngineRequest, onnx_file: Path | None) -> None:
 
 def _write_onnx(request: EngineRequest, backend: str, precision: str, file: Path) -> None:
     """The graph that the engine is made of, in its types."""
-    graph = engine_graph(backend, precision, request.preset, weights_for(request, print), request.calibration, print)
+    weights = weights_for(request, print)
+    graph = engine_graph(
+        backend, precision, request.preset, weights, request.calibration, print, witness=request.witness
+    )
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(graph)

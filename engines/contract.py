@@ -31,6 +31,8 @@ class Backend(Protocol):
     input_px: int
     depth_along_ray: bool
     """As in `spec.NetworkSpec`: what the joints' depths mean."""
+    witness: bool
+    """Whether the graph hears a second opinion on single hands (`networks.witness`)."""
     folder: Path | None
     """Where the compiled engine lies in the cache; None where nothing is compiled."""
 
@@ -67,6 +69,8 @@ class EngineRequest:
     """A RootNet checkpoint for preset `paper`, whose released weights are InterNet alone."""
     calibration: Path | None = None
     """Crops for int8 (`calibration.calibration_crops`); None is the sample clip."""
+    witness: bool = True
+    """The second opinion that goes along with the weights, if there is one; False is the network by itself."""
     compiled: bool = False
     """torch.compile in backend torch: worth its minute on a GPU only."""
 

@@ -19,8 +19,6 @@ DEFAULT_WEIGHTS: Final[dict[str, Path]] = {
 """Those of `paper` are what `python -m engines.convert` writes."""
 SHIPPED: Final = frozenset({"lite"})
 """Presets whose own weights come with the program."""
-
-
 WITNESS_WEIGHTS: Final = _ROOT / "weights" / "witness.safetensors"
 """MediaPipe's landmark network beyond the stages that `lite` shares with it (`python -m training.witness`)."""
 
@@ -44,8 +42,3 @@ def weights_of(preset: str, weights: Path | None) -> Path:
         f"{path}: no such weights file; preset {preset} ships none: give a released checkpoint "
         "(--weights snapshot_20.pth.tar), or convert one (python -m engines.convert)"
     )
-
-
-def companions_of(preset: str) -> tuple[Path, ...]:
-    """Files of weights that go along with those of a preset, where they are there."""
-    return (WITNESS_WEIGHTS,) if spec_of(preset).witness and WITNESS_WEIGHTS.is_file() else ()

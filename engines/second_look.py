@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from engines.contract import Backend
 from engines.geometry.crop import Crop
-from engines.presets import companions_of, spec_of
+from engines.presets import spec_of
 from engines.skeleton import SWAP_HANDS
 
 _SWAP: Final = np.array(SWAP_HANDS)
@@ -33,24 +33,24 @@ Looks = Literal["auto", "always", "never"]
 
 def looking_twice(backend: Backend, preset: str, looks: Looks = "auto") -> Backend:
     """The backend of `preset` with a second look if its network takes one (`spec.NetworkSpec`), else as it is."""
-    spec = spec_of(preset)
-    if not spec.second_look or looks == "never":
+    if not spec_of(preset).second_look or looks == "never":
         return backend
-    return SecondLook(backend, witnessed=looks == "auto" and bool(companions_of(preset)))
+    return SecondLook(backend, always=looks == "always")
 
 
 class SecondLook:
-    """A `Backend` around another one; two crops go through unchanged.
+    """A `Backend` around another one; two crops go through unchanged, and one hand that a witness sees.
 
-    `witnessed`: its network has a witness for single hands, so that `of_one_hand` looks once.
+    `always`: one hand is looked at twice, too.
     """
 
-    def __init__(self, backend: Backend, *, witnessed: bool = False) -> None:
-        self._witnessed = witnessed
+    def __init__(self, backend: Backend, *, always: bool = False) -> None:
+        self._once = backend.witness and not always
         self.name: str = backend.name
         self.precision: str = backend.precision
         self.input_px: int = backend.input_px
         self.depth_along_ray: bool = backend.depth_along_ray
+        self.witness: bool = backend.witness
         self.folder: Path | None = backend.folder
         self._backend = backend
         self._pair = np.zeros((2, backend.input_px, backend.input_px, 3), np.uint8)
@@ -63,7 +63,7 @@ class SecondLook:
 
     def of_one_hand(self, crops_bgr: Any) -> Mapping[str, NDArray[np.float32]]:
         """As `__call__`, for crops in which one hand is expected."""
-        return self._backend(crops_bgr) if self._witnessed else self(crops_bgr)
+        return self._backend(crops_bgr) if self._once else self(crops_bgr)
 
     def cut(self, image_bgr: NDArray[np.uint8], crops: Sequence[Crop]) -> Any:
         """As `Backend.cut`."""

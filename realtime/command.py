@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from engines.errors import UserError
+from engines.redaction import without_secrets
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -26,7 +27,7 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
-        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+        self.exit(2, f"error: {without_secrets(message)}; see {self.prog} --help\n")
 
 
 def above_zero(text: str) -> float:

@@ -73,6 +73,7 @@ class EngineSettings(_Section):
     backend: BackendName
     precision: Precision
     threads: Annotated[int, Field(ge=0, le=1024)]
+    witness: bool
     second_look: Looks
     cache: str | None
     calibration: str | None

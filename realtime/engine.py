@@ -30,6 +30,7 @@ def backend_of(settings: Settings, say: Callable[[str], None] = lambda _: None) 
         cache,
         rootnet=rootnet,
         calibration=calibration,
+        witness=engine.witness,
     )
     backend = open_backend(request, say)
     return looking_twice(backend, engine.preset, engine.second_look)

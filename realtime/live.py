@@ -15,6 +15,7 @@ from typing import Final
 
 from realtime.handover import Mailbox, MailboxClosed
 from realtime.messages import Frame, HandFrame
+from realtime.sources.ahead import read_ahead
 from realtime.sources.opening import Source
 
 POLL_S: Final = 0.02
@@ -94,12 +95,12 @@ def run_live(
 
 
 def run_recorded(source: Source, pipeline: Callable[[Frame], HandFrame], previous: int = -1) -> Iterator[Result]:
-    """Run every frame of a recording through the pipeline, in order, in the caller's thread.
+    """Run every frame of a recording through the pipeline, in order, in the caller's thread; another reads ahead.
 
     `previous` is the index of the last frame that was done before, if the recording is taken up again.
     """
     asked_s = time.monotonic()
-    for frame in source:
+    for frame in read_ahead(source):
         yield _infer(pipeline, frame, previous, asked_s)
         previous = frame.index
         asked_s = time.monotonic()

@@ -1,6 +1,7 @@
 """`HandPipeline(frame) -> HandFrame`: the whole way from a picture to hands in camera space.
 
-Synchronous, without threads and drawing: what is tested on a clip is what runs on a camera. One thread at a time.
+Without drawing, and but for the search for new hands of a live source in one thread: what is tested on a clip is what
+runs on a camera.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from realtime.camera_space.smoothing import HandSmoother, SmootherState
 from realtime.config import Settings
 from realtime.messages import Frame, HandFrame
 from realtime.timing import OnStage, StageTimer
-from realtime.tracking.detector import HandDetector
+from realtime.tracking.searching import Search, SearchAtOnce, SearchBeside
 from realtime.tracking.tracker import HandTracker, TrackerState
 
 _SEARCH_S = 0.05
@@ -45,16 +46,20 @@ class HandPipeline:
         backend: Backend,
         intrinsics_of: Callable[[tuple[int, int]], Intrinsics],
         on_stage: OnStage | None = None,
+        *,
+        live: bool = False,
     ) -> None:
         """`intrinsics_of` gives the camera's intrinsics for a picture of (width, height).
 
-        `on_stage` is called at the end of every stage (`--trace`).
+        `on_stage` is called at the end of every stage (`--trace`). `live`: hands are searched in a thread beside, so
+        that those that are followed need not wait; else a frame's result is the same whenever it is tracked.
         """
         self._on_stage = on_stage
         self._settings = settings
         self._backend = backend
         self._intrinsics_of = intrinsics_of
-        self._detector = HandDetector(settings.detector.min_score)
+        min_score = settings.detector.min_score
+        self._search: Search = SearchBeside(min_score, on_stage) if live else SearchAtOnce(min_score)
         self._tracker = HandTracker(settings.tracker, backend.input_px, settings.detector.max_hands)
         depth = settings.fusion
         self._fusion = DepthFusion(depth.blend_s, depth.depth, depth.hand_length_mm)
@@ -71,7 +76,7 @@ class HandPipeline:
             self._start_over((width, height))
         intrinsics = self._intrinsics
         with timer.stage("detect"):
-            self._search(frame)
+            self._look_for_hands(frame)
         plans = self._tracker.plan(frame.t_capture_s)
         crops = tuple(plan.crop for plan in plans)
         with timer.stage("crop"):
@@ -110,7 +115,7 @@ class HandPipeline:
 
     def close(self) -> None:
         """Free what the detector holds."""
-        self._detector.close()
+        self._search.close()
 
     def _set_size(self, size_px: tuple[int, int]) -> None:
         self._size_px = size_px
@@ -123,11 +128,14 @@ class HandPipeline:
         self._fusion.reset()
         self._smoother.reset()
 
-    def _search(self, frame: Frame) -> None:
-        """Run the detector if a hand is missing and it has not just been run."""
-        known = self._tracker.held
-        wait_s = _SEARCH_S if known == 0 else self._settings.detector.interval_s
-        if known >= self._settings.detector.max_hands or frame.t_capture_s - self._searched_s < wait_s:
-            return
-        self._searched_s = frame.t_capture_s
-        self._tracker.acquire(self._detector(frame.image_bgr), frame.t_capture_s)
+    def _look_for_hands(self, frame: Frame) -> None:
+        """Search if a hand is missing and it has not just been done; take up what was found."""
+        held = self._tracker.held
+        wait_s = _SEARCH_S if held == 0 else self._settings.detector.interval_s
+        if held >= self._settings.detector.max_hands or frame.t_capture_s - self._searched_s < wait_s:
+            boxes = self._search.found()
+        else:
+            self._searched_s = frame.t_capture_s
+            boxes = self._search(frame)
+        if boxes is not None:
+            self._tracker.acquire(boxes, frame.t_capture_s)

@@ -25,7 +25,7 @@ def _shipped_graphs_are_exported_once() -> Iterator[None]:
         patch.setattr(
             graph,
             "onnx_graph",
-            lambda preset, path, *rest: (shipped if path == weights else export)(preset, path, *rest),
+            lambda preset, path, *rest, **named: (shipped if path == weights else export)(preset, path, *rest, **named),
         )
         yield
 

@@ -75,7 +75,7 @@ def _train(settings: Settings, weights: Path) -> None:
 
 def _figures(weights: Path, tests: dict[str, Sequence[LabelledSample]]) -> _Figures:
     """By test: the figures of the turned crop, of one look at each picture."""
-    backend = open_backend(EngineRequest(weights=weights), partial(print, file=sys.stderr))
+    backend = open_backend(EngineRequest(weights=weights, witness=False), partial(print, file=sys.stderr))
     found: _Figures = {}
     for name, hands in tests.items():
         depths = root_depths("gt", Path(), "test", hands)

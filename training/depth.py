@@ -17,7 +17,7 @@ from pathlib import Path
 from engines.backends.opening import open_backend
 from engines.contract import EngineRequest
 from engines.errors import UserError
-from engines.second_look import SecondLook
+from engines.second_look import looking_twice
 from engines.terminal import command
 from training.command import positive
 from training.datasets.sample import LabelledSample
@@ -44,7 +44,7 @@ def _line(name: str, row: DepthFigures) -> str:
 def run(arguments: argparse.Namespace) -> None:
     """Read, look, compare, print. Raises UserError."""
     samples = _samples(arguments)
-    backend = SecondLook(open_backend(EngineRequest(weights=arguments.weights), print))
+    backend = looking_twice(open_backend(EngineRequest(weights=arguments.weights), print), "lite")
     upright = look(backend, samples, [sample.crop() for sample in samples], "upright crop")
     crops = turned_crops(samples, upright)
     hands = seen_hands(samples, look(backend, samples, crops, "turned crop"), crops)

@@ -21,7 +21,7 @@ from engines.contract import Backend, BackendName, EngineRequest, Precision
 from engines.errors import UserError
 from engines.geometry.crop import Crop
 from engines.presets import SPECS
-from engines.second_look import looking_twice
+from engines.second_look import Looks, looking_twice
 from engines.terminal import command
 from training.datasets.interhand.interhand26m import SUBSETS
 from training.datasets.sample import LabelledSample
@@ -30,7 +30,7 @@ from training.evaluation.errors import labelled_hands, measure
 from training.evaluation.figures import figures, reliability_of
 from training.evaluation.look import look, turned_crops
 from training.evaluation.predictions import Predictions, aligned_with, load_predictions, save_predictions
-from training.evaluation.report import Run, even_rows, reliability_table, sheet_of, table, write_report
+from training.evaluation.report import Run, even_rows, mode_table, reliability_table, sheet_of, table, write_report
 from training.evaluation.root_depth import RootDepths, root_depths, with_absolute_left_root
 from training.registry import DATA_SETS, data_set, load_split
 
@@ -99,6 +99,8 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         runs = judge_network(_backend(arguments), samples, depths, absolute_left)
     print(table(runs))
+    if arguments.by == "mode":
+        print(f"\n{runs[-1].name}\n{mode_table(runs[-1], [samples[i].mode for i in range(len(samples))])}")
     for each in runs:
         if sum(each.reliability.joints):
             print(f"\nreliability, {each.name}\n{reliability_table(each.reliability)}")
@@ -153,9 +155,9 @@ def _backend(arguments: argparse.Namespace) -> Backend:
         weights=arguments.weights,
         backend=arguments.engine,
         precision=arguments.precision,
+        witness=arguments.witness,
     )
-    backend = open_backend(request, print)
-    return backend if arguments.one_look else looking_twice(backend, arguments.preset)
+    return looking_twice(open_backend(request, print), arguments.preset, arguments.looks)
 
 
 def _chosen(arguments: argparse.Namespace, samples: Sequence[LabelledSample]) -> Sequence[LabelledSample]:
@@ -195,6 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--split", help="test, unless the set has none")
     parser.add_argument("--subset", default="all", choices=SUBSETS, help="InterHand2.6M: H+M, H or M")
     parser.add_argument("--each", type=int, help="judge on the first so many with one hand and so many with both")
+    parser.add_argument("--by", choices=("mode",), help="synthetic: also a line for each way in which hands meet")
     parser.add_argument("--backgrounds", type=Path, help="synthetic: photographs to lay the cut-out hands on")
     parser.add_argument("--limit", type=int, help="judge on so many samples only, evenly picked")
     parser.add_argument(
@@ -216,7 +219,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--engine", default="auto", choices=get_args(BackendName))
     parser.add_argument("--precision", default="auto", choices=get_args(Precision))
     parser.add_argument(
-        "--one-look", action="store_true", help="lite: without the second, mirrored look that the tracker takes"
+        "--looks",
+        default="auto",
+        choices=get_args(Looks),
+        help="lite: when to look a second time, as engine.second_look",
+    )
+    parser.add_argument(
+        "--one-look", dest="looks", action="store_const", const="never", help="the same as --looks never"
+    )
+    parser.add_argument(
+        "--no-witness", dest="witness", action="store_false", help="lite: without the second opinion on single hands"
     )
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write tables and pictures there")

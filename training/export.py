@@ -20,6 +20,7 @@ import torch
 
 from engines.errors import UserError
 from engines.networks.checkpoints import save_weights
+from engines.networks.decode import DeployedLite
 from engines.presets import DEFAULT_WEIGHTS
 from engines.terminal import command
 from training.evaluation.reliability import Reliability, reliability
@@ -33,6 +34,7 @@ from training.paper.export import commit, export_paper
 from training.paper.settings import InterNetSettings, RootNetSettings
 from training.settings import load_any_settings, start_override
 from training.sidecar import read_sidecar
+from training.witness import witness_of
 
 _PLACES: Final[Any] = {
     "output": True,
@@ -53,11 +55,13 @@ def export(settings: Settings, output: Path, others: Sequence[Path] = ()) -> dic
     data = settings.data
     held_out = load_held_out(data)
     backgrounds = load_backgrounds(data.backgrounds)
-    log_variance, right = spreads(network, held_out.rendered, backgrounds, settings)
+    witness = witness_of(network)
+    deployed = DeployedLite(network, witness).eval()
+    log_variance, added, right = spreads(deployed, held_out.rendered, backgrounds, settings)
     first = np.arange(len(right)) % 2 == 0
-    slope, offset = fit_confidence(log_variance[first], right[first])
+    slope, offset = fit_confidence(log_variance[first], right[first], added[first])
     network.confidence_fit.copy_(torch.tensor([slope, offset]))
-    checked = 1 / (1 + np.exp(-(slope * log_variance[~first] + offset)))
+    checked = 1 / (1 + np.exp(-(slope * log_variance[~first] + offset + added[~first])))
     facts = {
         "network": "lite",
         "samples": samples + start.get("samples", 0),
@@ -66,7 +70,8 @@ def export(settings: Settings, output: Path, others: Sequence[Path] = ()) -> dic
         "commit": commit(),
         "data": "; ".join(["rendered hands (MakeHuman/MPFB2, CC0)", *_real_sets(settings)]),
         "start": start or "trunk: MediaPipe's hand_landmark_full.tflite (Apache-2.0); heads: random",
-        "held_out": validate(network, held_out, backgrounds, settings),
+        "witness": witness is not None,
+        "held_out": validate(network, held_out, backgrounds, settings, witness),
         "confidence": _filled(reliability(checked, right[~first])),
         "settings": settings.model_dump(mode="json", exclude=_PLACES),
     }

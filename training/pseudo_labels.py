@@ -60,7 +60,7 @@ def label(arguments: argparse.Namespace) -> None:
     bank = LabelBank(arguments.out)
     weights = arguments.weights or DEFAULT_WEIGHTS["lite"]
     limits = Limits(side_px=arguments.least_side_px)
-    backend = open_backend(EngineRequest(weights=weights), partial(print, file=sys.stderr))
+    backend = open_backend(EngineRequest(weights=weights, witness=False), partial(print, file=sys.stderr))
     labeller = Labeller(SecondLook(backend), limits)
     hands = 0
     try:
@@ -89,14 +89,14 @@ def _tell(source: PictureSet, bank: LabelBank) -> int:
     return hands
 
 
-def main(argv: list[str] | None = None) -> int:
-    """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The words of the command."""
+    words = argparse.ArgumentParser(
         prog="python -m training.pseudo_labels",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
+    add = words.add_argument
     add("--pictures", type=Path, nargs="+", required=True, metavar="DIR|VIDEO", help="pictures, or a video: a set each")
     add("--out", type=Path, required=True, metavar="DIR", help="where the labelled sets go")
     add("--weights", type=Path, help="our witness (the weights that ship)")
@@ -104,7 +104,12 @@ def main(argv: list[str] | None = None) -> int:
     add("--least-side-px", type=above_zero, default=Limits().side_px, help="side of the smallest crop taken (60)")
     add("--source", default="", help="where the pictures are from, for bank.json (the folder's name)")
     add("--licence", default="not stated", help="on what terms, for bank.json; weights that are shipped must name it")
-    arguments = parser.parse_args(argv)
+    return words
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    arguments = parser().parse_args(argv)
     return exit_code(lambda: label(arguments))
 
 

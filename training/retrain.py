@@ -95,6 +95,7 @@ def _plan(arguments: argparse.Namespace, output: Path) -> RetrainPlan:
         backgrounds=_backgrounds(arguments, configs[0]),
         settings=tuple((config.stem, settings_of(config, overrides, dry)) for config in configs),
         real=tuple(arguments.real),
+        pictures=tuple(arguments.pictures),
         real_settings=(arguments.real_config.stem, settings_of(arguments.real_config, overrides, dry)),
         webcam=arguments.webcam,
         dry_run=dry,
@@ -148,6 +149,14 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="DIR",
         help="a folder of labelled real hands (NAME.tar, NAME.npz): a last run learns from them, too; may be repeated",
+    )
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR|VIDEO",
+        help="pictures of real hands without labels: they are labelled by machine, then as --real; may be repeated",
     )
     parser.add_argument("--real-config", type=Path, default=REAL_CONFIG, help="settings of that last run (lite_real)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting of all runs")

@@ -9,12 +9,25 @@ import argparse
 import sys
 from pathlib import Path
 
-from engines.networks.checkpoints import save_weights
-from engines.networks.witness import Witness
+import torch
+
+from engines.networks.checkpoints import load_weights, save_weights
+from engines.networks.lite import Lite
+from engines.networks.witness import Witness, shared_parameters
 from engines.presets import WITNESS_WEIGHTS
 from engines.terminal import command
 from training.command import exit_code
 from training.lite.mediapipe_trunk import load_mediapipe_witness
+
+
+def witness_of(network: Lite) -> Witness | None:
+    """The witness that goes along with a network; None where there is none, or the shared stages were trained."""
+    if not WITNESS_WEIGHTS.is_file():
+        return None
+    witness = Witness().eval()
+    load_weights(witness, WITNESS_WEIGHTS)
+    kept = torch.equal(witness.get_buffer("shared").cpu(), shared_parameters(network.trunk).cpu())
+    return witness.to(next(network.parameters()).device) if kept else None
 
 
 def write_witness(path: Path) -> None:

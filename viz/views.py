@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from engines.errors import UserError
 from realtime.live import Result
 from realtime.sinks import Sink
 from viz.drawing.status import StatusMeter
@@ -33,7 +32,8 @@ class ViewSink(Sink):
 
 
 def open_windows(display: Display, three_d: bool, live: bool, say: Callable[[str], None]) -> Iterator[Sink]:
-    """The camera's picture and, with `three_d`, the hands in space; without OpenGL only the one, and `say` gets why.
+    """The camera's picture and, with `three_d`, the hands in space; without OpenGL only the one, and `say` gets why as
+    soon as it is known.
 
     `live`: the source is a camera, so latency counts from capture. Raises UserError if no window can be had.
     """
@@ -42,14 +42,9 @@ def open_windows(display: Display, three_d: bool, live: bool, say: Callable[[str
     yield ViewSink(CameraWindow(StatusMeter(live).update, display))
     if not three_d:
         return
-    try:
-        from viz.window.open3d_viewer import Open3DViewer
+    from viz.window.beside import WindowBeside
 
-        window = Open3DViewer(display=display)
-    except UserError as error:
-        say(f"{error}; the camera window goes on")
-        return
-    yield ViewSink(window)
+    yield ViewSink(WindowBeside(display, say))
 
 
 def open_video(path: Path, display: Display, three_d: bool, live: bool, say: Callable[[str], None]) -> Sink:

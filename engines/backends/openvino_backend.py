@@ -32,9 +32,12 @@ class OpenVinoBackend:
 
     name = "openvino"
 
-    def __init__(self, compiled: dict[int, ov.CompiledModel], spec: NetworkSpec, precision: str, folder: Path) -> None:
+    def __init__(
+        self, compiled: dict[int, ov.CompiledModel], spec: NetworkSpec, precision: str, folder: Path, witness: bool
+    ) -> None:
         self.input_px = spec.input_px
         self.depth_along_ray = spec.depth_along_ray
+        self.witness = witness
         self.precision = precision
         self.folder: Path | None = folder
         self._cutter = CpuCutter(spec.input_px, max(compiled))
@@ -62,7 +65,17 @@ class OpenVinoBackend:
         device = str(core.get_property(_DEVICE, "FULL_DEVICE_NAME"))
         pictures = calibration_sha256(request.calibration) if precision == "int8" else ""
         runtime = ov.get_version()
-        key = engine_key(request.preset, cls.name, runtime, precision, request.batches, weights, device, pictures)
+        key = engine_key(
+            request.preset,
+            cls.name,
+            runtime,
+            precision,
+            request.batches,
+            weights,
+            device,
+            pictures,
+            witness=request.witness,
+        )
         cache = request.cache or default_cache()
         folder = find_engine(cache, key)
         if folder is None:
@@ -74,7 +87,7 @@ class OpenVinoBackend:
         for batch in request.batches:
             model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
             compiled[batch] = core.compile_model(model, _DEVICE, config)
-        return cls(compiled, spec_of(request.preset), precision, folder)
+        return cls(compiled, spec_of(request.preset), precision, folder, bool(key.witness_sha256))
 
 
 def _precision(core: ov.Core, request: EngineRequest) -> str:
@@ -100,7 +113,9 @@ def _build(
     """Files and facts of a new engine."""
     started = time.perf_counter()
     size = spec_of(request.preset).input_px
-    graph = engine_graph(OpenVinoBackend.name, precision, request.preset, weights, request.calibration, say)
+    graph = engine_graph(
+        OpenVinoBackend.name, precision, request.preset, weights, request.calibration, say, witness=request.witness
+    )
     files = openvino_files(core, graph)
     facts = {
         "input": {INPUT_NAME: ["batch", size, size, 3], "dtype": "uint8"},

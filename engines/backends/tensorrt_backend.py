@@ -28,11 +28,12 @@ from engines.presets import spec_of
 class TensorRtBackend:
     """One execution context per batch size, with its buffers, kept from call to call."""
 
-    def __init__(self, tensorrt: TensorRt, folder: Path, request: EngineRequest) -> None:
+    def __init__(self, tensorrt: TensorRt, folder: Path, request: EngineRequest, witness: bool) -> None:
         self.name: str = tensorrt.flavour
         self.precision = graph_precision(tensorrt.flavour, request)
         spec = spec_of(request.preset)
         self.input_px, self.depth_along_ray = spec.input_px, spec.depth_along_ray
+        self.witness = witness
         self.folder: Path | None = folder
         self._device = torch.device("cuda", torch.cuda.current_device())
         self._stream = torch.cuda.Stream(self._device)
@@ -88,6 +89,6 @@ class TensorRtBackend:
         targets = supported_targets(tensorrt)
         if targets and gpu.capability not in targets:
             raise BackendUnavailable(f"{flavour} does not support {gpu.name} ({gpu.capability}): choose --engine torch")
-        folder, _ = ensure_engine(flavour, request, weights, say)
+        folder, key = ensure_engine(flavour, request, weights, say)
         with unavailable_if_it_fails(flavour):
-            return cls(tensorrt, folder, request)
+            return cls(tensorrt, folder, request, bool(key.witness_sha256))

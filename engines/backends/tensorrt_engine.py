@@ -49,7 +49,17 @@ def ensure_engine(flavour: Flavour, request: EngineRequest, weights: Path, say: 
     device = _device(tensorrt, request, gpu)
     precision = graph_precision(flavour, request)
     pictures = calibration_sha256(request.calibration) if precision == "int8" else ""
-    key = engine_key(request.preset, flavour, tensorrt.version, precision, request.batches, weights, device, pictures)
+    key = engine_key(
+        request.preset,
+        flavour,
+        tensorrt.version,
+        precision,
+        request.batches,
+        weights,
+        device,
+        pictures,
+        witness=request.witness,
+    )
     cache = request.cache or default_cache()
     folder = find_engine(cache, key) or find_engine_among(cache, key, lambda built_for: _covers(built_for, device))
     if folder is None:
@@ -79,7 +89,9 @@ def _build(tensorrt: TensorRt, request: EngineRequest, weights: Path, key: Engin
     from importlib.metadata import version
 
     started = time.perf_counter()
-    graph = engine_graph(tensorrt.flavour, key.precision, request.preset, weights, request.calibration, say)
+    graph = engine_graph(
+        tensorrt.flavour, key.precision, request.preset, weights, request.calibration, say, witness=request.witness
+    )
     exported = time.perf_counter()
     targets = () if tensorrt.flavour == "tensorrt" or key.device == _ALL_TARGETS else tuple(key.device.split(","))
     timing_file = _timing_file(cache, tensorrt, nvidia_gpu())

@@ -14,7 +14,7 @@ from torch import Tensor
 from engines.backends.captured import Captured
 from engines.backends.overlap import SideBySide, can_overlap, compile_static
 from engines.backends.tf32 import tf32
-from engines.building.graph import deployed_module
+from engines.building.graph import GraphPrecision, deployed_module
 from engines.contract import EngineRequest, unavailable_if_it_fails
 from engines.errors import BackendUnavailable, UserError
 from engines.geometry.crop import Crop
@@ -43,7 +43,9 @@ class TorchBackend:
         self.input_px, self.depth_along_ray = spec.input_px, spec.depth_along_ray
         if request.threads:
             torch.set_num_threads(request.threads)
-        graph = deployed_module(request.preset, weights, "fp16" if self.precision == "fp16" else "fp32")
+        precision: GraphPrecision = "fp16" if self.precision == "fp16" else "fp32"
+        graph = deployed_module(request.preset, weights, precision, witness=request.witness)
+        self.witness = graph.witness
         self._graphs: dict[int, Captured] = {}
         self._cutter: CpuCutter | DeviceCutter = CpuCutter(self.input_px, max(request.batches))
         with unavailable_if_it_fails(self.name):

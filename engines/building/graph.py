@@ -20,24 +20,28 @@ from engines.networks.decode_paper import DeployedPaper
 from engines.networks.lite import Lite
 from engines.networks.paper import read_paper
 from engines.networks.witness import Witness
-from engines.presets import companions_of, spec_of
+from engines.presets import spec_of
 from engines.spec import INPUT_NAME, OUTPUT_NAMES
+from engines.witness_file import witness_file
 
 GraphPrecision = Literal["fp32", "fp16"]
 """Precision of weights and features; whatever reads joints and depths out of them stays in fp32."""
 
 
-def deployed_module(preset: str, weights: Path, precision: GraphPrecision = "fp32") -> BytesInput:
+def deployed_module(
+    preset: str, weights: Path, precision: GraphPrecision = "fp32", *, witness: bool = True
+) -> BytesInput:
     """The whole graph in eval mode: (B, S, S, 3) uint8 BGR crops -> the tensors of `spec.OUTPUT_NAMES`, fp32.
 
-    Raises UserError if the weights do not fit the preset.
+    With the second opinion that goes along with the weights (`witness_file`), unless `witness` is False. Raises
+    UserError if the weights do not fit the preset.
     """
     spec = spec_of(preset)
     deployed: DeployedLite | DeployedPaper
     if spec.readout == "expectation":
         network = Lite(spec=spec)
         load_weights(network, weights)
-        deployed = DeployedLite(network, _witness_of(network))
+        deployed = DeployedLite(network, _witness_of(preset, weights) if witness else None)
     else:
         deployed = DeployedPaper(read_paper(weights), spec)
     deployed.eval()
@@ -47,14 +51,13 @@ def deployed_module(preset: str, weights: Path, precision: GraphPrecision = "fp3
     return graph
 
 
-def _witness_of(network: Lite) -> Witness | None:
-    """The second opinion that goes with a network; none where its trunk's first stages were trained, too."""
-    files = companions_of(network.spec.preset)
-    if not files:
+def _witness_of(preset: str, weights: Path) -> Witness | None:
+    file = witness_file(preset, weights)
+    if file is None:
         return None
     witness = Witness()
-    load_weights(witness, files[0])
-    return witness if witness.fits(network.trunk) else None
+    load_weights(witness, file)
+    return witness
 
 
 def fold_batch_norm(module: nn.Module) -> None:
@@ -88,9 +91,9 @@ def halved(deployed: DeployedLite | DeployedPaper) -> DeployedLite | DeployedPap
     return deployed
 
 
-def onnx_graph(preset: str, weights: Path, precision: GraphPrecision = "fp32") -> bytes:
+def onnx_graph(preset: str, weights: Path, precision: GraphPrecision = "fp32", *, witness: bool = True) -> bytes:
     """The same graph as checked ONNX with a free batch size; its types are the precision it computes in."""
-    module = deployed_module(preset, weights, precision)
+    module = deployed_module(preset, weights, precision, witness=witness)
     size = spec_of(preset).input_px
     example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)

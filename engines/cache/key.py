@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engines.cache.sources import sources_sha256
 from engines.files import file_sha256
-from engines.presets import companions_of
+from engines.witness_file import witness_file
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class EngineKey:
     system: str
     calibration_sha256: str = ""
     """Pictures that INT8 ranges were measured on."""
+    witness_sha256: str = ""
+    """Weights of the second opinion that is in the graph; empty for none."""
 
     def digest(self) -> str:
         """A short name of the key."""
@@ -49,17 +51,21 @@ def engine_key(
     weights: Path,
     device: str,
     calibration_sha256: str = "",
+    *,
+    witness: bool = True,
 ) -> EngineKey:
-    """The key of an engine on this machine."""
+    """The key of an engine on this machine; `witness` as in `contract.EngineRequest`."""
+    second = witness_file(preset, weights, witness)
     return EngineKey(
         preset=preset,
         backend=backend,
         runtime_version=version,
         precision=precision,
         batches=batches,
-        weights_sha256="+".join(file_sha256(path) for path in (weights, *companions_of(preset))),
+        weights_sha256=file_sha256(weights),
         graph_sha256=sources_sha256(),
         device=device,
         system=f"{platform.system()} {platform.machine()}",
         calibration_sha256=calibration_sha256,
+        witness_sha256=file_sha256(second) if second else "",
     )

@@ -6,6 +6,8 @@ Human Pose Regression", ECCV 2018.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -55,9 +57,29 @@ def left_minus_right_root_mm(root_logits: Tensor, spec: NetworkSpec) -> Tensor:
     return (mean / spec.depth_bins * 2 - 1) * spec.depth_range_mm / 2
 
 
-def confidence(variance: Tensor, fit: Tensor) -> Tensor:
-    """(B, 42) probability of a good joint from the spread of its heat map, by a logistic fit on held-out data."""
-    return torch.sigmoid(fit[0] * variance.log() + fit[1])
+def confidence(variance: Tensor, fit: Tensor, agreement: Tensor | None = None) -> Tensor:
+    """(B, 42) probability of a good joint from the spread of its heat map, by a logistic fit on held-out data.
+
+    `agreement` (B, 42) is what a second opinion adds to the logit.
+    """
+    logit = fit[0] * variance.log() + fit[1]
+    return torch.sigmoid(logit if agreement is None else logit + agreement)
+
+
+class Read(NamedTuple):
+    """What is read out of the maps, the witness heard."""
+
+    joints_px: Tensor
+    """(B, 42, 2) pixels of the crop."""
+    depth_mm: Tensor
+    """(B, 42)."""
+    variance: Tensor
+    """(B, 42) of the heat maps, in squares of their cells."""
+    agreement: Tensor | None
+    """(B, 42) what the witness adds to the logit of the confidence."""
+    hands: Tensor
+    """(B, 2)."""
+    maps: LiteMaps
 
 
 class DeployedLite(nn.Module):
@@ -72,24 +94,31 @@ class DeployedLite(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Return the outputs in the order of `OUTPUT_NAMES`."""
+        read = self.read(image)
+        return (
+            read.joints_px,
+            read.depth_mm,
+            confidence(read.variance, self.network.confidence_fit, read.agreement),
+            read.hands,
+            left_minus_right_root_mm(read.maps.root_logits, self.network.spec).unsqueeze(-1),
+            read.maps.gamma,
+        )
+
+    def read(self, image: Tensor) -> Read:
+        """Everything but what is made of it for the outputs."""
         features = self.network.trunk(image)
         maps = self.network.read(*features)
-        spec = self.network.spec
         cells, variance = joint_cells(maps)
-        joints_px, depth_mm = crop_from_heat(cells, spec.heatmap_stride), joint_depth_mm(maps)
-        hands = maps.hand_logits.sigmoid()
+        joints_px = crop_from_heat(cells, self.network.spec.heatmap_stride)
+        depth_mm = joint_depth_mm(maps)
+        hands, agreement = maps.hand_logits.sigmoid(), None
         if self.witness is not None:
             look = self.witness(features[0], image.shape[-1])
             hands = heard(look, hands)
-            joints_px, depth_mm = joined(look, say(look, hands), joints_px, depth_mm, maps.gamma, image.shape[-1])
-        return (
-            joints_px,
-            depth_mm,
-            confidence(variance, self.network.confidence_fit),
-            hands,
-            left_minus_right_root_mm(maps.root_logits, spec).unsqueeze(-1),
-            maps.gamma,
-        )
+            joints_px, depth_mm, agreement = joined(
+                look, say(look, hands), joints_px, depth_mm, variance, maps.gamma, image.shape[-1]
+            )
+        return Read(joints_px, depth_mm, variance, agreement, hands, maps)
 
 
 class BytesInput(nn.Module):
@@ -103,6 +132,11 @@ class BytesInput(nn.Module):
         super().__init__()
         self.deployed = deployed
         self.dtype = torch.float16 if precision == "fp16" else torch.float32
+
+    @property
+    def witness(self) -> bool:
+        """Whether a second opinion on single hands is in the graph."""
+        return getattr(self.deployed, "witness", None) is not None
 
     def forward(self, crops_bgr: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs in the order of `OUTPUT_NAMES`, fp32."""

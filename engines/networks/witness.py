@@ -5,9 +5,10 @@ only what comes after: stages that nobody trained further, and MediaPipe's own h
 It has seen far more real hands than renders can show, `lite` knows pairs and depth; on real hands their errors
 correlate by a half only, so the mean of both is better than either (docs/training.md has the figures).
 
-The rule is fixed, nothing of it is trained: where one hand is in the crop, and the witness sees it, is sure of its side
-and says the side that `lite` says, places are the mean of both, and depths hear it a little. Where two hands are there
-the witness has no say; in between its share grows smoothly, so that no joint jumps.
+The rule is fixed, nothing of it is trained. Where one hand is in the crop, and the witness sees it, is sure of its side
+and says the side that `lite` says, places are the mean of both, each weighted by the inverse of its variance (that of
+`lite` is the spread of its heat map), and depths hear the witness a little. Where two hands are there the witness has
+no say; in between its say grows smoothly, so that no joint jumps. How near both are tells how sure a joint is.
 """
 
 from __future__ import annotations
@@ -24,14 +25,22 @@ SHARED_STAGES: Final = 4
 """Stages of the trunk that `lite` keeps as they came."""
 INPUT_PX: Final = 224
 """The size that the landmark head was trained for; its answer is in these pixels whatever the features' size."""
-_SHARE: Final = 0.5
-"""Of the witness, in places and in the hand's side, where it has its full say."""
-_DEPTH_SHARE: Final = 0.25
-"""In depth: weights that learned from labels by machine hold half of its depth already."""
-_DEPTH_GAIN: Final = 2.0
-"""Its depth, in pixels of the crop, is so many times too flat (found on real hands with 3D labels)."""
+_SIDE_SHARE: Final = 0.5
+"""Of the witness in the hand's side."""
+_VARIANCE_CELLS: Final = 4.0
+"""The witness's own, in squares of `lite`'s heat-map cells: 2 cells of 8 px."""
+_DEPTH_SHARE: Final = 0.2
+"""Of what the witness counts in places, what it counts in depths: there `lite` is the better one (docs/training.md)."""
+_DEPTH_GAIN: Final = 2.5
+"""Its depth, in pixels of the crop, is so many times too flat: 2.5 to 3.3 where depths are known."""
+_AGREEING: Final = 1.4
+_APART: Final = -0.57
+"""What agreement adds to the logit of a joint's confidence, and what each unit of log(1 + distance) takes away, in
+pixels of a 256 px crop: more than 11 px apart make a joint less sure. Half of what held-out renders ask for, as
+distances say less on real hands."""
 _BOX_MM: Final = 300.0
-"""RootNet's factor gamma makes the crop gamma * 300 mm wide at the wrist: z = gamma * 300 mm * f / side."""
+"""The side of RootNet's box (`geometry.pinhole`)."""
+_REPORT_PX: Final = 256
 
 
 class Look(NamedTuple):
@@ -45,6 +54,17 @@ class Look(NamedTuple):
     """(B,) probability of a hand."""
     rightness: Tensor
     """(B,) probability that it is a right one."""
+
+
+class Joined(NamedTuple):
+    """Both opinions as one."""
+
+    joints_px: Tensor
+    """(B, 42, 2) pixels of the crop."""
+    depth_mm: Tensor
+    """(B, 42) relative to the wrist."""
+    agreement: Tensor
+    """(B, 42) what to add to the logit of the joints' confidence."""
 
 
 class Witness(nn.Module):
@@ -63,10 +83,6 @@ class Witness(nn.Module):
         self.rightness = nn.Linear(POOLED_CHANNELS, 1)
         self.register_buffer("shared", shared_parameters(trunk))
         self.requires_grad_(False)
-
-    def fits(self, trunk: MobileTrunk) -> bool:
-        """Whether a trunk kept its first stages as they came, so that the witness can go on from them."""
-        return torch.equal(self.shared, shared_parameters(trunk))  # type: ignore[arg-type]  # a buffer
 
     def forward(self, features: Tensor, input_px: int) -> Look:
         """Look at crops of `input_px` by the features that `lite`'s trunk has of them at stride 8."""
@@ -91,7 +107,7 @@ def heard(look: Look, hand_probability: Tensor) -> Tensor:
     Of two hands the witness sees one, so where `lite` says two it has no say.
     """
     share = _ramp(look.presence, 0.5, 0.9) * _ramp(2 - hand_probability.sum(1), 0.3, 0.8)
-    return hand_probability + _SHARE * share[:, None] * (_sides(look) - hand_probability)
+    return hand_probability + _SIDE_SHARE * share[:, None] * (_sides(look) - hand_probability)
 
 
 def say(look: Look, hand_probability: Tensor) -> Tensor:
@@ -110,19 +126,24 @@ def say(look: Look, hand_probability: Tensor) -> Tensor:
 
 
 def joined(
-    look: Look, share: Tensor, joints_px: Tensor, depth_mm: Tensor, gamma: Tensor, input_px: int
-) -> tuple[Tensor, Tensor]:
-    """Places (B, 42, 2) and depths (B, 42) of `lite`, with the witness's word.
+    look: Look, share: Tensor, joints_px: Tensor, depth_mm: Tensor, variance: Tensor, gamma: Tensor, input_px: int
+) -> Joined:
+    """What `lite` says with the witness's word: places (B, 42, 2), depths and variances (B, 42), gamma (B, 2).
 
-    `share` is `say`'s, `gamma` (B, 2) RootNet's factors. Intrinsics and the crop's size in the picture cancel out.
+    Variances are those of the heat maps, in squares of their cells. `share` is `say`'s. With RootNet's gamma a crop is
+    gamma * 300 mm wide at the wrist, as gamma = z / k and k = 300 mm * f / side: focal length and side cancel out.
     """
-    mm_per_px = gamma * (_BOX_MM / input_px)
     theirs_px = look.joints_px.repeat(1, 2, 1)
-    theirs_mm = _DEPTH_GAIN * look.depth_px.repeat(1, 2) * mm_per_px.repeat_interleave(JOINTS_PER_HAND, 1)
-    weight = share.repeat_interleave(JOINTS_PER_HAND, 1)
-    return (
-        joints_px + _SHARE * weight[..., None] * (theirs_px - joints_px),
+    mm_per_px = (gamma * (_BOX_MM / input_px)).repeat_interleave(JOINTS_PER_HAND, 1)
+    theirs_mm = _DEPTH_GAIN * look.depth_px.repeat(1, 2) * mm_per_px
+    allowed = share.repeat_interleave(JOINTS_PER_HAND, 1)
+    weight = allowed * variance / (variance + _VARIANCE_CELLS)
+    apart = theirs_px - joints_px
+    distance = (apart * (_REPORT_PX / input_px)).square().sum(-1).clamp_min(1.0e-6).sqrt()
+    return Joined(
+        joints_px + weight[..., None] * apart,
         depth_mm + _DEPTH_SHARE * weight * (theirs_mm - depth_mm),
+        allowed * (_AGREEING + _APART * distance.log1p()),
     )
 
 

@@ -33,6 +33,8 @@ NEAREST_MM: Final = 50.0
 FARTHEST_MM: Final = 5000.0
 """No hand is nearer to a camera, or farther from it; whatever gives a depth keeps to that."""
 _ITERATIONS: Final = 12
+_SMALL_STEP_MM: Final = 0.1
+"""A step this small is the last one: depths are known to centimetres."""
 _LARGEST_STEP: Final = 0.4
 
 Floats = NDArray[np.float64]
@@ -87,8 +89,10 @@ def closed_form_depth(sight: Sight, lengths_mm: Floats) -> DepthEstimate:
         slope = 2 * (bones * a).sum(axis=1)
         information = float((slope**2 / variance).sum())
         step = float((slope * error / variance).sum()) / max(information, 1e-12)
-        depth -= float(np.clip(step, -_LARGEST_STEP * depth, _LARGEST_STEP * depth))
-        depth = min(max(depth, NEAREST_MM), FARTHEST_MM)
+        before, largest = depth, _LARGEST_STEP * depth
+        depth = min(max(depth - min(max(step, -largest), largest), NEAREST_MM), FARTHEST_MM)
+        if abs(depth - before) < _SMALL_STEP_MM:
+            break
     return DepthEstimate(depth, information**-0.5 if information > 1e-12 else FARTHEST_MM)
 
 

@@ -51,6 +51,7 @@ class VideoSource(Recorded):
         self._closed = False
         try:
             self._stream = video_stream(self._container, self.name)
+            self._stream.thread_type = "AUTO"  # also several frames at a time; they come in order
             self.fps = float(self._stream.average_rate) if self._stream.average_rate else None
             self._end = EndOfVideo(self._container, self._stream)
             self.frame_count = self._end.frames

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from engines.answers import answers as answers_of
 from engines.backends.opening import open_backend
 from engines.contract import Backend, EngineRequest
+from engines.geometry.crop import Crop
 from engines.presets import DEFAULT_WEIGHTS, SPECS
 from engines.second_look import SecondLook, looking_twice, mean_of_looks, mirrored
 from engines.spec import OUTPUT_NAMES
@@ -73,6 +75,26 @@ def test_a_network_says_whether_it_is_looked_at_twice(plain: Backend) -> None:
     twice = {name for name in SPECS if isinstance(looking_twice(plain, name), SecondLook)}
     assert twice == {name for name, spec in SPECS.items() if spec.second_look} == {"lite"}
     assert looking_twice(plain, "paper") is plain
+
+
+def test_one_hand_is_looked_at_once_where_a_witness_has_its_say(plain: Backend, crop: NDArray[np.uint8]) -> None:
+    def told(backend: Backend, one_hand: bool) -> NDArray[np.float32]:
+        whole = Crop((plain.input_px / 2, plain.input_px / 2), float(plain.input_px))
+        return answers_of(backend, crop, [whole], None, one_hand=one_hand)[0].joints_crop_px
+
+    once, twice = told(plain, False), told(looking_twice(plain, "lite", "always"), True)
+    assert plain.witness
+    assert np.abs(once - twice).mean() > 0.1
+    np.testing.assert_array_equal(told(looking_twice(plain, "lite"), True), once)
+    np.testing.assert_array_equal(told(looking_twice(plain, "lite", "never"), False), once)
+    np.testing.assert_array_equal(told(looking_twice(plain, "lite"), False), twice)
+
+
+def test_without_a_witness_one_hand_is_looked_at_twice(crop: NDArray[np.uint8]) -> None:
+    alone = open_backend(EngineRequest(backend="torch", precision="fp32", witness=False))
+    auto, always = (SecondLook(alone, always=always).of_one_hand(crop) for always in (False, True))
+    for name, value in auto.items():
+        np.testing.assert_array_equal(value, always[name], err_msg=name)
 
 
 def test_mirroring_twice_changes_nothing() -> None:

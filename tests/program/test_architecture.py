@@ -34,6 +34,7 @@ MAY_IMPORT = {
     | {
         "realtime.live",
         "realtime.sinks",
+        "realtime.handover",
     }  # what comes out of a run, and what takes it
     | {
         "realtime.tracks.schema",
@@ -50,11 +51,12 @@ ROOMS = {
         no_telemetry redaction terminal text_file skeleton spec npz files
         errors output
         user_folders installed presets geometry
-        contract networks
+        contract networks witness_file
         building
         cache verification
         backends
-        answers second_look
+        second_look
+        answers
         build convert
     """,
     "realtime": """
@@ -72,6 +74,17 @@ ROOMS = {
         scene3d
         window video
         views playback
+    """,
+    "training": """
+        command json_numbers sidecar banks loop synth/hand
+        datasets synth/person
+        evaluation synth/pair
+        lite registry sequences synth/held
+        evaluate mix_trunk paper prepare pseudo witness synth/scene
+        depth pseudo_labels settings synth/render
+        export train synth/story
+        ablation retraining synth
+        retrain annotation
     """,
 }
 """Rooms (folders; files that lie in none) of a wing: each line may import those above it, none of its own line.
@@ -94,6 +107,7 @@ HOMES = {
         "engines/backends/openvino_backend.py",
         "engines/building/openvino_files.py",
         "training/lite/mediapipe_trunk.py",
+        "training/pseudo/landmarks.py",
     },
     "tensorrt": {"engines/building/tensorrt_package.py"},
     "tensorrt_rtx": {"engines/building/tensorrt_package.py"},

@@ -27,7 +27,7 @@ def run(*command: str, environment: dict[str, str] | None = None, folder: Path =
         cwd=folder,
         env=os.environ | {"OMP_NUM_THREADS": "1"} | (environment or {}),
         capture_output=True,
-        timeout=120,
+        timeout=250,
         check=False,
         text=True,
         errors="surrogateescape",

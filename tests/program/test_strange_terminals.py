@@ -28,7 +28,7 @@ def command(*words: str, encoding: str = "utf-8:strict") -> Done:
     """A command under a locale that has no way to print what is no text."""
     environment = os.environ | {"PYTHONIOENCODING": encoding}
     return subprocess.run(
-        [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=250, check=False
     )
 
 
@@ -95,7 +95,7 @@ def in_a_shell(line: str, *words: str) -> tuple[int, str]:
     """Exit code of the program before the pipe, and what it said on standard error if that is open."""
     script = f'"$@" {line}; exit ${{PIPESTATUS[0]}}'
     done = subprocess.run(
-        ["bash", "-c", script, "-", sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=120,
+        ["bash", "-c", script, "-", sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=250,
         check=False,
     )  # fmt: skip
     return done.returncode, done.stderr

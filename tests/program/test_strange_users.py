@@ -42,7 +42,7 @@ def run(temporary: Path, environment: dict[str, str], *words: str) -> Done:
     bare = {"PATH": "/usr/bin:/bin", "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"}
     command = [*AS_NUMBER, sys.executable, "run_demo.py", "--engine", "openvino", *words]
     return subprocess.run(
-        command, cwd=ROOT, env=bare | environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, env=bare | environment, capture_output=True, text=True, timeout=250, check=False
     )
 
 

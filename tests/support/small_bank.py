@@ -40,7 +40,8 @@ def write_shard(root: Path, name: str, count: int, seed: int) -> None:
             info.size = len(blob)
             archive.addfile(info, io.BytesIO(blob))
     intrinsics = np.tile(np.array([FOCAL_PX, FOCAL_PX, SIZE_PX / 2, SIZE_PX / 2], np.float32), (count, 1))
-    np.savez(root / f"shard-{name}.npz", joints_cam_mm=joints, joint_valid=valid, intrinsics_px=intrinsics)
+    modes = np.array(["heart" if v[[20, 41]].all() else "single" for v in valid])
+    np.savez(root / f"shard-{name}.npz", joints_cam_mm=joints, joint_valid=valid, intrinsics_px=intrinsics, mode=modes)
 
 
 def _picture(joints: NDArray, valid: NDArray) -> NDArray[np.uint8]:

@@ -15,13 +15,15 @@ from engines.contract import EngineRequest
 from engines.errors import UserError
 from engines.networks.checkpoints import save_weights
 from engines.networks.lite import Lite
+from engines.presets import DEFAULT_WEIGHTS
 from tests.support.real_set import write_set
 from tests.support.small_bank import write_shard
+from training.banks.real_bank import load_real
 from training.lite.settings import Settings
 from training.retrain import main, summary
-from training.retraining.plan import CONFIGS, REAL_CONFIG, banks_of, settings_of
+from training.retraining.plan import CONFIGS, REAL_CONFIG, Banks, banks_of, settings_of, with_real
 from training.retraining.stage import Outcome, Record, Stage, run_stage
-from training.retraining.steps import install
+from training.retraining.steps import install, label_pictures
 from training.synth.render.render_bank import check_drawing
 
 ROOT = Path(__file__).parents[2]
@@ -254,5 +256,17 @@ def test_a_users_real_hands_are_learnt_from_last(tmp_path: Path) -> None:
     assert "MediaPipe" in facts["start"]["mixed"]
     assert "set1" in facts["data"] and "set2" not in facts["data"]
     assert facts["held_out"]["real_px"] > 0
+    assert main([*arguments, "--pictures", str(tmp_path / "none")]) == 2
     (tmp_path / "empty").mkdir()
     assert main([*arguments[:-1], str(tmp_path / "empty")]) == 2
+
+
+def test_a_users_pictures_are_labelled_for_the_run(tmp_path: Path) -> None:
+    """Frames of the sample clip, whose hands are rendered, but well enough for both witnesses."""
+    outcome = label_pictures([ROOT / "samples" / "two_hands.mp4"], DEFAULT_WEIGHTS["lite"], tmp_path)
+    assert outcome.file == tmp_path / "real"
+    names = [path.stem for path in (tmp_path / "real").glob("*.npz")]
+    assert len(load_real(tmp_path / "real", names[0], 96, tmp_path / "cache")) > 3
+    settings = settings_of(ROOT / REAL_CONFIG, [], dry_run=True)
+    (bank,) = with_real(Banks((), ""), [tmp_path / "real"], settings).banks
+    assert (bank.kind, bank.train) == ("real", names)

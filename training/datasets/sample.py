@@ -62,6 +62,8 @@ class LabelledSample:
     """False: `hand_present` tells nothing. If one hand is labelled then, its joints stand in the right hand's rows."""
     interacting: bool = False
     """Of a sequence with two hands (InterHand2.6M's `interacting`)."""
+    mode: str = ""
+    """What a rendered picture shows: `single`, or how its hands meet."""
     sequence: str = ""
     capture: str = ""
     frame: int = field(default=0)

@@ -63,12 +63,14 @@ def _load_shard(path: Path) -> list[LabelledSample]:
     pictures = _pictures(path.with_suffix(".tar"))
     with shard_labels(path) as labels:
         joints, valid, intrinsics = (labels[name] for name in ("joints_cam_mm", "joint_valid", "intrinsics_px"))
-    if not len(pictures) == len(joints) == len(valid) == len(intrinsics):
+        modes = [str(mode) for mode in labels["mode"]] if "mode" in labels else [""] * len(joints)
+    if not len(pictures) == len(joints) == len(valid) == len(intrinsics) == len(modes):
         raise UserError(f"{path}: {len(pictures)} pictures but {len(joints)} labels; fetch the shard again")
     with content_of(path):
         first = int(number) * 100_000 if number.isdigit() else 0
         return [
-            _sample(first + i, pictures[i], joints[i], valid[i], intrinsics[i], number) for i in range(len(pictures))
+            replace(_sample(first + i, pictures[i], joints[i], valid[i], intrinsics[i], number), mode=modes[i])
+            for i in range(len(pictures))
         ]
 
 

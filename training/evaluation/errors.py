@@ -46,6 +46,11 @@ class Errors:
     interacting: NDArray[np.bool_]
     """(N,)."""
 
+    def of(self, rows: Sequence[int]) -> Errors:
+        """The errors of some of the samples."""
+        which = list(rows)
+        return Errors(**{column.name: getattr(self, column.name)[which] for column in fields(self)})
+
 
 @dataclass(frozen=True)
 class _Row:

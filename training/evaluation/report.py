@@ -17,7 +17,7 @@ from engines.errors import UserError
 from engines.skeleton import JOINT_NAMES
 from training.datasets.sample import LabelledSample
 from training.evaluation.errors import Errors
-from training.evaluation.figures import Figures, per_joint
+from training.evaluation.figures import Figures, figures, per_joint
 from training.evaluation.pictures import answers_sheet
 from training.evaluation.plots import plot_curves, plot_per_joint, plot_reliability
 from training.evaluation.predictions import Predictions
@@ -53,6 +53,20 @@ def table(runs: Sequence[Run]) -> str:
     for name in asdict(runs[0].figures):
         values = [getattr(run.figures, name) for run in runs]
         lines.append(f"{name:22}" + "".join(f"{_number(value):>14}" for value in values))
+    return "\n".join(lines)
+
+
+def mode_table(run: Run, modes: Sequence[str]) -> str:
+    """One line for each way in which hands meet (the N samples' `modes`), as text, the worst first."""
+    lines = [f"{'':20}{'samples':>8}{'2D px':>8}{'<10 px':>8}{'mm':>8}{'MRRPE mm':>10}{'flags':>8}{'confidence':>12}"]
+    found = []
+    for mode in sorted(set(modes)):
+        errors = run.errors.of([row for row, other in enumerate(modes) if other == mode])
+        found.append((mode, figures(errors, int(errors.hand_present.sum()))))
+    for mode, f in sorted(found, key=lambda pair: -pair[1].error_2d_px):
+        values = f.error_2d_px, f.under_10_px, f.root_relative_mm, f.mrrpe_mm, f.handedness, f.confidence
+        cells = "".join(f"{_number(v):>{w}}" for v, w in zip(values, (8, 8, 8, 10, 8, 12), strict=True))
+        lines.append(f"{mode or '-':20}{f.samples:8d}{cells}")
     return "\n".join(lines)
 
 

@@ -1,4 +1,7 @@
-"""Makes a joint's confidence mean what it says: a logistic fit of "is right" against the spread of its heat map."""
+"""Makes a joint's confidence mean what it says: a logistic fit of "is right" against the spread of its heat map.
+
+What the witness adds to it is a constant (`engines.networks.witness`), which the fit takes as given.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
-from engines.networks.decode import crop_from_heat, joint_cells
-from engines.networks.lite import Lite
+from engines.networks.decode import DeployedLite
 from training.banks.bank import HandBank
 from training.banks.banks import BankMix
 from training.evaluation.reliability import RIGHT_PX
@@ -20,24 +22,28 @@ _SAMPLES = 3000
 
 
 @torch.no_grad()
-def spreads(network: Lite, bank: BankMix[HandBank], backgrounds: Tensor, settings: Settings) -> tuple[NDArray, NDArray]:
-    """Logarithms of heat-map variances (N,) of held-out joints and whether each is right (N,)."""
-    logs, right = [], []
-    to_256 = 256 / network.spec.input_px
-    for images, labels in held_out_batches(bank, backgrounds, settings, network.spec.input_px, _SAMPLES):
-        cells, variance = joint_cells(network(images))
-        error = (crop_from_heat(cells, network.spec.heatmap_stride) - labels.joints_crop_px).norm(dim=-1) * to_256
+def spreads(
+    network: DeployedLite, bank: BankMix[HandBank], backgrounds: Tensor, settings: Settings
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Of held-out joints (N,): logarithms of heat-map variances, what the witness adds, and whether each is right."""
+    logs, added, right = [], [], []
+    size_px = network.network.spec.input_px
+    for images, labels in held_out_batches(bank, backgrounds, settings, size_px, _SAMPLES):
+        read = network.read(images)
+        error = (read.joints_px - labels.joints_crop_px).norm(dim=-1) * 256 / size_px
         counted = labels.place_weight > 0
-        logs.append(variance.log()[counted].cpu().numpy())
+        logs.append(read.variance.log()[counted].cpu().numpy())
+        agreement = torch.zeros_like(error) if read.agreement is None else read.agreement
+        added.append(agreement[counted].cpu().numpy())
         right.append((error < RIGHT_PX)[counted].cpu().numpy())
-    return np.concatenate(logs).astype(np.float64), np.concatenate(right)
+    return np.concatenate(logs).astype(np.float64), np.concatenate(added).astype(np.float64), np.concatenate(right)
 
 
-def fit_confidence(log_variance: NDArray, right: NDArray) -> tuple[float, float]:
-    """Slope and offset of the logistic curve with the highest likelihood."""
+def fit_confidence(log_variance: NDArray, right: NDArray, added: NDArray | float = 0.0) -> tuple[float, float]:
+    """Slope and offset of the logistic curve with the highest likelihood, where `added` is part of the score."""
 
     def loss(parameters: NDArray) -> float:
-        score = parameters[0] * log_variance + parameters[1]
+        score = parameters[0] * log_variance + parameters[1] + added
         return float(np.mean(np.logaddexp(0, -score) + (1 - right) * score))
 
     slope, offset = minimize(loss, np.array([-1.0, 1.0]), method="Nelder-Mead").x

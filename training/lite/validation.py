@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engines.networks.decode import DeployedLite
 from engines.networks.lite import Lite
+from engines.networks.witness import Witness
 from training.banks.bank import HandBank
 from training.banks.banks import BankMix, load_mix, load_real_mix
 from training.banks.real_bank import RealBank
@@ -65,26 +66,29 @@ def _picks(count: int, samples: int) -> Iterator[np.ndarray]:
 
 
 @torch.no_grad()
-def validate(network: Lite, held_out: HeldOut, backgrounds: Tensor, settings: Settings) -> dict[str, float]:
+def validate(
+    network: Lite, held_out: HeldOut, backgrounds: Tensor, settings: Settings, witness: Witness | None = None
+) -> dict[str, float]:
     """Mean errors: 2D in pixels of a 256 px crop, depths in mm; `hands_right` is the share with both flags right.
 
-    `single_` and `pair_` are rendered hands, `real_` the real ones, if any are held out.
+    Of the network by itself, or with a witness (`engines.networks.witness`). `single_` and `pair_` are rendered hands,
+    `real_` the real ones, if any are held out.
     """
     crop_px = settings.crop_px(network.spec.input_px)
-    found = _means(network, held_out_batches(held_out.rendered, backgrounds, settings, crop_px), settings)
+    deployed = DeployedLite(network, witness).eval()
+    found = _means(deployed, held_out_batches(held_out.rendered, backgrounds, settings, crop_px), settings)
     del found["all_px"]
     if held_out.real is None:
         return found
-    real = _means(network, held_out_real(held_out.real, settings, crop_px), settings)
+    real = _means(deployed, held_out_real(held_out.real, settings, crop_px), settings)
     return found | {f"real_{name}": real[key] for name, key in _REAL.items()}
 
 
 _REAL = {"px": "all_px", "depth_mm": "joint_depth_mm", "hands_right": "hands_right"}
 
 
-def _means(network: Lite, batches: Iterable[tuple[Tensor, Labels]], settings: Settings) -> dict[str, float]:
-    deployed = DeployedLite(network).eval()
-    to_256 = 256 / settings.crop_px(network.spec.input_px)
+def _means(deployed: DeployedLite, batches: Iterable[tuple[Tensor, Labels]], settings: Settings) -> dict[str, float]:
+    to_256 = 256 / settings.crop_px(deployed.network.spec.input_px)
     sums: dict[str, float] = {}
     counts: dict[str, float] = {}
     for images, labels in batches:

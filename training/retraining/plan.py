@@ -52,6 +52,8 @@ class RetrainPlan:
     """Name and settings of each training run; each starts from the weights of the one before."""
     real: tuple[Path, ...]
     """Folders of real hands with labels; empty goes without."""
+    pictures: tuple[Path, ...]
+    """Pictures or videos of real hands that are yet to be labelled."""
     real_settings: tuple[str, Settings]
     """Name and settings of the run that takes them."""
     webcam: Path

@@ -22,9 +22,9 @@ from engines.errors import UserError
 from engines.networks.checkpoints import load_weights, sidecar_path
 from engines.networks.lite import Lite
 from engines.presets import DEFAULT_WEIGHTS
-from engines.second_look import SecondLook
+from engines.second_look import looking_twice
 from engines.verification.verify import verify
-from training import train
+from training import pseudo_labels, train
 from training.datasets.sample import LabelledSample
 from training.evaluate import judge_network
 from training.evaluation.report import even_rows, write_report
@@ -74,6 +74,14 @@ def run_training(settings: Settings) -> Outcome:
     return Outcome(_last_validation(settings.output / "log.csv"), settings.output / "last.pt")
 
 
+def label_pictures(pictures: Sequence[Path], weights: Path, folder: Path) -> Outcome:
+    """Sets of real hands from pictures or videos, labelled by MediaPipe's network and these weights."""
+    target = folder / "real"
+    words = ["--pictures", *map(str, pictures), "--out", str(target), "--weights", str(weights)]
+    pseudo_labels.label(pseudo_labels.parser().parse_args(words))
+    return Outcome(f"{len(list(target.glob('*.npz')))} parts of labelled hands", target)
+
+
 def mix(weights: Path, folder: Path) -> Outcome:
     """Weights with a part of MediaPipe's trunk, to train on real hands from."""
     target = folder / _WEIGHTS
@@ -90,7 +98,7 @@ def export_weights(settings: Settings, folder: Path) -> Outcome:
 
 def judge(weights: Path, samples: Sequence[LabelledSample], name: str, cache: Path, folder: Path) -> Outcome:
     """Figures of a labelled set, with the true wrist depths, as `training.evaluate` gives them; a report beside."""
-    backend = SecondLook(open_backend(EngineRequest(weights=weights, cache=cache), tqdm.write))
+    backend = looking_twice(open_backend(EngineRequest(weights=weights, cache=cache), tqdm.write), "lite")
     runs = judge_network(backend, samples, RootDepths(TRUE, {}))
     content = {run.name: _without_nan(asdict(run.figures)) for run in runs}
     (folder / "figures.json").write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")

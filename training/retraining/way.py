@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from engines.errors import UserError
+from engines.presets import DEFAULT_WEIGHTS
 from training.lite.settings import Settings
 from training.retraining import steps
 from training.retraining.plan import Banks, RetrainPlan, banks_of, placed, with_real, without_places
@@ -30,13 +31,13 @@ class Retraining:
             weights = self._train(name, placed(plan, settings, banks, backgrounds, weights), data)
         if weights is None:
             raise UserError("no settings file: give --config")
-        if plan.real:
+        if plan.real or plan.pictures:
             weights, banks = self._with_real(weights, banks, backgrounds, data)
         self._judge(weights, banks)
         engine = partial(steps.build_engine, weights, self._cache, plan.dry_run)
         self._do(Stage("engine", {"weights": file_digest(weights)}, engine))
         if plan.install:
-            last = placed(plan, (plan.real_settings if plan.real else plan.settings[-1])[1], banks, backgrounds, None)
+            last = placed(plan, self._last_settings, banks, backgrounds, None)
             stage = Stage("install", {}, lambda _: steps.install(weights, last, plan.force))
             self._do(stage, again=True)  # the weights that ship may have changed
         return weights
@@ -63,11 +64,24 @@ class Retraining:
     def _with_real(self, weights: Path, banks: Banks, backgrounds: Path, data: dict[str, str]) -> tuple[Path, Banks]:
         """MediaPipe's trunk mixed in, then training on rendered and real hands together."""
         plan, (name, settings) = self._plan, self._plan.real_settings
-        both = with_real(banks, plan.real, settings)
+        both = with_real(banks, [*plan.real, *self._labelled()], settings)
         mixed = Stage("mix-trunk", {"weights": file_digest(weights)}, partial(steps.mix, weights))
         start = Path(self._do(mixed).file)
         run = placed(plan, settings, both, backgrounds, start)
         return self._train(name, run, data | {"banks": both.key}), both
+
+    def _labelled(self) -> list[Path]:
+        """Folder of the pictures that are labelled for this run, if there are any; our witness is what ships."""
+        pictures, weights = self._plan.pictures, DEFAULT_WEIGHTS["lite"]
+        if not pictures:
+            return []
+        facts = {"pictures": [str(path.absolute()) for path in pictures], "weights": file_digest(weights)}
+        return [Path(self._do(Stage("label", facts, partial(steps.label_pictures, pictures, weights))).file)]
+
+    @property
+    def _last_settings(self) -> Settings:
+        plan = self._plan
+        return (plan.real_settings if plan.real or plan.pictures else plan.settings[-1])[1]
 
     def _train(self, name: str, settings: Settings, data: dict[str, str]) -> Path:
         """Train and export; returns the weights."""

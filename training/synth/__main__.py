@@ -19,8 +19,8 @@ from training.synth.render.render_bank import check_drawing, render_bank
 
 
 @command
-def main() -> int:
-    """Command line entry."""
+def main(argv: list[str] | None = None) -> int:
+    """Command line entry; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--count", type=positive, required=True, help="number of pictures in the whole bank")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
@@ -31,7 +31,7 @@ def main() -> int:
     parser.add_argument(
         "--modes", type=_modes, default=(), help="only these, in turn: names of ways hands meet, or `families`"
     )
-    a = parser.parse_args()
+    a = parser.parse_args(argv)
     try:
         check_drawing()
         rejected = render_bank(a.out, a.count, a.seed, a.workers, a.backgrounds, a.shard_size, a.modes)

@@ -19,6 +19,8 @@ _SHIFT: Final = 4
 _FAR_PX: Final = 1.0e5
 """Strokes further out are cut there: OpenCV counts in 32 bits."""
 
+Point = tuple[int, int]
+"""A place in the picture in OpenCV's sixteenths, from `points`."""
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; right and bottom lie just outside."""
 
@@ -46,15 +48,14 @@ class Canvas:
             placed[:, 0] = width - 1 - placed[:, 0]
         return placed
 
-    def line(self, start: NDArray, end: NDArray, colour: Bgr, width: float) -> None:
-        """A stroke with round ends; points in pixels of the picture."""
-        thickness = max(1, round(width))
-        cv2.line(self.picture, _fixed(start), _fixed(end), colour, thickness, cv2.LINE_AA, _SHIFT)
+    def line(self, start: Point, end: Point, colour: Bgr, width: float) -> None:
+        """A stroke with round ends."""
+        cv2.line(self.picture, start, end, colour, max(1, round(width)), cv2.LINE_AA, _SHIFT)
 
-    def disc(self, center: NDArray, radius: float, colour: Bgr) -> None:
+    def disc(self, center: Point, radius: float, colour: Bgr) -> None:
         """A filled circle."""
         fixed_radius = max(round(radius * (1 << _SHIFT)), 1)
-        cv2.circle(self.picture, _fixed(center), fixed_radius, colour, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+        cv2.circle(self.picture, center, fixed_radius, colour, cv2.FILLED, cv2.LINE_AA, _SHIFT)
 
     def shade(self, box: Box, colour: Bgr, opacity: float) -> None:
         """Mix a rectangle with a colour."""
@@ -81,6 +82,7 @@ def _thickness(height_px: float) -> int:
     return max(1, round(height_px / 14.0))
 
 
-def _fixed(point: NDArray) -> tuple[int, int]:
-    x, y = np.rint(np.clip(point, -_FAR_PX, _FAR_PX) * (1 << _SHIFT)).astype(int)
-    return int(x), int(y)
+def points(placed_px: NDArray) -> list[Point]:
+    """Points (N, 2) in pixels of the picture, to draw at; all at once, because each one alone costs as much."""
+    fixed = np.rint(np.clip(placed_px, -_FAR_PX, _FAR_PX) * (1 << _SHIFT)).astype(int)
+    return [(x, y) for x, y in fixed.tolist()]

@@ -9,7 +9,7 @@ import numpy as np
 
 from engines.skeleton import MIDDLE_BASE, SIDES, WRIST
 from realtime.messages import HandFrame, HandPose
-from viz.drawing.canvas import Box, Canvas
+from viz.drawing.canvas import Box, Canvas, points
 from viz.drawing.palette import OVERLAY_RGB, Bgr, bgr
 from viz.drawing.status import OverlayStatus
 
@@ -86,7 +86,7 @@ def _draw_presence(canvas: Canvas, hand_frame: HandFrame, right: float, baseline
         right -= canvas.text_size(side, _LETTER * s)[0]
         canvas.text(side, right, baseline, _LETTER * s, TEXT_BGR if present else DIM_BGR)
         right -= 9 * s
-        dot = np.array([right, baseline - 0.5 * _LETTER * s])
+        (dot,) = points(np.array([[right, baseline - 0.5 * _LETTER * s]]))
         canvas.disc(dot, 4.5 * s, bgr(OVERLAY_RGB[side]) if present else DIM_BGR)
         if not present:
             canvas.disc(dot, 3.0 * s, PANEL_BGR)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engines.geometry.crop import Crop
 from engines.skeleton import BONE_CHILD, BONE_PARENT, BONES, FINGER_BASES, FINGER_TIPS, WRIST
 from realtime.messages import HandFrame, HandPose
-from viz.drawing.canvas import Canvas
+from viz.drawing.canvas import Canvas, points
 from viz.drawing.labels import draw_help, draw_label, draw_status, label_place
 from viz.drawing.palette import DOUBT_BELOW, OVERLAY_RGB, bgr, paled
 from viz.drawing.status import OverlayStatus
@@ -64,12 +64,16 @@ def _far_to_near(hand_frame: HandFrame) -> list[HandPose]:
 def _draw_crop(canvas: Canvas, crop: Crop) -> None:
     """Strokes at the corners of the turned square, and a tick in the middle of its upper side."""
     corners = canvas.place(crop.corners_px())
-    strokes = []
-    for k in range(4):
-        for neighbour in (corners[k - 1], corners[(k + 1) % 4]):
-            strokes.append((corners[k], corners[k] + _CROP_CORNER * (neighbour - corners[k])))
-    top = (corners[0] + corners[1]) / 2
-    strokes.append((top, top + 0.04 * (corners[3] - corners[0])))
+    before, behind = np.roll(corners, 1, axis=0), np.roll(corners, -1, axis=0)
+    top = (corners[:1] + corners[1:2]) / 2
+    starts = points(np.concatenate([corners, corners, top]))
+    directions = [
+        _CROP_CORNER * (before - corners),
+        _CROP_CORNER * (behind - corners),
+        0.04 * (corners[3:] - corners[:1]),
+    ]
+    ends = points(np.concatenate([corners, corners, top]) + np.concatenate(directions))
+    strokes = list(zip(starts, ends, strict=True))
     for start, end in strokes:
         canvas.line(start, end, OUTLINE_BGR, canvas.scale * 2.6)
     for start, end in strokes:
@@ -84,16 +88,18 @@ def _draw_hand(canvas: Canvas, hand: HandPose) -> None:
     bone_colours = [bgr(shade) for shade in 0.88 * shades]
     joint_colours = [bgr(shade) for shade in 0.7 * shades + 0.3]
     size = canvas.scale * _size_in_picture(joints, canvas)
-    radii = size * _JOINT_RADII
-    bone_widths = size * np.where(np.minimum(confidence[BONE_CHILD], confidence[BONE_PARENT]) < DOUBT_BELOW, 1.5, 3.2)
+    radii = (size * _JOINT_RADII).tolist()
+    doubtful = np.minimum(confidence[BONE_CHILD], confidence[BONE_PARENT]) < DOUBT_BELOW
+    bone_widths = (size * np.where(doubtful, 1.5, 3.2)).tolist()
     rim = 1.3 * size
+    places = points(joints)
     for (child, parent), width in zip(BONES, bone_widths, strict=True):
-        canvas.line(joints[child], joints[parent], OUTLINE_BGR, width + 2 * rim)
-    for joint, radius in zip(joints, radii, strict=True):
-        canvas.disc(joint, radius + rim, OUTLINE_BGR)
+        canvas.line(places[child], places[parent], OUTLINE_BGR, width + 2 * rim)
+    for place, radius in zip(places, radii, strict=True):
+        canvas.disc(place, radius + rim, OUTLINE_BGR)
     for (child, parent), width in zip(BONES, bone_widths, strict=True):
-        canvas.line(joints[child], joints[parent], bone_colours[child], width)
-    for j, (joint, radius) in enumerate(zip(joints, radii, strict=True)):
+        canvas.line(places[child], places[parent], bone_colours[child], width)
+    for j, (joint, radius) in enumerate(zip(places, radii, strict=True)):
         canvas.disc(joint, radius, joint_colours[j])
         if confidence[j] < DOUBT_BELOW:
             canvas.disc(joint, 0.55 * radius, OUTLINE_BGR)

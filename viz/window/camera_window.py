@@ -67,7 +67,7 @@ class CameraWindow:
 
     def show(self, hand_frame: HandFrame, image_bgr: NDArray[np.uint8]) -> None:
         """Draw and show one result."""
-        if not self.is_running():
+        if not self._open:
             return
         lines = self._help if self._display.show_help else ()
         status = self._status(hand_frame)
@@ -75,13 +75,12 @@ class CameraWindow:
         self._fit(image_bgr.shape[1], image_bgr.shape[0])
         if self._slider is not None:
             self._slider.follow()
+        self._answer_events()  # that paints it, now and not after what the other windows do
 
     def is_running(self) -> bool:
         """Answer mouse and keys (takes a millisecond); False once the window was closed."""
-        if not self._open:
-            return False
-        self._press(cv2.waitKeyEx(1))
-        self._open = self._open and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
+        if self._open:
+            self._answer_events()
         return self._open
 
     def close(self) -> None:
@@ -91,6 +90,10 @@ class CameraWindow:
             if cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1:
                 cv2.destroyWindow(self._title)
             self._title = ""
+
+    def _answer_events(self) -> None:
+        self._press(cv2.pollKey())
+        self._open = self._open and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1
 
     def _press(self, code: int) -> None:
         # Some toolkits put the state of shift and num lock into the upper bits.

@@ -86,7 +86,7 @@ def _serialise_on_a_full_disk(told: Path) -> None:
 
 def test_openvino_on_a_full_disk_is_one_line(tmp_path: Path) -> None:
     told = tmp_path / "told"
-    worker = multiprocessing.get_context("fork").Process(target=_serialise_on_a_full_disk, args=(told,))
+    worker = multiprocessing.get_context("spawn").Process(target=_serialise_on_a_full_disk, args=(told,))
     worker.start()
     worker.join()
     assert worker.exitcode == 0

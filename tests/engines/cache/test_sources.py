@@ -37,7 +37,7 @@ def test_all_that_makes_engines_is_a_source_and_what_uses_or_judges_them_is_not(
 
 
 def test_the_key_holds_the_sources_wherever_the_checkout_lies(tree: Path) -> None:
-    assert engine_key("l", "b", "1", "p", (1,), Path(__file__), "c").graph_sha256 == sources_sha256(tree)
+    assert engine_key("lite", "b", "1", "p", (1,), Path(__file__), "c").graph_sha256 == sources_sha256(tree)
 
 
 @pytest.mark.parametrize(

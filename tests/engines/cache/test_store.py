@@ -23,7 +23,7 @@ def _store(cache: Path, number: int) -> None:
 
 
 def test_two_processes_that_build_at_once_leave_a_whole_engine(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=_store, args=(tmp_path, n)) for n in (1, 2)]
     for worker in workers:
         worker.start()
@@ -93,7 +93,7 @@ def _store_on_a_full_disk(cache: Path, told: Path) -> None:
 
 def test_a_full_disk_is_one_line_and_leaves_no_half_engine(tmp_path: Path) -> None:
     cache, told = tmp_path / "cache", tmp_path / "told"
-    worker = multiprocessing.get_context("fork").Process(target=_store_on_a_full_disk, args=(cache, told))
+    worker = multiprocessing.get_context("spawn").Process(target=_store_on_a_full_disk, args=(cache, told))
     worker.start()
     worker.join()
     assert worker.exitcode == 0
@@ -124,4 +124,4 @@ def test_any_difference_is_another_key() -> None:
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(UserError, match="engine cache cannot be written"):
-        store_engine(tmp_path / "x", engine_key("l", "t", "1", "p", (1,), Path(__file__), "c"), {"a": b""}, {})
+        store_engine(tmp_path / "x", engine_key("lite", "t", "1", "p", (1,), Path(__file__), "c"), {"a": b""}, {})

@@ -20,6 +20,7 @@ from engines.networks.internet import InterNet
 from engines.networks.lite import Lite
 from engines.networks.paper import PaperNetworks
 from engines.networks.rootnet import RootNet
+from engines.networks.witness import Witness
 from engines.spec import LITE, PAPER, PAPER_ARGMAX, NetworkSpec
 
 _FROM_THE_HOST = {torch.tensor, torch.as_tensor, torch.from_numpy, Tensor.new_tensor}
@@ -55,7 +56,8 @@ def _paper(spec: NetworkSpec, rootnet: bool, **internet: bool) -> nn.Module:
 
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    "lite": lambda: DeployedLite(Lite(spec=LITE)),
+    "lite": lambda: DeployedLite(Lite(spec=LITE), Witness()),
+    "lite, alone": lambda: DeployedLite(Lite(spec=LITE)),
     "paper": partial(_paper, PAPER, True),
     "paper, InterNet alone": partial(_paper, PAPER, False),
     "paper, mmpose": partial(_paper, PAPER, True, imagenet_input=True),

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from engines.errors import UserError
+from realtime.cli.options import parse
 from realtime.config import CameraSettings
 from realtime.sources import live_source
 from realtime.sources.camera import CameraSource
@@ -140,6 +141,16 @@ def test_no_password_of_an_address_is_told(address: str, capfd: pytest.CaptureFi
     with pytest.raises(UserError, match="for a stream use --camera") as other:
         open_source(make_settings(0), video=Path(address))
     assert "secret" not in f"{caught.value} {other.value} {capfd.readouterr()}"
+
+
+@pytest.mark.parametrize("address", SECRETS)
+def test_no_password_is_told_of_words_that_make_no_sense(address: str, capfd: pytest.CaptureFixture[str]) -> None:
+    for words in (["--camera", "0", address], ["--camera", "0", "--osc", address], ["--camera", "0", "--fps", address]):
+        with pytest.raises(SystemExit):
+            parse(words)
+    said = capfd.readouterr().err
+    assert said.count("error: ") == 3
+    assert "secret" not in said
 
 
 def test_a_camera_that_works_has_a_name_without_its_password(network_camera: NetworkCamera) -> None:

@@ -202,7 +202,7 @@ def _in_its_own_network(hosts: Path, code: str) -> subprocess.CompletedProcess[s
     """Run code where the machine's names are those of `hosts`."""
     script = 'mount --bind "$1" /etc/hosts && exec "$2" -c "$3"'
     command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "-", str(hosts), sys.executable]
-    return subprocess.run([*command, code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([*command, code], cwd=ROOT, capture_output=True, text=True, timeout=250, check=False)
 
 
 def test_a_name_with_ipv6_first_reaches_ipv4_and_is_served_on_both(tmp_path: Path) -> None:

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.backends.opening import open_backend
-from engines.contract import EngineRequest
+from engines.backends.opening import EngineRequest, open_backend
 from engines.geometry.crop import crop_around, extract, transform, upright_angle_rad
 from engines.geometry.pinhole import backproject, project
 from engines.output import outputs_of_batch
@@ -323,6 +322,25 @@ def test_a_network_is_judged_reported_and_judged_again_from_its_file(tmp_path: P
     for name in ("samples", "worst", "curves", "joints", "reliability"):
         assert f"({name}.png)" in text
         assert cv2.imread(str(report / f"{name}.png")).std() > 5
+
+
+def test_figures_by_way_of_meeting_are_those_of_its_samples(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_shard(tmp_path, "7", 6, seed=1)
+    samples = load_synthetic(tmp_path, "7")
+    found = perfect(samples)
+    hearts = [row for row, sample in enumerate(samples) if sample.mode == "heart"]
+    assert hearts == [row for row, sample in enumerate(samples) if sample.hand_present.all()]
+    found.joints_px[hearts] += 5
+    saved = tmp_path / "found.npz"
+    save_predictions(found, saved)
+    base = ("--dataset", "synthetic", "--root", tmp_path, "--split", "7", "--predictions", saved)
+    assert run(*base, "--by", "mode") == 0
+    lines = capsys.readouterr().out.splitlines()
+    start = next(k for k, line in enumerate(lines) if line.startswith("heart"))
+    assert lines[start].split()[:2] == ["heart", str(len(hearts))] and lines[start + 1].startswith("single")
+    off = np.mean([5 * 2**0.5 * 256 / samples[row].crop().side_px for row in hearts])
+    assert float(lines[start].split()[2]) == pytest.approx(off, abs=2e-3)
+    assert float(lines[start + 1].split()[2]) == pytest.approx(0, abs=1e-3)
 
 
 def test_the_second_look_turns_the_crop_to_the_first_answer(tmp_path: Path) -> None:

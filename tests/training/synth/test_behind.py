@@ -41,7 +41,9 @@ def behind() -> list[Scene]:
 
 def test_shares_of_bodies_and_motion() -> None:
     recipes = [draw_recipe(np.random.default_rng([1, k])) for k in range(3000)]
-    assert np.mean([r.behind != "" for r in recipes]) == pytest.approx(BEHIND_SHARE, abs=0.03)
+    for view, share in BEHIND_SHARE.items():
+        seen = [r.behind != "" for r in recipes if r.view == view]
+        assert np.mean(seen) == pytest.approx(share, abs=0.06)
     assert np.mean([r.moving for r in recipes]) == pytest.approx(MOVING_SHARE, abs=0.025)
     for shares in BEHIND.values():
         assert sum(shares.values()) == pytest.approx(1)
@@ -93,7 +95,7 @@ def test_scenes_with_everything_repeat() -> None:
     np.testing.assert_array_equal(one.during(0.3)[0][0].mesh.vertices_mm, same.during(0.3)[0][0].mesh.vertices_mm)
 
 
-@pytest.mark.parametrize("mode", ["single", "near", "clasp", "carry"])
+@pytest.mark.parametrize("mode", ["single", "near", "interlocked_up", "carry"])
 def test_labels_are_those_of_the_middle_of_the_exposure(mode: str) -> None:
     held = {"single": "bottle", "carry": "ball"}.get(mode, "")
     for seed in range(3):
@@ -142,7 +144,9 @@ def sampler() -> Iterator[Sampler]:
 
 def drawn(sampler: Sampler, monkeypatch: pytest.MonkeyPatch, index: int, **kind: object) -> Sample:
     """A sample whose recipe is changed; `kind` may hold any field of `Recipe`."""
-    monkeypatch.setattr("training.synth.render.sampler.draw_recipe", lambda rng: replace(draw_recipe(rng), **kind))
+    monkeypatch.setattr(
+        "training.synth.render.sampler.draw_recipe", lambda rng, mode: replace(draw_recipe(rng), **kind)
+    )
     return sampler.sample(index)
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from engines.skeleton import FINGER_BASES, FINGER_TIPS, WRIST
-from training.synth.hand.asset import load_asset
+from training.synth.hand.asset import FOREARM_BONE, load_asset, phalanx_bone
 from training.synth.hand.model import Placement, hand_mesh, hand_skeleton, wrist_towards
 from training.synth.hand.poses import (
     GESTURES,
@@ -140,3 +140,17 @@ def test_forearm_points_to_the_elbow(side: str) -> None:
     wanted, got = elbow - hand.joints_mm[WRIST], hand.elbow_mm - hand.joints_mm[WRIST]
     cosine = wanted @ got / np.linalg.norm(wanted) / np.linalg.norm(got)
     assert np.degrees(np.arccos(cosine)) < 8
+
+
+def test_bent_joints_are_known_to_the_skin() -> None:
+    """A fist's knuckles, not those of an open hand; a pointing hand's index stays straight."""
+    shape, weights = neutral_shape(), load_asset().bone_weights
+    bends = {
+        name: hand_mesh(shape, GESTURES[name], Placement(np.zeros(3), np.eye(3)), "right").bend
+        for name in ("open", "fist", "point")
+    }
+    knuckles = {f: weights[:, phalanx_bone(f, 0)] * weights[:, phalanx_bone(f, 1)] > 0.2 for f in (1, 3)}
+    assert bends["open"].max() < 0.35 and bends["fist"][knuckles[1]].mean() > 0.6
+    assert bends["point"][knuckles[1]].mean() < 0.15 and bends["point"][knuckles[3]].mean() > 0.6
+    forearm = weights[:, FOREARM_BONE] > 0.99
+    assert not bends["fist"][forearm].any()

@@ -134,4 +134,4 @@ def test_shares_of_what_is_held() -> None:
     kinds = Counter(r.held for r in recipes if r.held)
     assert kinds.keys() >= HELD_BY_ONE.keys()
     assert PAIR_PICTURES * PAIR_SHARE["carry"] > 0.02
-    assert draw_held(np.random.default_rng(0), "clasp") == ""
+    assert draw_held(np.random.default_rng(0), "heart") == ""

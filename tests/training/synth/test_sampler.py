@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics, project
@@ -27,13 +29,14 @@ from training.synth.hand.shape import neutral_shape
 from training.synth.hand.visibility import Layers, hand_shows, visible_joints
 from training.synth.pair.arms import forearm_frame, sample_arm
 from training.synth.pair.contact import TOLERANCE_MM, sample_pair
+from training.synth.pair.families import FAMILIES
 from training.synth.pair.plan import facing, hand_about
 from training.synth.pair.plans import PAIR_SHARE, PLANNERS
 from training.synth.person.bands import Axis, band, outline
 from training.synth.person.people import sample_person
-from training.synth.scene.panorama import load_panoramas, panorama_lights
+from training.synth.scene.panorama import load_panoramas, panorama_lights, panorama_room
 from training.synth.scene.scene import PAIR_PICTURES, Recipe, Rejected, Scene, draw_recipe, draw_scene
-from training.synth.scene.views import BOX_SHARE, PICTURE_PX, VIEW_SHARE
+from training.synth.scene.views import BOX_SHARE, FAMILY_VIEW_SHARE, PICTURE_PX, VIEW_SHARE
 
 MODES = ("single", *PLANNERS)
 
@@ -52,7 +55,7 @@ def scene_of(mode: str, view: str, seed: int) -> Scene:
 @pytest.fixture(scope="module")
 def scenes() -> list[Scene]:
     views = list(VIEW_SHARE)
-    return [scene_of(mode, views[(k + n) % 4], n) for k, mode in enumerate(MODES) for n in range(3)]
+    return [scene_of(mode, views[(k + n) % 4], n) for k, mode in enumerate(MODES) for n in range(2)]
 
 
 def test_shares_sum_to_one_and_the_recipes_follow_them() -> None:
@@ -63,12 +66,14 @@ def test_shares_sum_to_one_and_the_recipes_follow_them() -> None:
     assert modes["single"] / 3000 == pytest.approx(1 - PAIR_PICTURES, abs=0.04)
     for mode, share in PAIR_SHARE.items():
         assert modes[mode] / 3000 == pytest.approx(PAIR_PICTURES * share, abs=0.02)
+    families = PAIR_PICTURES * sum(PAIR_SHARE[name] for name in FAMILIES)
     for view, share in VIEW_SHARE.items():
-        assert views[view] / 3000 == pytest.approx(share, abs=0.04)
+        expected = families * FAMILY_VIEW_SHARE[view] + (1 - families) * share
+        assert views[view] / 3000 == pytest.approx(expected, abs=0.04)
     assert 0.15 <= VIEW_SHARE["any"] <= 0.20
 
 
-@pytest.mark.parametrize("mode", ["single", "clasp"])
+@pytest.mark.parametrize("mode", ["single", "interlocked_up"])
 def test_a_scene_follows_from_its_seed(mode: str) -> None:
     one, same, other = (scene_of(mode, "webcam", seed) for seed in (4, 4, 6))
     np.testing.assert_array_equal(one.joints_cam_mm, same.joints_cam_mm)
@@ -104,10 +109,11 @@ def test_no_hand_runs_into_itself_or_the_other(scenes: list[Scene]) -> None:
         assert all(self_gap_mm(hand) >= SELF_TOLERANCE_MM - 1 - 1e-6 for hand in hands)
         if len(hands) == 2:
             assert gap_mm(hands[0], hands[1]) == pytest.approx(scene.gap_mm)
-            assert scene.gap_mm >= TOLERANCE_MM[0] - 0.2
+            soft = 2.6 if scene.recipe.mode.startswith("interlocked") else 0.0
+            assert scene.gap_mm >= TOLERANCE_MM[0] - soft - 0.2
 
 
-@pytest.mark.parametrize("mode", ["clasp", "prayer", "hold", "over", "tips", "touch"])
+@pytest.mark.parametrize("mode", ["hold", "over", "touch", *sorted(FAMILIES.keys() - {"clapping"})])
 def test_hands_that_should_touch_do(mode: str) -> None:
     touching = []
     for seed in range(8):
@@ -126,7 +132,7 @@ def test_clasped_fingers_lie_between_those_of_the_other_hand() -> None:
     for seed in range(12):
         rng = np.random.default_rng(seed)
         shape = sample_person(rng).shape
-        pair = sample_pair(rng, shape, "clasp", "raised")
+        pair = sample_pair(rng, shape, "interlocked_up", "raised")
         if pair is None:
             continue
         right, left = (state.skeleton(shape).joints_mm for state in pair)
@@ -249,6 +255,36 @@ def test_panorama_gives_its_colour_from_its_side(tmp_path: Path) -> None:
         assert np.dot(lights.key_direction, lights.up) > 0.3
         values = np.concatenate([lights.key_radiance, lights.sky, lights.ground, lights.fill_radiance.ravel()])
         assert np.isfinite(values).all() and values.min() >= 0 and values.max() < 5
+
+
+def test_a_room_shows_its_lamp_where_the_light_comes_from(tmp_path: Path) -> None:
+    picture = np.full((128, 256, 3), 0.2, np.float32)
+    picture[60:68, 120:136] = 30.0
+    cv2.imwrite(str(tmp_path / "lamp.hdr"), picture)
+    (panorama,) = load_panoramas(tmp_path)
+    lights, room = panorama_room(np.random.default_rng(2), panorama)
+    key = np.array(lights.key_direction)
+    # a camera of 90 degrees that looks at the lamp: the room is turned instead of the camera
+    forward = np.array([0.0, 0, 1])
+    turn, _ = Rotation.align_vectors(key[None], forward[None])
+    looking = replace(room, panorama_from_camera=room.panorama_from_camera @ turn.as_matrix(), blur_px=0.7)
+    view = looking.view(Intrinsics(50.0, 50.0, 49.5, 49.5), 100)
+    assert view.shape == (100, 100, 3) and view.min() >= 0 and view.max() <= 1
+    assert view[44:56, 44:56].mean() > 0.95 and np.median(view) < 0.8
+
+
+def test_adults_have_the_size_of_adults() -> None:
+    people = [sample_person(np.random.default_rng([8, k])) for k in range(300)]
+    long = np.array([_hand_mm(p.shape.joints_mm) for p in people])
+    grown = np.array([p.age != "child" for p in people])
+    assert 0.8 < grown.mean() < 0.92
+    assert long[grown].mean() == pytest.approx(178, abs=2) and long[grown].std() == pytest.approx(10, abs=1.5)
+    assert long[~grown].min() > 105 and long[~grown].mean() < 155
+
+
+def _hand_mm(joints: np.ndarray) -> float:
+    """Wrist to middle finger tip along the bones."""
+    return float(np.linalg.norm(np.diff(joints[[20, 11, 10, 9, 8]], axis=0), axis=1).sum())
 
 
 def test_missing_folder_and_damaged_panorama_are_told_in_one_line(tmp_path: Path) -> None:

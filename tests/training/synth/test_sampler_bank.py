@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics, project
 from training.banks.bank import load_bank
+from training.lite.crop_places import CropNoise, random_places
+from training.synth.hand.visibility import MASK_PX
 from training.synth.render.render_bank import check_drawing, render_bank
 from training.synth.render.shards import BankPlan, missing, prepare
+from training.synth.scene.views import PICTURE_PX
 
 if TYPE_CHECKING:
     from training.synth.render.sampler import Sample
@@ -55,10 +59,53 @@ def test_visible_joints_lie_on_the_hand(samples: list[Sample]) -> None:
             assert shown[21 * hand : 21 * hand + 20].mean() >= 0.3
 
 
+def test_masks_name_the_hand_under_each_visible_joint(samples: list[Sample]) -> None:
+    right_places = []
+    for sample in samples:
+        assert sample.mask.shape == (MASK_PX, MASK_PX) and sample.mask.max() <= 3
+        cell = PICTURE_PX / MASK_PX
+        for hand in np.flatnonzero(sample.present):
+            shown = np.flatnonzero(sample.joint_visible[21 * hand : 21 * hand + 21]) + 21 * hand
+            x, y = ((project(sample.joints_cam_mm[shown], sample.intrinsics) + 0.5) / cell).astype(int).T
+            right_places.append(np.mean(sample.mask[y, x] == hand + 1))
+        for hand in np.flatnonzero(~sample.present):
+            assert not np.any(sample.mask == hand + 1)
+    assert np.mean(right_places) > 0.85
+
+
+def test_few_crops_of_a_tracker_see_an_arm_cut_off(samples: list[Sample]) -> None:
+    """In half of all crops the pictures of 320 px with a larger hand did."""
+    rng, cut = torch.Generator().manual_seed(0), []
+    for sample in samples:
+        places = torch.from_numpy(project(sample.joints_cam_mm.clip([-1e9, -1e9, 1]), sample.intrinsics)).float()
+        present = torch.from_numpy(sample.present).float()
+        crops = random_places(places.expand(40, -1, -1), present.expand(40, -1), CropNoise(), rng)
+        cut.append(_shows_cut(_ends_of_arms(sample.mask), *(values.numpy() for values in crops)))
+    assert np.mean(cut) < 0.13
+
+
+def _ends_of_arms(mask: np.ndarray) -> np.ndarray:
+    """(N, 2) px of the picture's border where an arm or hand leaves it."""
+    along = (np.arange(MASK_PX) + 0.5) * PICTURE_PX / MASK_PX
+    near, far, hand = np.zeros(MASK_PX), np.full(MASK_PX, float(PICTURE_PX)), (mask == 1) | (mask == 2)
+    sides = ((along, near, hand[0]), (along, far, hand[-1]), (near, along, hand[:, 0]), (far, along, hand[:, -1]))
+    return np.concatenate([np.stack([x, y], axis=1)[there] for x, y, there in sides])
+
+
+def _shows_cut(ends: np.ndarray, center: np.ndarray, side: np.ndarray, angle: np.ndarray) -> float:
+    """Share of the crops (centre (B, 2), side and angle (B,)) inside which one of the points lies."""
+    if not len(ends):
+        return 0.0
+    off = ends[None] - center[:, None]
+    c, s = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    turned = np.stack([off[..., 0] * c + off[..., 1] * s, off[..., 1] * c - off[..., 0] * s], axis=-1)
+    return float(np.any(np.all(np.abs(turned) < side[:, None, None] / 2, axis=-1), axis=1).mean())
+
+
 def test_cut_outs_have_smooth_edges_and_room_around(samples: list[Sample]) -> None:
     for sample in samples:
         alpha = sample.picture[..., 3]
-        assert alpha.shape == (320, 320)
+        assert alpha.shape == (PICTURE_PX, PICTURE_PX)
         assert np.mean(alpha == 255) > 0.05
         assert sample.recipe.behind or np.mean(alpha == 0) > 0.1
         assert np.any((alpha > 0) & (alpha < 255))
@@ -76,7 +123,7 @@ def test_a_sample_does_not_depend_on_those_before_it(samples: list[Sample]) -> N
 
 
 def test_bank_reads_back_what_was_drawn(bank: Path, samples: list[Sample], tmp_path: Path) -> None:
-    read = load_bank(bank, ["000", "001", "002"], 320, tmp_path)
+    read = load_bank(bank, ["000", "001", "002"], PICTURE_PX, tmp_path)
     assert len(read) == COUNT
     for index, sample in enumerate(samples[:COUNT]):
         np.testing.assert_allclose(read.joints_cam_mm[index], sample.joints_cam_mm)
@@ -106,6 +153,7 @@ def test_labels_have_their_documented_form(bank: Path) -> None:
         assert labels["visible_share"].shape == labels["hand_present"].shape == (3, 2)
         np.testing.assert_array_equal(labels["sample_index"], [3, 4, 5])
         assert all(labels[name].dtype.kind == "U" for name in ("mode", "view", "style", "age", "held", "behind"))
+        assert labels["mask"].shape == (3, MASK_PX, MASK_PX) and labels["mask"].dtype == np.uint8
         assert labels["motion_px"].shape == (3,) and labels["motion_px"].dtype == np.float32
         single = labels["mode"] == "single"
         np.testing.assert_array_equal(labels["hand_present"].sum(axis=1) == 1, single)

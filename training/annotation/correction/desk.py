@@ -18,7 +18,7 @@ from training.annotation.recordings.recording import Recording
 from training.annotation.triangulation.delays import as_shown
 from training.annotation.triangulation.hands import REASONS, Hands
 from training.annotation.triangulation.solve import bone_statistics
-from training.numbers import without_nan
+from training.json_numbers import without_nan
 
 Tree = dict[str, Any]
 

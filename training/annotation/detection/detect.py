@@ -103,8 +103,8 @@ def open_reader(name: str, backend: Backend) -> Reader | None:
 
 
 def open_network(overrides: Sequence[str]) -> Backend:
-    """`lite` as it runs live, with whatever settings were asked for."""
-    return backend_of(load_settings(None, list(overrides)), print)
+    """`lite` by itself, with whatever settings were asked for: MediaPipe's network is a witness of its own here."""
+    return backend_of(load_settings(None, ["engine.witness=false", *overrides]), print)
 
 
 def _run(

@@ -53,7 +53,8 @@ def save_detections(path: Path, found: Detections) -> None:
 def load_detections(path: Path) -> Detections:
     """Read the file; raises UserError if it is missing or damaged."""
     try:
-        found = Detections(**load_arrays(path, _NAMES))
+        # what is read is read-only, and a run that goes on writes into it
+        found = Detections(**{name: values.copy() for name, values in load_arrays(path, _NAMES).items()})
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such detections; run python -m training.annotation detect first") from error
     except (OSError, *ARCHIVE_ERRORS) as error:

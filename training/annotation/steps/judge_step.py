@@ -16,7 +16,7 @@ from training.annotation.recordings.recording import load_recording, write_text
 from training.annotation.triangulation.hands import load_hands
 from training.annotation.triangulation.solve import bone_statistics
 from training.annotation.workplace import labelled_hands
-from training.numbers import without_nan
+from training.json_numbers import without_nan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

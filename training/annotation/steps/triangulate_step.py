@@ -20,7 +20,7 @@ from training.annotation.triangulation.health import judge_cameras
 from training.annotation.triangulation.observations import Observations, observe
 from training.annotation.triangulation.solve import MOST_SIGMA_MM, SolveSettings, solve
 from training.annotation.workplace import HANDS, PICTURES, REPORT, load_all, newest_detections
-from training.numbers import without_nan
+from training.json_numbers import without_nan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def add_solver_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-bones", action="store_true", help="let bones change their length over the recording")
     parser.add_argument("--smooth-s", type=float, default=0.0, metavar="S", help="Gaussian over time (0: none)")
     parser.add_argument(
-        "--most-sigma-mm", type=float, default=MOST_SIGMA_MM, metavar="MM", help="joints less sure are no labels (15)"
+        "--most-sigma-mm", type=float, default=MOST_SIGMA_MM, metavar="MM", help="joints less sure are no labels (10)"
     )
     parser.add_argument(
         "--delays",

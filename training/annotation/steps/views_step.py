@@ -8,17 +8,19 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.errors import UserError
 from training.annotation.accuracy.figure import draw_figure
 from training.annotation.accuracy.views import ViewsRow, error_by_views, table
 from training.annotation.recordings.recording import Recording, load_recording, write_text
+from training.annotation.triangulation.delays import without_delays
 from training.annotation.triangulation.hands import Hands, load_hands
 from training.annotation.triangulation.observations import observe
-from training.annotation.triangulation.solve import SolveSettings
+from training.annotation.triangulation.solve import MOST_SIGMA_MM, SolveSettings
 from training.annotation.workplace import TRUTH, detections_used, labelled_hands, load_all
-from training.command import positive
-from training.numbers import without_nan
+from training.command import above_zero, positive
+from training.json_numbers import without_nan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--moments", type=positive, help="use so many moments, spread evenly (all)")
     parser.add_argument("--detections", help="which detector's (those of hands.npz)")
     parser.add_argument("--no-bones", action="store_true", help="without the prior on bones, as the paper's")
+    parser.add_argument(
+        "--most-sigma-mm", type=above_zero, default=MOST_SIGMA_MM, metavar="MM", help="accept no joint less sure (10)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="other draws")
     parser.add_argument("--figure", type=Path, help="where the figure goes (views.png in the first folder)")
 
@@ -53,8 +58,9 @@ def run(arguments: argparse.Namespace) -> None:
 def _curve(recording: Recording, truth: Hands, a: argparse.Namespace) -> list[ViewsRow]:
     detections = recording.folder / "detections" / a.detections if a.detections else detections_used(recording.folder)
     seen = observe(recording.rig, load_all(detections, recording.names), recording.frames)
-    if len(truth.t_s) != len(recording.t_s):
-        raise UserError(f"the truth has {len(truth.t_s)} moments, the recording {len(recording.t_s)}: not of this one")
+    check_truth(truth, recording.t_s)
+    # late cameras are corrected as they were for the truth; the renderer's are not late
+    seen = without_delays(seen, recording.t_s, truth.delays_s.tolist())
     known = np.flatnonzero(truth.accepted.any(axis=1))
     if not len(known):
         raise UserError("the truth has no joint that is accepted: nothing to measure against")
@@ -66,10 +72,16 @@ def _curve(recording: Recording, truth: Hands, a: argparse.Namespace) -> list[Vi
         seen.of_moments(rows),
         part,
         a.draws,
-        SolveSettings(bones=not a.no_bones),
+        SolveSettings(bones=not a.no_bones, most_sigma_mm=a.most_sigma_mm),
         a.seed,
         lambda text: print(text, flush=True),
     )
+
+
+def check_truth(truth: Hands, t_s: NDArray[np.float64]) -> None:
+    """Raise UserError if hands are not of a recording with these times."""
+    if len(truth.t_s) != len(t_s):
+        raise UserError(f"the truth has {len(truth.t_s)} moments, the recording {len(t_s)}: it is not of this one")
 
 
 def _truth(recording: Recording, named: Path | None) -> tuple[Hands, str]:

@@ -18,7 +18,7 @@ from training.annotation.triangulation.observations import Observations
 from training.annotation.triangulation.pairs import deviations, midpoints, view_pairs
 from training.annotation.triangulation.robust import known_median
 
-MOST_PAIRS: Final = 60
+MOST_PAIRS: Final = 30
 SUPPORT: Final = 4.0
 """A view supports a hand if its median joint is within so many sigmas."""
 _SPAN_MM: Final = (40.0, 330.0)

@@ -20,9 +20,10 @@ REASONS: Final = (
     "views disagree",
     "rays nearly parallel",
     "bone too long or short",
+    "place too unsure",
 )
 """What `Hands.reason` counts through."""
-ACCEPTED, NOT_SEEN, ONE_VIEW, DISAGREE, NARROW, BONE = range(len(REASONS))
+ACCEPTED, NOT_SEEN, ONE_VIEW, DISAGREE, NARROW, BONE, UNSURE = range(len(REASONS))
 HUMAN: Final = 1
 MACHINE: Final = 0
 

@@ -18,7 +18,7 @@ from training.annotation.triangulation.pairs import deviations, midpoints, view_
 
 INLIER: Final = 3.0
 """A view that is right is within so many sigmas of a joint in 99 of 100 cases."""
-MOST_PAIRS: Final = 60
+MOST_PAIRS: Final = 30
 _LEAST_ANGLE: Final = np.radians(3.0)
 
 Floats = NDArray[np.float64]

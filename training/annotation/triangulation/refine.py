@@ -16,7 +16,7 @@ from engines.skeleton import BONES, JOINTS_PER_HAND
 from training.annotation.triangulation.observations import Observations
 
 _HUBER: Final = 1.5
-_ITERATIONS: Final = 8
+_ITERATIONS: Final = 6
 _DAMPING: Final = 1e-3
 _LOOSE: Final = 1e-6
 """Information (1 / mm^2) that keeps a joint without views where it is."""

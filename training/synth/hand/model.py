@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from engines.skeleton import WRIST, Side
-from training.synth.hand.asset import FOREARM_BONE, finger_joint, load_asset, phalanx_bone
+from training.synth.hand.asset import FOREARM_BONE, HAND_BONE, finger_joint, load_asset, phalanx_bone
 from training.synth.hand.poses import WRIST_LOWER_DEG, WRIST_UPPER_DEG, JointAngles
 from training.synth.hand.shape import HandShape, identity_transforms, skin
 
 _EYE = np.eye(3)
 _X, _Y, _Z = _EYE
+_FULLY_BENT_DEG: Final = 80.0
 MIRROR: Final = np.array([-1.0, 1.0, 1.0])
 RAY_DEG: Final = (6.0, 0.0, -5.0, -12.0)
 """Direction of index .. little finger at zero abduction against the hand's y axis, positive radial."""
@@ -63,6 +64,8 @@ class HandMesh:
     """(N, 3)."""
     normals: NDArray[np.float32]
     """(N, 3) unit length, outwards."""
+    bend: NDArray[np.float32]
+    """(N,) how far the joint under the skin is bent, 0 straight .. 1: dorsal wrinkles stretch, palm lines deepen."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,26 @@ def hand_mesh(shape: HandShape, angles: JointAngles, placement: Placement, side:
     transforms, _ = _articulate(shape, angles)
     vertices = _place(skin(shape.vertices_mm, transforms), shape, placement, side).astype(np.float32)
     normals = vertex_normals(vertices)
-    return HandMesh(side, vertices, -normals if side == "left" else normals)
+    return HandMesh(side, vertices, -normals if side == "left" else normals, _bend(angles))
+
+
+def _bend(angles: JointAngles) -> NDArray[np.float32]:
+    """(N,) see `HandMesh.bend`."""
+    flexion = np.clip(angles.fingers_deg[:, [0, 2, 3]] / _FULLY_BENT_DEG, 0, 1).astype(np.float32)
+    at_joints, palm = _bend_weights()
+    return np.clip(at_joints @ flexion.ravel() + palm * flexion[1:, 0].mean(), 0, 1)
+
+
+@lru_cache(maxsize=1)
+def _bend_weights() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(N, 15) nearness of each vertex to each finger joint, and (N,) 1 on the palm."""
+    weights = load_asset().bone_weights
+    near = np.zeros((len(weights), 15), np.float32)
+    for finger in range(5):
+        for k in range(3):
+            before = HAND_BONE if k == 0 else phalanx_bone(finger, k - 1)
+            near[:, 3 * finger + k] = 4 * weights[:, before] * weights[:, phalanx_bone(finger, k)]
+    return near, np.where(weights[:, HAND_BONE] > 0.9, weights[:, HAND_BONE], 0).astype(np.float32)
 
 
 def vertex_normals(vertices_mm: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ camera towards the person; mm. Everything is drawn for the right hand; a left ha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from engines.skeleton import SIDES, Side
 from training.synth.hand.contact import SELF_TOLERANCE_MM, self_gap_mm
 from training.synth.hand.model import MIRROR, HandState, Placement, hand_from_forearm, hand_skeleton
 from training.synth.hand.poses import DIP_PER_PIP, GESTURES, MODES, JointAngles, sample_angles
+from training.synth.hand.seen import sample_seen
 from training.synth.hand.shape import HandShape
 from training.synth.hand.shapes import SHAPES, sample_shape
 from training.synth.person.appearance import unit
@@ -22,8 +24,10 @@ from training.synth.person.appearance import unit
 Stance = Literal["raised", "table"]
 """Hands held up before the body, or lying on or working at a table."""
 
-SHAPE_SHARE: Final = 0.42
-"""Share of hands that make a named hand shape (`hand_shapes.SHAPES`), more or less."""
+SHAPE_SHARE: Final = 0.30
+"""Share of hands that make a named hand shape (`shapes.SHAPES`), more or less."""
+SEEN_SHARE: Final = 0.30
+"""Share of hands in a pose like one that was seen (`seen.py`)."""
 GESTURE_SHARE: Final = 0.18
 """Share of the others that make a gesture of `GESTURES`, a little off; the rest is drawn from `sample_angles`."""
 WRIST_DEVIATION_DEG: Final = (20.0, 8.0, 9.0)
@@ -33,16 +37,26 @@ _TRIES: Final = 12
 
 def sample_fingers(rng: np.random.Generator, shape: HandShape, mode: str | None = None) -> JointAngles:
     """Finger and wrist angles that do not run the hand into itself; `mode` is in `MODES`, `GESTURES` or `SHAPES`."""
+    draw = _posing(rng, mode)  # the kind is drawn once: rejections must not make fists rare
     angles = GESTURES["relaxed"]
-    # the name is drawn once: rejections must not make fists rare
-    name = str(rng.choice(list(SHAPES))) if mode is None and rng.random() < SHAPE_SHARE else None
-    if mode in SHAPES and mode not in MODES:
-        name = mode
     for _ in range(_TRIES):
-        angles = _one_pose(rng, mode) if name is None else _with_random_wrist(rng, sample_shape(rng, name))
+        angles = _with_random_wrist(rng, draw())
         if self_gap_mm(hand_skeleton(shape, angles, _ANYWHERE, "right")) > SELF_TOLERANCE_MM:
             return angles
     return GESTURES["relaxed"].with_wrist(angles.wrist_deg)
+
+
+def _posing(rng: np.random.Generator, mode: str | None) -> Callable[[], JointAngles]:
+    """What draws fingers of a mode: a named shape, a pose that was seen, a gesture or angles finger by finger."""
+    kind = rng.random() if mode is None else 1.0
+    name = mode if mode in SHAPES and mode not in MODES else None
+    if kind < SHAPE_SHARE:
+        name = str(rng.choice(list(SHAPES)))
+    if name is not None:
+        return lambda: sample_shape(rng, name)
+    if kind < SHAPE_SHARE + SEEN_SHARE:
+        return lambda: sample_seen(rng)
+    return lambda: _one_pose(rng, mode)
 
 
 def sample_arm(
@@ -99,8 +113,7 @@ def _one_pose(rng: np.random.Generator, mode: str | None) -> JointAngles:
     gesture = None
     if rng.random() < GESTURE_SHARE:
         gesture = str(rng.choice(list(GESTURES))) if mode is None else mode
-    angles = sample_angles(rng, mode) if gesture is None else _jittered(rng, GESTURES[gesture])
-    return _with_random_wrist(rng, angles)
+    return sample_angles(rng, mode) if gesture is None else _jittered(rng, GESTURES[gesture])
 
 
 def _with_random_wrist(rng: np.random.Generator, angles: JointAngles) -> JointAngles:

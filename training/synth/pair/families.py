@@ -300,12 +300,14 @@ def _handshake(rng: np.random.Generator, shape: HandShape) -> PairPlan:
     return replace(found, most_mm=70, curl=(over, under), curl_most_deg=rng.uniform(80, 170), thumbs=(over, under))
 
 
+MOST_SOFT_MM: Final = 2.5
+"""How much more than usual flesh gives way, at most."""
 FAMILIES: Final[dict[str, Family]] = {
     "palms_together": _palms_together,
     "steeple": _steeple,
     "interlocked_up": _interlocked((5, 20), (20, 90), 1.5),
     "interlocked_down": _interlocked((180, 25), (30, 150), 2.0),
-    "interlocked_folded": _interlocked((30, 30), (110, 185), 2.5),
+    "interlocked_folded": _interlocked((30, 30), (110, 185), MOST_SOFT_MM),
     "fist_on_fist": _fist_on_fist,
     "fist_in_palm": _fist_in_palm,
     "palm_on_back": _palm_on_back,

@@ -58,7 +58,9 @@ def create_context() -> moderngl.Context:
         raise UserError(f"no OpenGL context ({error}): install libegl1, libegl-mesa0 and libgl1-mesa-dri") from error
 
 
-def attributes(program: moderngl.Program, dynamic: moderngl.Buffer, static: moderngl.Buffer) -> list[tuple]:
+def attributes(
+    program: moderngl.Program, dynamic: moderngl.Buffer, static: moderngl.Buffer, bend: moderngl.Buffer | None = None
+) -> list[tuple]:
     """Buffer layouts; attributes that the compiler dropped from a program are skipped over."""
     content: list[tuple] = []
     for buffer, fields in (
@@ -69,6 +71,8 @@ def attributes(program: moderngl.Program, dynamic: moderngl.Buffer, static: mode
         layout = " ".join(f"{n}f" if name in program else f"{4 * n}x" for name, n in fields)
         if used:
             content.append((buffer, layout, *used))
+    if bend is not None and "bend" in program:
+        content.append((bend, "1f", "bend"))
     return content
 
 

@@ -87,6 +87,7 @@ class Renderer:
             which = load_asset().render_vertex
             dynamic = np.hstack([hand.mesh.vertices_mm[which], hand.mesh.normals[which]])
             self._dynamic[slot].write(np.ascontiguousarray(dynamic, np.float32).tobytes())
+            self._bend[slot].write(np.ascontiguousarray(hand.mesh.bend[which], np.float32).tobytes())
         camera = tuple(float(value) for value in intrinsics.as_array())
         light_from_camera, extent_mm = _light_view(hands, props, lights)
         drawn = [self._upload(prop) for prop in props]
@@ -250,9 +251,12 @@ class Renderer:
             "left": self._context.buffer(np.ascontiguousarray(triangles[:, ::-1]).tobytes()),
         }
         self._dynamic = [self._context.buffer(reserve=len(which) * 24) for _ in range(2)]
+        self._bend = [self._context.buffer(reserve=len(which) * 4) for _ in range(2)]
         self._vertex_arrays = {
             (name, slot, side): self._context.vertex_array(
-                self._programs[name], attributes(self._programs[name], self._dynamic[slot], static_buffer), index[side]
+                self._programs[name],
+                attributes(self._programs[name], self._dynamic[slot], static_buffer, self._bend[slot]),
+                index[side],
             )
             for name in ("hand", "depth")
             for slot in range(2)

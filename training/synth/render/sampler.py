@@ -21,7 +21,7 @@ from training.synth.hand.visibility import Layers, hand_shows, owner_mask, visib
 from training.synth.render.renderer import Renderer
 from training.synth.render.sensor import srgb_from_linear
 from training.synth.scene.exposure import Exposure
-from training.synth.scene.panorama import Panorama
+from training.synth.scene.panorama import Panorama, Room
 from training.synth.scene.scene import Recipe, Rejected, Scene, draw_recipe, draw_scene
 from training.synth.scene.views import PICTURE_PX
 
@@ -42,7 +42,8 @@ class Sample:
 
     index: int
     picture: NDArray[np.uint8]
-    """(`PICTURE_PX`, `PICTURE_PX`, 4) RGBA, sRGB, not premultiplied; transparent beside hands and arms."""
+    """(`PICTURE_PX`, `PICTURE_PX`, 4) RGBA, sRGB, not premultiplied; transparent beside hands, arms
+    and bodies unless a room fills it."""
     joints_cam_mm: NDArray[np.float32]
     """(42, 3) zeros for an absent hand."""
     present: NDArray[np.bool_]
@@ -105,7 +106,7 @@ class Sampler:
             raise Rejected("not finite")
         return Sample(
             index=index,
-            picture=_cut_out(linear),
+            picture=_cut_out(linear if scene.room is None else _in_room(linear, scene.intrinsics, scene.room)),
             joints_cam_mm=scene.joints_cam_mm.astype(np.float32),
             present=scene.present,
             joint_visible=visible,
@@ -171,6 +172,14 @@ def _visible(layers: Layers, scene: Scene, camera: Intrinsics) -> NDArray[np.boo
         part = HAND_SLICES[hand.mesh.side]
         visible[part] = visible_joints(layers, scene.joints_cam_mm[part], hand.mesh.side, camera, girth)
     return visible
+
+
+def _in_room(linear: NDArray[np.float32], intrinsics: Intrinsics, room: Room) -> NDArray[np.float32]:
+    """A linear picture of any size, opaque, before what the camera sees of a room."""
+    size = len(linear)
+    behind = room.view(enlarged(intrinsics, size / PICTURE_PX), size)
+    alpha = linear[..., 3:]
+    return np.concatenate([linear[..., :3] + behind * (1 - alpha), np.ones_like(alpha)], axis=-1)
 
 
 def _cut_out(linear: NDArray[np.float32]) -> NDArray[np.uint8]:

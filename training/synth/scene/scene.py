@@ -29,7 +29,7 @@ from training.synth.scene.backdrop import draw_still, find_own_body
 from training.synth.scene.bystanders import beyond, draw_behind
 from training.synth.scene.exposure import MOVING_SHARE, Exposure, sample_exposure
 from training.synth.scene.outfit import Outfit
-from training.synth.scene.panorama import Panorama, panorama_lights
+from training.synth.scene.panorama import Panorama, Room, panorama_room
 from training.synth.scene.views import (
     FAMILY_VIEW_SHARE,
     NEAREST_SURFACE_MM,
@@ -43,7 +43,9 @@ from training.synth.scene.views import (
 
 PAIR_PICTURES: Final = 0.62
 """Share of pictures with two hands."""
-PANORAMA_SHARE: Final = 0.35
+PANORAMA_SHARE: Final = 0.45
+ROOM_SHARE: Final = 0.55
+"""Of the pictures lit by a panorama: those that show it too; the others are cut out."""
 NEAREST_JOINT_MM: Final = 150.0
 BARE_WRIST_MM: Final = 100.0
 _WRIST_MODES: Final = ("hold", "over", "cross", "touch", "wrapped_wrist", "crossed_wrists", "palm_on_back", "washing")
@@ -95,6 +97,8 @@ class Scene:
     outfit: Outfit
     exposure: Exposure | None
     """None for a picture without motion."""
+    room: Room | None
+    """What fills the picture behind everything; None for a cut-out."""
 
     def during(self, share: float) -> tuple[tuple[DressedHand, ...], tuple[Prop, ...]]:
         """Hands and all other things at -0.5 .. 0.5 of the exposure; 0 is what the labels are true of."""
@@ -145,10 +149,10 @@ def draw_scene(rng: np.random.Generator, recipe: Recipe, panoramas: Sequence[Pan
         still = body.props
     skeletons = [state.skeleton(person.shape) for state in states]
     gap = gap_mm(skeletons[0], skeletons[1]) if len(states) == 2 else np.inf
-    lights = _lights(rng, panoramas)
+    lights, room = _lights(rng, panoramas)
     exposure = _exposure(motion_rng, recipe, states, person, intrinsics, held)
     return Scene(
-        recipe, person, states, hands, props, lights, intrinsics, joints, present, gap, still, outfit, exposure
+        recipe, person, states, hands, props, lights, intrinsics, joints, present, gap, still, outfit, exposure, room
     )
 
 
@@ -261,7 +265,8 @@ def _in_picture(point_cam_mm: NDArray, intrinsics: Intrinsics, margin: float) ->
     return bool(np.all((px > -margin) & (px < 1 + margin)))
 
 
-def _lights(rng: np.random.Generator, panoramas: Sequence[Panorama]) -> Lights:
+def _lights(rng: np.random.Generator, panoramas: Sequence[Panorama]) -> tuple[Lights, Room | None]:
     if len(panoramas) and rng.random() < PANORAMA_SHARE:
-        return panorama_lights(rng, panoramas[int(rng.integers(len(panoramas)))])
-    return sample_lights(rng)
+        lights, room = panorama_room(rng, panoramas[int(rng.integers(len(panoramas)))])
+        return lights, room if rng.random() < ROOM_SHARE else None
+    return sample_lights(rng), None

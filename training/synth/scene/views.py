@@ -22,7 +22,7 @@ FAMILY_VIEW_SHARE: Final = {"webcam": 0.80, "egocentric": 0.08, "overhead": 0.04
 PICTURE_PX: Final = 360
 NEAREST_SURFACE_MM: Final = 70.0
 """Nothing that is drawn comes nearer to the camera."""
-BOX_SHARE: Final = (0.36, 0.50)
+BOX_SHARE: Final = (0.35, 0.47)
 """Range of the larger side of the joints' box, in sides of the picture: room for all that a tracker's crop may show, so
 that no crop shows an arm cut off in its middle."""
 BOX_SHIFT: Final = 0.05

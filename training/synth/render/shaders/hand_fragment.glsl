@@ -6,6 +6,7 @@ in vec3 v_normal;
 in vec3 v_rest;
 in float v_rest_normal_z;
 in vec2 v_uv;
+in float v_bend;
 uniform sampler2D features;  // palm, redness, crease, nail
 uniform sampler3D noise;
 uniform sampler2DShadow shadow_map;
@@ -109,6 +110,7 @@ void main() {
     vec3 v = normalize(-v_position);
     bool mapped = all(greaterThan(v_uv, vec2(0.0))) && all(lessThan(v_uv, vec2(1.0)));
     vec4 f = mapped ? texture(features, v_uv) : vec4(clamp(0.5 + v_rest_normal_z * 1.1, 0.0, 1.0), 0.0, 0.0, 0.0);
+    f.z *= mix(1.15 - 0.95 * v_bend, 0.7 + 1.1 * v_bend, f.x);  // skin stretches over knuckles and folds in the palm
     f.x *= 1.0 - 0.8 * smoothstep(30.0, -45.0, v_rest.y);
     vec3 albedo = skin_colour(f);
     float brightest = max(max(albedo.r, albedo.g), max(albedo.b, 1e-3));

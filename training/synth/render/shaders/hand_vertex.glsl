@@ -5,6 +5,7 @@ in vec3 normal;
 in vec3 rest;
 in float rest_normal_z;
 in vec2 uv;
+in float bend;        // of the joint underneath, 0 .. 1; 0 for what is no hand
 uniform vec4 camera;  // fx, fy, cx, cy in pixels; pixel (0, 0) is the centre of the top left pixel
 uniform vec2 size;    // width, height in pixels
 uniform mat4 light_from_camera;
@@ -16,6 +17,7 @@ out vec3 v_normal;
 out vec3 v_rest;
 out float v_rest_normal_z;
 out vec2 v_uv;
+out float v_bend;
 
 const float NEAR = 50.0;
 const float FAR = 4000.0;
@@ -28,6 +30,7 @@ void main() {
     v_rest = rest;
     v_rest_normal_z = rest_normal_z;
     v_uv = uv;
+    v_bend = bend;
     if (shadow_pass > 0.5) {
         gl_Position = light_from_camera * vec4(p, 1.0);
     } else {

@@ -1,0 +1,118 @@
+"""Hands brought together before a camera, by name: each can be made, looks like its name, and is met in both roles."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engines.skeleton import FINGER_TIPS, WRIST
+from training.synth.__main__ import main
+from training.synth.hand.contact import gap_mm
+from training.synth.hand.shape import neutral_shape
+from training.synth.pair.contact import Pair, sample_pair
+from training.synth.pair.families import FAMILIES
+from training.synth.pair.plan import KNUCKLES, palm_center
+from training.synth.pair.plans import PAIR_SHARE
+from training.synth.person.people import sample_person
+from training.synth.scene.scene import draw_recipe
+
+TRIES = 10
+
+
+@lru_cache(maxsize=64)
+def pairs(name: str) -> tuple[tuple[Pair, NDArray], ...]:
+    """All that came of so many tries: both hands, and their joints (2, 21, 3)."""
+    found = []
+    for seed in range(TRIES):
+        rng = np.random.default_rng([3, seed])
+        shape = sample_person(rng).shape
+        pair = sample_pair(rng, shape, name, "raised")
+        if pair is not None:
+            found.append((pair, np.stack([state.skeleton(shape).joints_mm for state in pair])))
+    return tuple(found)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_can_be_made_and_its_hands_are_near_each_other(name: str) -> None:
+    found = pairs(name)
+    assert len(found) >= (2 if name.startswith("interlocked") else 3)
+    for _, joints in found:
+        nearest = np.linalg.norm(joints[0][:, None] - joints[1], axis=-1).min()
+        assert nearest < {"clapping": 260, "crossed_wrists": 90}.get(name, 60)
+
+
+def test_families_are_drawn_evenly_and_make_up_most_pairs() -> None:
+    shares = [PAIR_SHARE[name] for name in FAMILIES]
+    assert min(shares) == max(shares)
+    assert 0.6 < sum(shares) < 0.75
+
+
+@pytest.mark.parametrize("name", ["interlocked_down", "interlocked_folded"])
+def test_interlocked_fingers_take_turns(name: str) -> None:
+    for _, (right, left) in pairs(name):
+        row = right[7] - right[19]
+        places = np.concatenate([(hand[list(KNUCKLES)] - right[19]) @ row / (row @ row) for hand in (right, left)])
+        owner = np.repeat([0, 1], 4)[np.argsort(places)]
+        assert np.sum(owner[1:] != owner[:-1]) >= 5
+
+
+def test_fingers_point_up_or_down_as_the_name_says() -> None:
+    """y runs down."""
+    for name, sign in (("palms_together", -1), ("interlocked_up", -1), ("interlocked_down", 1)):
+        along = [(joints[:, 11] - joints[:, WRIST])[:, 1].mean() for _, joints in pairs(name)]
+        assert np.mean(np.sign(along) == sign) > 0.8
+
+
+def test_forearms_of_folded_hands_come_from_both_sides() -> None:
+    """The person's right arm from where x is negative."""
+    shape = neutral_shape()
+    found = [pair for name in ("interlocked_folded", "fist_on_fist", "stacked_flat") for pair, _ in pairs(name)]
+    apart = [p[1].skeleton(shape).elbow_mm[0] - p[0].skeleton(shape).elbow_mm[0] for p in found]
+    assert np.mean(np.array(apart) > 150) > 0.9
+
+
+def test_crossed_wrists_cross() -> None:
+    for _, (right, left) in pairs("crossed_wrists"):
+        assert np.linalg.norm(right[WRIST] - left[WRIST]) < 170
+        assert right[11, 0] - right[WRIST, 0] > left[11, 0] - left[WRIST, 0]
+
+
+def test_steeples_and_hearts_touch_at_their_tips() -> None:
+    for name in ("steeple", "heart"):
+        for _, joints in pairs(name):
+            tips = np.linalg.norm(joints[0][list(FINGER_TIPS)][:, None] - joints[1][list(FINGER_TIPS)], axis=-1).min()
+            knuckles = np.linalg.norm(joints[0][list(KNUCKLES)] - joints[1][list(KNUCKLES)], axis=-1).min()
+            assert tips < knuckles
+
+
+def test_what_is_wrapped_lies_in_a_closed_hand_and_both_hands_do_both() -> None:
+    holders = set()
+    for name in ("wrapped_finger", "wrapped_wrist", "fist_in_palm"):
+        for pair, _ in pairs(name):
+            bent = [state.angles.fingers_deg[1:, [0, 2]].sum(axis=1).mean() for state in pair]
+            assert max(bent) > 25
+            holders.add(int(np.argmax(bent)))
+    assert holders == {0, 1}
+
+
+def test_clapping_hands_are_apart_or_in_contact() -> None:
+    gaps = []
+    for seed in range(TRIES):
+        rng = np.random.default_rng([3, seed])
+        shape = sample_person(rng).shape
+        pair = sample_pair(rng, shape, "clapping", "raised")
+        if pair is not None:
+            gaps.append(gap_mm(pair[0].skeleton(shape), pair[1].skeleton(shape)))
+            assert np.linalg.norm(palm_center(pair[0].skeleton(shape)) - palm_center(pair[1].skeleton(shape))) < 300
+    assert min(gaps) < 0 < max(gaps)
+
+
+def test_a_named_way_is_what_is_drawn_and_another_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    assert {draw_recipe(rng, "heart").mode for _ in range(20)} == {"heart"}
+    with pytest.raises(SystemExit):
+        main(["--count", "1", "--out", "nowhere", "--modes", "hart"])
+    assert "hart is none of single" in capsys.readouterr().err
