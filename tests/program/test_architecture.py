@@ -84,7 +84,12 @@ ROOMS = {
         depth pseudo_labels settings synth/render
         export train synth/story
         ablation retraining synth
-        retrain annotation
+        retrain annotation/cameras annotation/detection
+        annotation/calibration annotation/recordings annotation/triangulation
+        annotation/accuracy annotation/correction annotation/export annotation/keypoints annotation/reports
+        annotation
+        annotation/rigs
+        annotation/steps
     """,
 }
 """Rooms (folders; files that lie in none) of a wing: each line may import those above it, none of its own line.

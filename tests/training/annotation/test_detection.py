@@ -9,7 +9,7 @@ import pytest
 from engines.errors import UserError
 from tests.support.rigs import hands_mm, rig_around
 from training.annotation.__main__ import main
-from training.annotation.detection.detect import bridged, detect, open_network, turned, unturned
+from training.annotation.detect import bridged, detect, open_network, turned, unturned
 from training.annotation.detection.detections import Detections, load_detections, save_detections
 from training.annotation.recordings.recording import Recording, load_recording
 from training.annotation.recordings.video_out import VideoOut

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training.annotation.detection.detect import DETECTORS, detect, open_network, open_reader
+from training.annotation.detect import DETECTORS, detect, open_network, open_reader
 from training.annotation.recordings.recording import load_recording
 from training.annotation.triangulation.hands import load_hands
 from training.annotation.workplace import HANDS, detections_folder

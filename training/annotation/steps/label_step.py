@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training.annotation.detection.detect import detect, open_network, open_reader
+from training.annotation.detect import detect, open_network, open_reader
 from training.annotation.recordings.recording import load_recording
 from training.annotation.steps.detect_step import add_detector_arguments
 from training.annotation.steps.triangulate_step import add_solver_arguments, settings_of, triangulate, with_delays
