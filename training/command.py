@@ -18,14 +18,6 @@ def positive(text: str) -> int:
     return number
 
 
-def above_zero(text: str) -> float:
-    """A number above 0, as argparse wants it."""
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError("must be above 0")
-    return number
-
-
 def share(text: str) -> float:
     """A number from 0 to 1, as argparse wants it."""
     number = float(text)

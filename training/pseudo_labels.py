@@ -23,7 +23,9 @@ from engines.errors import UserError
 from engines.files import file_sha256
 from engines.presets import DEFAULT_WEIGHTS
 from engines.second_look import SecondLook
-from training.command import above_zero, exit_code
+from engines.terminal import command
+from realtime.command import above_zero
+from training.command import exit_code
 from training.pseudo.agreement import Limits
 from training.pseudo.labelling import Labeller
 from training.pseudo.pictures import PictureSet, contents_of, count_of, picture_sets, pictures_of
@@ -107,6 +109,7 @@ def parser() -> argparse.ArgumentParser:
     return words
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     arguments = parser().parse_args(argv)

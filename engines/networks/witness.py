@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from engines.networks.mobile_trunk import POOLED_CHANNELS, MobileTrunk, early_parameters
 from engines.skeleton import JOINTS_PER_HAND, WRIST
+from engines.spec import ROOTNET_AREA_MM2
 
 SHARED_STAGES: Final = 4
 """Stages of the trunk that `lite` keeps as they came."""
@@ -38,7 +39,7 @@ _APART: Final = -0.57
 """What agreement adds to the logit of a joint's confidence, and what each unit of log(1 + distance) takes away, in
 pixels of a 256 px crop: more than 11 px apart make a joint less sure. Half of what held-out renders ask for, as
 distances say less on real hands."""
-_BOX_MM: Final = 300.0
+_BOX_MM: Final = ROOTNET_AREA_MM2**0.5
 """The side of RootNet's box (`geometry.pinhole`)."""
 _REPORT_PX: Final = 256
 

@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 from typing import Final
 
+from engines.terminal import command
 from training.command import exit_code
 
 STEPS: Final = {
@@ -25,6 +26,7 @@ STEPS: Final = {
 }
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     words = sys.argv[1:] if argv is None else argv

@@ -20,7 +20,8 @@ from training.banks.bank import shard_labels
 from training.datasets.files import content_of
 from training.datasets.sample import LabelledSample, PackedPicture, box_around
 
-_PHOTO_SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp"}
+PHOTO_SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp"}
+"""Of photographs to put behind rendered hands."""
 
 
 def load_synthetic(root: Path, split: str) -> list[LabelledSample]:
@@ -35,9 +36,14 @@ def load_synthetic(root: Path, split: str) -> list[LabelledSample]:
     return [sample for path in labels for sample in _load_shard(path)]
 
 
+def photographs_in(folder: Path) -> list[Path]:
+    """All photographs below a folder, in the order of their names."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTO_SUFFIXES)
+
+
 def on_photographs(samples: Sequence[LabelledSample], folder: Path) -> list[LabelledSample]:
     """The same samples, each before the photograph that its number chooses; raises UserError if there is none."""
-    photographs = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _PHOTO_SUFFIXES)
+    photographs = photographs_in(folder)
     if not photographs:
         raise UserError(f"{folder}: no photographs (jpg, png, webp) there")
     return [_before(sample, photographs[sample.annotation_id * 7919 % len(photographs)]) for sample in samples]

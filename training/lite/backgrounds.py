@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engines.errors import UserError
+from training.datasets.synthetic import PHOTO_SUFFIXES
 
 SIDE_PX = 256
-_PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 _CROPS_PER_PANORAMA = 16
 
 
@@ -25,7 +25,7 @@ def load_backgrounds(root: Path, seed: int = 0) -> Tensor:
     rng = np.random.default_rng(seed)
     squares: list[NDArray[np.uint8]] = []
     for path in sorted(root.rglob("*")):
-        if path.suffix.lower() in _PHOTO_SUFFIXES:
+        if path.suffix.lower() in PHOTO_SUFFIXES:
             squares += _photo_squares(path)
         elif path.suffix.lower() in {".hdr", ".exr"}:
             squares += _panorama_squares(path, rng)

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from engines.output import NetworkOutput
 from engines.skeleton import HAND_SLICES, SIDES, Side
+from engines.spec import ROOTNET_AREA_MM2
 from training.pseudo.landmarks import INPUT_PX, LandmarkLook
 
 DEPTH_GAIN = 2.0
 """MediaPipe's depth in the picture, taken as pixels, is so many times too flat (found on real hands with 3D labels)."""
-MM_PER_GAMMA = 300.0
+MM_PER_GAMMA = ROOTNET_AREA_MM2**0.5
 """RootNet's factor gamma makes a crop gamma * 300 mm wide at the wrist: depth = gamma * 300 mm * f / side."""
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from engines.errors import UserError
 from engines.skeleton import HAND_SLICES, SIDES
+from realtime.files import in_one_step, write_json
 from training.evaluation.pictures import BLUE, ORANGE, TILE_PX, draw_hand, save_sheet
 from training.pseudo.labelling import STORED_PX, Labelled
 
@@ -62,7 +63,7 @@ class LabelBank:
             if rows:
                 _write_part(self._root, stem, rows)
             parts.append({"pictures": pictures, "hands": len(rows), "rejected": dict(rejected.most_common())})
-            _replace(self._root / RECIPE, (json.dumps({"sets": self._sets}, indent=1) + "\n").encode())
+            write_json(self._root / RECIPE, {"sets": self._sets}, indent=1)
         except OSError as error:
             raise UserError(f"--out {self._root}: cannot be written ({error.strerror}); make room and go on") from error
 
@@ -77,8 +78,8 @@ class LabelBank:
 
 def _write_part(root: Path, stem: str, rows: Sequence[Labelled]) -> None:
     """Pictures, sheet, and the labels last: a part without them does not count."""
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+    pictures, labels = root / f"{stem}.tar", root / f"{stem}.npz"
+    with in_one_step(pictures) as unfinished, tarfile.open(unfinished, "w", format=tarfile.USTAR_FORMAT) as tar:
         for place, row in enumerate(rows):
             good, webp = cv2.imencode(".webp", row.picture_bgr, [cv2.IMWRITE_WEBP_QUALITY, _WEBP_QUALITY])
             if not good:
@@ -86,25 +87,17 @@ def _write_part(root: Path, stem: str, rows: Sequence[Labelled]) -> None:
             info = tarfile.TarInfo(f"{place:05d}.webp")
             info.size = len(webp)
             tar.addfile(info, io.BytesIO(webp.tobytes()))
-    _replace(root / f"{stem}.tar", archive.getvalue())
     save_sheet([_tile(row) for row in rows[:_TILES]], root / f"{stem}.jpg")
     depth = np.stack([row.joint_depth_mm for row in rows])
-    labels = io.BytesIO()
-    np.savez_compressed(
-        labels,
-        joints_px=np.stack([row.joints_px for row in rows]),
-        joint_depth_mm=np.nan_to_num(depth),
-        depth_known=np.isfinite(depth),
-        right_is_main=np.array([row.right_is_main for row in rows]),
-        other_hand_known=np.array([row.other_hand_known for row in rows]),
-    )
-    _replace(root / f"{stem}.npz", labels.getvalue())
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    with in_one_step(labels) as unfinished:
+        np.savez_compressed(
+            unfinished,
+            joints_px=np.stack([row.joints_px for row in rows]),
+            joint_depth_mm=np.nan_to_num(depth),
+            depth_known=np.isfinite(depth),
+            right_is_main=np.array([row.right_is_main for row in rows]),
+            other_hand_known=np.array([row.other_hand_known for row in rows]),
+        )
 
 
 def _tile(row: Labelled) -> NDArray[np.uint8]:

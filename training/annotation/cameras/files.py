@@ -21,6 +21,7 @@ from engines.errors import UserError
 from engines.geometry.distortion import COUNTS, trimmed
 from engines.geometry.pinhole import Intrinsics
 from realtime.camera_space.intrinsics import checked
+from realtime.files import in_one_step
 from training.annotation.cameras.camera import Camera, Rig, spread_mm
 from training.annotation.cameras.toml_text import read_toml, toml_text
 
@@ -73,10 +74,8 @@ def save_cameras(path: Path, rig: Sequence[Camera], unit: str = "mm", notes: Map
         }
     tables["metadata"] = {"adjusted": True, "unit": unit, **(notes or {})}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(toml_text(tables), encoding="utf-8")
-        partial.replace(path)
+        with in_one_step(path) as unfinished:
+            unfinished.write_text(toml_text(tables), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: the cameras cannot be written ({error.strerror})") from error
 

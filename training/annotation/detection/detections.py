@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engines.errors import UserError
 from engines.npz import ARCHIVE_ERRORS, load_arrays
+from realtime.files import in_one_step
 
 _NAMES: Final = ("joints_px", "sigma_px", "confidence", "probability", "done")
 
@@ -41,11 +42,9 @@ class Detections:
 
 def save_detections(path: Path, found: Detections) -> None:
     """Write the file in one step; raises UserError if it cannot be written."""
-    partial = path.with_name(f".{path.stem}.partial.npz")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(partial, **vars(found))
-        partial.replace(path)
+        with in_one_step(path) as unfinished:
+            np.savez_compressed(unfinished, **vars(found))
     except OSError as error:
         raise UserError(f"{path}: the detections cannot be written ({error.strerror})") from error
 

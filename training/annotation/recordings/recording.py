@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from realtime.files import in_one_step
 from realtime.messages import Frame
 from realtime.sources.recording import VideoSource
 from training.annotation.cameras.camera import Rig
@@ -108,11 +109,9 @@ def read_json_object(path: Path, way_out: str) -> dict[str, Any]:
 
 def write_text(path: Path, text: str) -> None:
     """Put a file in place at once, so that a killed run leaves the old one; raises UserError if that fails."""
-    partial = path.with_name(path.name + ".partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        with in_one_step(path) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}); choose another folder") from error
 

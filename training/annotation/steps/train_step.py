@@ -12,9 +12,10 @@ import torch
 from pydantic import ValidationError
 
 from engines.errors import UserError
+from realtime.command import above_zero
 from training.annotation.keypoints.network import save_detector
 from training.annotation.keypoints.task import KeypointSettings, KeypointTask, start_keypoints
-from training.command import above_zero, positive
+from training.command import positive
 from training.loop.loop import checkpoint_path, train
 from training.loop.ranks import ALONE
 from training.loop.state import load_state

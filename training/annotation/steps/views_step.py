@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from realtime.command import above_zero
 from training.annotation.accuracy.figure import draw_figure
 from training.annotation.accuracy.views import ViewsRow, error_by_views, table
 from training.annotation.recordings.recording import Recording, load_recording, write_text
@@ -19,7 +20,7 @@ from training.annotation.triangulation.hands import Hands, load_hands
 from training.annotation.triangulation.observations import observe
 from training.annotation.triangulation.solve import MOST_SIGMA_MM, SolveSettings
 from training.annotation.workplace import TRUTH, detections_used, labelled_hands, load_all
-from training.command import above_zero, positive
+from training.command import positive
 from training.json_numbers import without_nan
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from engines.errors import UserError
 from engines.npz import ARCHIVE_ERRORS, load_arrays
+from realtime.files import in_one_step
 from training.annotation.cameras.camera import Rig
 
 REASONS: Final = (
@@ -62,11 +63,9 @@ class Hands:
 
 def save_hands(path: Path, hands: Hands) -> None:
     """Write the file in one step; raises UserError if it cannot be written."""
-    partial = path.with_name(f".{path.stem}.partial.npz")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(partial, **vars(hands))
-        partial.replace(path)
+        with in_one_step(path) as unfinished:
+            np.savez_compressed(unfinished, **vars(hands))
     except OSError as error:
         raise UserError(f"{path}: the hands cannot be written ({error.strerror})") from error
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics
 from engines.skeleton import SIDES
+from training.datasets.synthetic import photographs_in
 from training.synth.hand.shape import HandShape
 from training.synth.person.appearance import Lights, sample_lights
 from training.synth.person.people import sample_person
@@ -31,7 +32,6 @@ HALF_WIDTH_MM: Final = (285.0, 400.0)
 EGOCENTRIC_SHARE: Final = 0.25
 _STAGE_TRIES: Final = 200
 _PANORAMA_SHARE: Final = 0.4
-_PHOTO_SUFFIXES: Final = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def load_surroundings(root: Path | None) -> Surroundings:
     if root is None:
         return Surroundings()
     panoramas = tuple(load_panoramas(root))
-    photographs = tuple(sorted(path for path in root.rglob("*") if path.suffix.lower() in _PHOTO_SUFFIXES))
+    photographs = tuple(photographs_in(root))
     if not photographs:
         raise UserError(f"{root}: no photographs there; leave --backgrounds out for drawn rooms")
     return Surroundings(photographs, panoramas)
