@@ -48,7 +48,10 @@ def sidecar_path(weights: Path | str) -> Path:
 
 
 def load_weights(network: nn.Module, path: Path | str) -> None:
-    """Fill `network` in place; raises UserError if the file is missing, damaged or made for another network."""
+    """Fill `network` in place; raises UserError if the file is missing, damaged or made for another network.
+
+    Parts that the network says older files may lack (`may_lack`, beginnings of names) keep what they start with.
+    """
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path}: no such weights file; the shipped ones are weights/lite.safetensors")
@@ -56,13 +59,15 @@ def load_weights(network: nn.Module, path: Path | str) -> None:
         tensors = load_file(str(path))
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path}: damaged, or no safetensors file ({error}); fetch it again") from error
-    wanted = network.state_dict()
+    wanted, optional = network.state_dict(), getattr(network, "may_lack", ())
+    if not any(name.startswith(optional) for name in tensors):
+        wanted = {name: value for name, value in wanted.items() if not name.startswith(optional)}
     wrong = [name for name in wanted if name not in tensors]
     wrong += [name for name in tensors if name not in wanted or wanted[name].shape != tensors[name].shape]
     if wrong:
         named = ", ".join(sorted(set(wrong))[:_NAMED])
         raise UserError(f"{path}: made for another network: {len(set(wrong))} parameters do not fit, first {named}")
-    network.load_state_dict({name: tensors[name].to(value.dtype) for name, value in wanted.items()})
+    network.load_state_dict({name: tensors[name].to(value.dtype) for name, value in wanted.items()}, strict=False)
 
 
 def _halved(tensor: torch.Tensor) -> torch.Tensor:

@@ -1,9 +1,14 @@
-"""Joints that know of each other: one token for each of the 42 joints, two layers of self-attention, corrections.
+"""Joints that know of each other: one token for each of the 42 joints, self-attention, second looks, corrections.
 
 A heat map sees a joint where it is; how deep it lies follows from the others, too: bones keep their lengths, fingers
 bend one way. Features are gathered where each heat map says its joint is, and attention between joints (Vaswani et al.,
 "Attention is all you need", 2017; for two hands: Hampali et al., "Keypoint Transformer", CVPR 2022) moves places and
-depths, and says something of both hands. Every correction starts as zero: a trained network may be given this.
+depths, and says something of both hands.
+
+Where hands are clasped a heat map does not know which of ten fingers it sees, and its mean lies between them. So every
+token looks again: it asks the whole map of features anew, knowing of the other joints, and what it finds is added to
+its heat map (as queries ask pixels in Cheng et al., "Mask2Former", CVPR 2022); features are then gathered where that
+says. Every correction and every look starts as zero: a trained network may be given this.
 """
 
 from __future__ import annotations
@@ -15,6 +20,10 @@ from torch import Tensor, nn
 
 _HEADS = 4
 _DEPTH_UNIT_MM = 100.0
+_KEYS = 32
+"""Numbers by which a token knows a cell of the features."""
+_PLACE_UNIT = 0.25
+"""Half widths of the map: with it numbers near 1 make a blob of a few cells."""
 
 
 class Corrections(NamedTuple):
@@ -30,6 +39,10 @@ class Corrections(NamedTuple):
     """(B, bins)."""
     gamma: Tensor
     """(B, 2) before the soft-plus."""
+    heat_logits: Tensor
+    """(B, J, h, w) the heat maps after the last look, to which `cells` is added."""
+    earlier_logits: Tensor
+    """(B, looks, J, h, w) the heat maps before each look."""
 
 
 class _Layer(nn.Module):
@@ -55,16 +68,46 @@ class _Layer(nn.Module):
         return tokens + self.perceptron(tokens)
 
 
+class _LookAgain(nn.Module):
+    """Tokens ask all features where their joint is, gather what is there, and hear each other once more."""
+
+    def __init__(self, features: int, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.query = nn.Linear(width, _KEYS + 5)
+        self.key = nn.Linear(features, _KEYS)
+        self.seen = nn.Linear(features, width)
+        self.place = nn.Linear(4, width)
+        self.layer = _Layer(width)
+        for last in (self.query, self.seen, self.place, self.layer.out, self.layer.perceptron[-1]):
+            for parameter in last.parameters():
+                nn.init.zeros_(parameter)
+
+    def forward(self, tokens: Tensor, features: Tensor, heat_logits: Tensor, depth_mm: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (B, J, C), features (B, h w, F), maps (B, J, h, w) -> tokens and heat maps after the look."""
+        height, width = depth_mm.shape[-2:]
+        query = self.query(self.norm(tokens)).float()
+        found = query[..., :_KEYS] @ self.key(features).float().transpose(1, 2) * _KEYS**-0.5
+        found = found + query[..., _KEYS:] @ _cells(height, width, found)
+        heat_logits = heat_logits + found.unflatten(2, (height, width))
+        share = heat_logits.flatten(2).softmax(-1)
+        tokens = tokens + self.seen(share @ features) + self.place(_places(share, depth_mm))
+        return self.layer(tokens), heat_logits
+
+
 class JointTokens(nn.Module):
     """Features, heat maps, depth maps and pooled features -> Corrections."""
 
-    def __init__(self, features: int, pooled: int, joints: int, bins: int, width: int = 128, layers: int = 2) -> None:
+    def __init__(
+        self, features: int, pooled: int, joints: int, bins: int, width: int = 128, layers: int = 2, looks: int = 2
+    ) -> None:
         super().__init__()
         self.seen = nn.Linear(features, width)
         self.place = nn.Linear(4, width)
         self.whole = nn.Linear(pooled, width)
         self.names = nn.Parameter(torch.randn(joints, width) * 0.5)
         self.layers = nn.Sequential(*(_Layer(width) for _ in range(layers)))
+        self.again = nn.ModuleList(_LookAgain(features, width) for _ in range(looks))
         self.norm = nn.LayerNorm(width)
         self.joint = nn.Linear(width, 3)
         self.hands = nn.Linear(2 * width, 4 + bins)
@@ -74,14 +117,27 @@ class JointTokens(nn.Module):
 
     def forward(self, features: Tensor, heat_logits: Tensor, depth_mm: Tensor, pooled: Tensor) -> Corrections:
         """(B, F, h, w), (B, J, h, w) twice, (B, P) -> Corrections; J is both hands' joints, right before left."""
-        share = heat_logits.flatten(2).softmax(-1)
-        seen = share @ features.flatten(2).transpose(1, 2)
-        tokens = self.seen(seen) + self.place(_places(share, depth_mm)) + self.names + self.whole(pooled)[:, None]
-        tokens = self.norm(self.layers(tokens))
+        share, rows = heat_logits.flatten(2).softmax(-1), features.flatten(2).transpose(1, 2)
+        tokens = self.seen(share @ rows) + self.place(_places(share, depth_mm)) + self.names
+        tokens = self.layers(tokens + self.whole(pooled)[:, None])
+        maps = [heat_logits]
+        for look in self.again:
+            tokens, heat_logits = look(tokens, rows, heat_logits, depth_mm)
+            maps.append(heat_logits)
+        tokens = self.norm(tokens)
         moved = self.joint(tokens).float()
         right, left = tokens.unflatten(1, (2, -1)).mean(2).unbind(1)
         said = self.hands(torch.cat([right, left], -1)).float()
-        return Corrections(moved[..., :2], moved[..., 2] * _DEPTH_UNIT_MM, said[:, :2], said[:, 4:], said[:, 2:4])
+        places, depths = moved[..., :2], moved[..., 2] * _DEPTH_UNIT_MM
+        earlier = torch.stack(maps[:-1], 1)
+        return Corrections(places, depths, said[:, :2], said[:, 4:], said[:, 2:4], maps[-1], earlier)
+
+
+def _cells(height: int, width: int, like: Tensor) -> Tensor:
+    """(5, h w) x, y and their products for each cell: a query for a place is a row of weights for them."""
+    y, x = (torch.linspace(-1, 1, n, dtype=like.dtype, device=like.device) / _PLACE_UNIT for n in (height, width))
+    x, y = x.expand(height, width), y[:, None].expand(height, width)
+    return torch.stack([x, y, x * x, y * y, x * y]).flatten(1)
 
 
 def _places(share: Tensor, depth_mm: Tensor) -> Tensor:

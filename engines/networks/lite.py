@@ -38,6 +38,8 @@ class LiteMaps(NamedTuple):
     """(B, 42, 2) what the joints' attention adds to the places of the heat maps, in cells."""
     moved_mm: Tensor
     """(B, 42) what it adds to the depths."""
+    earlier_logits: Tensor
+    """(B, looks, 42, h, w) the heat maps before each look of the joints' attention; training teaches them, too."""
 
 
 def _conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
@@ -70,6 +72,8 @@ def _head(outputs: int, hidden: int) -> nn.Sequential:
 class Lite(nn.Module):
     """RGB / 255 (B, 3, 224, 224) -> LiteMaps. Any multiple of 32 works as input side."""
 
+    may_lack = ("tokens.again.",)
+    """What weights from before the second looks do not hold; it starts as if it were not there."""
     confidence_fit: Tensor
     """(2,) slope and offset of the confidence against the logarithm of a heat map's spread; fitted after training."""
 
@@ -108,13 +112,14 @@ class Lite(nn.Module):
         root, gamma = (head(pooled.float()).float() for head in (self.root, self.gamma))
         more: Corrections = self.tokens(x.float(), heat, depth_mm, pooled.float())
         return LiteMaps(
-            heat,
+            more.heat_logits,
             depth_mm,
             self.hand(pooled).float() + more.hand_logits,
             root + more.root_logits,
             F.softplus(gamma + more.gamma) + 0.2,
             more.cells,
             more.depth_mm,
+            more.earlier_logits,
         )
 
 

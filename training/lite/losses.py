@@ -79,7 +79,7 @@ def compute_losses(maps: LiteMaps, labels: Labels, spec: NetworkSpec) -> Losses:
     hands = F.binary_cross_entropy_with_logits(maps.hand_logits, labels.hand_present, reduction="none")
     return Losses(
         heatmap=weighted_mean(
-            _heatmap_entropy(maps.heat_logits, heat_from_crop(labels.joints_crop_px, stride)), labels.place_weight
+            _heatmap_entropy(maps, heat_from_crop(labels.joints_crop_px, stride)), labels.place_weight
         ),
         joints_px=weighted_mean(distance, labels.place_weight),
         joint_depth_mm=weighted_mean(depth, labels.depth_weight),
@@ -95,11 +95,14 @@ def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     return (values * weight).sum() * processes / (total + 1.0)
 
 
-def _heatmap_entropy(logits: Tensor, cells: Tensor) -> Tensor:
-    """(B, J) cross entropy of heat maps against Gaussian blobs at `cells` (B, J, 2)."""
-    height, width = logits.shape[-2:]
+def _heatmap_entropy(maps: LiteMaps, cells: Tensor) -> Tensor:
+    """(B, J) cross entropy of heat maps against Gaussian blobs at `cells` (B, J, 2): the mean over all looks."""
+    height, width = maps.heat_logits.shape[-2:]
     target = _blob(cells[..., 1], height)[..., :, None] * _blob(cells[..., 0], width)[..., None, :]
-    return -(target.flatten(2) * logits.flatten(2).log_softmax(-1)).sum(-1)
+    looks = torch.cat([maps.earlier_logits, maps.heat_logits[:, None]], 1)
+    # a blob's sum is 1, so its entropy against log-softmax needs no map of logarithms
+    by_look = looks.flatten(3).logsumexp(-1) - (target[:, None] * looks).sum((-2, -1))
+    return by_look.mean(1)
 
 
 def _blob(center: Tensor, count: int) -> Tensor:

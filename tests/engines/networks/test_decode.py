@@ -44,7 +44,7 @@ def test_depth_is_read_where_the_joint_is() -> None:
     depth = torch.zeros((1, 42, 20, 20))
     depth[..., 4, 9] = torch.arange(42.0)
     still, moved = torch.zeros(1, 42, 2), torch.zeros(1, 42)
-    maps = LiteMaps(heat, depth, torch.zeros(1, 2), torch.zeros(1, 64), torch.ones(1, 2), still, moved)
+    maps = LiteMaps(heat, depth, torch.zeros(1, 2), torch.zeros(1, 64), torch.ones(1, 2), still, moved, heat[:, None])
     torch.testing.assert_close(joint_depth_mm(maps)[0], torch.arange(42.0))
     torch.testing.assert_close(joint_depth_mm(maps._replace(moved_mm=moved - 3.0))[0], torch.arange(42.0) - 3.0)
     cells, _ = joint_cells(maps._replace(moved_cells=still + torch.tensor([0.5, -0.25])))

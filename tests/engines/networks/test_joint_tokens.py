@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
-from engines.networks.decode import DeployedLite
+from engines.errors import UserError
+from engines.networks.checkpoints import load_weights, save_weights
+from engines.networks.decode import DeployedLite, expectation
 from engines.networks.joint_tokens import JointTokens
 from engines.networks.lite import Lite
 
@@ -22,15 +27,18 @@ def learned(seed: int = 1) -> JointTokens:
     """Tokens whose last layers say something."""
     torch.manual_seed(seed)
     tokens = JointTokens(FEATURES, POOLED, 42, BINS).eval()
-    for last in (tokens.joint, tokens.hands):
+    for last in (tokens.joint, tokens.hands, *(look.query for look in tokens.again)):
         torch.nn.init.normal_(last.weight, std=0.1)
     return tokens
 
 
 def test_fresh_tokens_change_nothing() -> None:
-    corrections = JointTokens(FEATURES, POOLED, 42, BINS)(*inputs())
+    features, heat, depth, pooled = inputs()
+    *corrections, after, earlier = JointTokens(FEATURES, POOLED, 42, BINS)(features, heat, depth, pooled)
     assert [tuple(part.shape) for part in corrections] == [(2, 42, 2), (2, 42), (2, 2), (2, BINS), (2, 2)]
     assert all(not part.any() for part in corrections)
+    torch.testing.assert_close(after, heat)
+    torch.testing.assert_close(earlier, heat[:, None].expand(-1, 2, -1, -1, -1))
 
 
 def test_a_joint_hears_of_every_other_joint() -> None:
@@ -41,6 +49,8 @@ def test_a_joint_hears_of_every_other_joint() -> None:
     after = tokens(features, heat, depth, pooled)
     assert ((after.depth_mm - before.depth_mm).abs() > 1.0e-4).all()
     assert ((after.hand_logits - before.hand_logits).abs() > 1.0e-6).all()
+    moved = (after.heat_logits - before.heat_logits).abs().amax((2, 3))
+    assert (moved > 1.0e-4).all(), "every heat map is another in the light of the one that changed"
 
 
 def test_pictures_of_a_batch_do_not_hear_of_each_other() -> None:
@@ -64,3 +74,35 @@ def test_corrections_reach_the_answers(bias: str, which: tuple[int, ...]) -> Non
         after = deployed(picture)
     changed = {k for k, (a, b) in enumerate(zip(before, after, strict=True)) if not torch.equal(a, b)}
     assert changed == set(which)
+
+
+def test_a_look_can_ask_for_a_place() -> None:
+    """A query of places alone makes a blob there, x right and y down, whatever the features say."""
+    tokens = JointTokens(FEATURES, POOLED, 42, BINS)
+    features, heat, depth, pooled = inputs()
+    x, y = 0.5, -0.25  # of half the map's width
+    weights = torch.tensor([x / 0.25, y / 0.25, -0.5, -0.5, 0])
+    with torch.no_grad():
+        tokens.again[0].query.bias[-5:] = weights
+        found = tokens(features, torch.zeros_like(heat), depth, pooled).heat_logits
+    mean, _ = expectation(found)
+    torch.testing.assert_close(mean, torch.tensor([3 + 3 * x, 3 + 3 * y]).expand(2, 42, 2), atol=0.1, rtol=0)
+
+
+def test_weights_of_before_say_what_they_said(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = Lite().eval()
+    save_weights(network, tmp_path / "new.safetensors", {})
+    tensors = load_file(tmp_path / "new.safetensors")
+    old = {name: value for name, value in tensors.items() if not name.startswith("tokens.again.")}
+    save_file(old, tmp_path / "old.safetensors")
+    again, picture = Lite().eval(), torch.rand(1, 3, 64, 64)
+    load_weights(again, tmp_path / "old.safetensors")
+    load_weights(network, tmp_path / "new.safetensors")
+    with torch.no_grad():
+        for one, other in zip(DeployedLite(network)(picture), DeployedLite(again)(picture), strict=True):
+            torch.testing.assert_close(one, other)
+    torn = {name: value for name, value in tensors.items() if not name.startswith("tokens.again.1.")}
+    save_file(torn, tmp_path / "torn.safetensors")
+    with pytest.raises(UserError, match="made for another network"):
+        load_weights(again, tmp_path / "torn.safetensors")

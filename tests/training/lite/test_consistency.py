@@ -34,7 +34,9 @@ def answers(sure: bool = True, both: bool = True) -> LiteMaps:
     depth = torch.randn(3, 42, 1, 1, generator=rng).expand(-1, -1, 12, 12) * 20
     root = torch.zeros(3, 64)
     root[:, 40] = 30
-    return LiteMaps(heat, depth, flags, root, torch.ones(3, 2), torch.zeros(3, 42, 2), torch.zeros(3, 42))
+    return LiteMaps(
+        heat, depth, flags, root, torch.ones(3, 2), torch.zeros(3, 42, 2), torch.zeros(3, 42), heat[:, None]
+    )
 
 
 def nothing_known() -> Labels:

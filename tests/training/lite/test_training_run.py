@@ -225,14 +225,18 @@ def test_perfect_maps_lose_next_to_nothing() -> None:
     root = torch.full((4, 64), -1.0e4)
     root[:, 32] = 1.0e4
     still = torch.zeros(4, 42, 2), torch.zeros(4, 42)
-    maps = LiteMaps(heat, depth[..., None, None].expand(-1, -1, 20, 20), torch.full((4, 2), 20.0), root, ones, *still)
+    flags, depths = torch.full((4, 2), 20.0), depth[..., None, None].expand(-1, -1, 20, 20)
+    maps = LiteMaps(heat, depths, flags, root, ones, *still, heat[:, None])
     good = compute_losses(maps, labels, Lite().spec)
     assert float(good.joints_px) < 0.5
     assert float(good.joint_depth_mm) < 0.01
     assert float(good.root_mm + good.hands + good.gamma) < 0.01
     swapped = compute_losses(maps._replace(heat_logits=heat[:, SWAP_HANDS]), labels, Lite().spec)
     assert float(swapped.joints_px) > 20
-    assert float(swapped.heatmap) > float(good.heatmap) + 10
+    assert float(swapped.heatmap) > float(good.heatmap) + 5
+    misled = compute_losses(maps._replace(earlier_logits=heat[:, None, SWAP_HANDS]), labels, Lite().spec)
+    assert float(misled.heatmap) == pytest.approx(float(swapped.heatmap)), "the looks before are taught, too"
+    assert float(misled.joints_px) < 0.5
 
 
 def test_calibration_recovers_a_known_curve() -> None:
