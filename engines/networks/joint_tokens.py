@@ -20,10 +20,9 @@ from torch import Tensor, nn
 
 _HEADS = 4
 _DEPTH_UNIT_MM = 100.0
-_KEYS = 32
-"""Numbers by which a token knows a cell of the features."""
-_PLACE_UNIT = 0.25
-"""Half widths of the map: with it numbers near 1 make a blob of a few cells."""
+_WAVES = (0.5, 1.0, 2.0)
+"""By how many half turns over half a map the sines and cosines that tell a cell's place go round."""
+_PLACES = 4 * len(_WAVES)
 
 
 class Corrections(NamedTuple):
@@ -74,8 +73,7 @@ class _LookAgain(nn.Module):
     def __init__(self, features: int, width: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.query = nn.Linear(width, _KEYS + 5)
-        self.key = nn.Linear(features, _KEYS)
+        self.query = nn.Linear(width, features + _PLACES)
         self.seen = nn.Linear(features, width)
         self.place = nn.Linear(4, width)
         self.layer = _Layer(width)
@@ -83,23 +81,24 @@ class _LookAgain(nn.Module):
             for parameter in last.parameters():
                 nn.init.zeros_(parameter)
 
-    def forward(self, tokens: Tensor, features: Tensor, heat_logits: Tensor, depth_mm: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (B, J, C), features (B, h w, F), maps (B, J, h, w) -> tokens and heat maps after the look."""
-        height, width = depth_mm.shape[-2:]
-        query = self.query(self.norm(tokens)).float()
-        found = query[..., :_KEYS] @ self.key(features).float().transpose(1, 2) * _KEYS**-0.5
-        found = found + query[..., _KEYS:] @ _cells(height, width, found)
-        heat_logits = heat_logits + found.unflatten(2, (height, width))
-        share = heat_logits.flatten(2).softmax(-1)
-        tokens = tokens + self.seen(share @ features) + self.place(_places(share, depth_mm))
-        return self.layer(tokens), heat_logits
+    def forward(
+        self, tokens: Tensor, features: Tensor, cells: Tensor, heat_logits: Tensor, depth_mm: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Tokens (B, J, C), features (B, F, h, w), the same with places (B, F + places, h w), maps (B, J, h, w) ->
+        tokens and heat maps.
+        """
+        # a convolution over single cells, of the token's own making
+        found = self.query(self.norm(tokens)) @ cells
+        heat_logits = heat_logits + found.float().unflatten(2, heat_logits.shape[-2:])
+        seen, place = _gathered(heat_logits, features, depth_mm)
+        return self.layer(tokens + self.seen(seen) + self.place(place)), heat_logits
 
 
 class JointTokens(nn.Module):
     """Features, heat maps, depth maps and pooled features -> Corrections."""
 
     def __init__(
-        self, features: int, pooled: int, joints: int, bins: int, width: int = 128, layers: int = 2, looks: int = 2
+        self, features: int, pooled: int, joints: int, bins: int, width: int = 128, layers: int = 2, looks: int = 1
     ) -> None:
         super().__init__()
         self.seen = nn.Linear(features, width)
@@ -117,31 +116,53 @@ class JointTokens(nn.Module):
 
     def forward(self, features: Tensor, heat_logits: Tensor, depth_mm: Tensor, pooled: Tensor) -> Corrections:
         """(B, F, h, w), (B, J, h, w) twice, (B, P) -> Corrections; J is both hands' joints, right before left."""
-        share, rows = heat_logits.flatten(2).softmax(-1), features.flatten(2).transpose(1, 2)
-        tokens = self.seen(share @ rows) + self.place(_places(share, depth_mm)) + self.names
-        tokens = self.layers(tokens + self.whole(pooled)[:, None])
+        cells = torch.cat([features, _places(features)], 1).flatten(2)
+        seen, place = _gathered(heat_logits, features, depth_mm)
+        tokens = self.layers(self.seen(seen) + self.place(place) + self.names + self.whole(pooled)[:, None])
         maps = [heat_logits]
         for look in self.again:
-            tokens, heat_logits = look(tokens, rows, heat_logits, depth_mm)
+            tokens, heat_logits = look(tokens, features, cells, heat_logits, depth_mm)
             maps.append(heat_logits)
         tokens = self.norm(tokens)
         moved = self.joint(tokens).float()
         right, left = tokens.unflatten(1, (2, -1)).mean(2).unbind(1)
         said = self.hands(torch.cat([right, left], -1)).float()
-        places, depths = moved[..., :2], moved[..., 2] * _DEPTH_UNIT_MM
-        earlier = torch.stack(maps[:-1], 1)
-        return Corrections(places, depths, said[:, :2], said[:, 4:], said[:, 2:4], maps[-1], earlier)
+        return Corrections(
+            cells=moved[..., :2],
+            depth_mm=moved[..., 2] * _DEPTH_UNIT_MM,
+            hand_logits=said[:, :2],
+            root_logits=said[:, 4:],
+            gamma=said[:, 2:4],
+            heat_logits=maps[-1],
+            earlier_logits=torch.stack(maps[:-1], 1),
+        )
 
 
-def _cells(height: int, width: int, like: Tensor) -> Tensor:
-    """(5, h w) x, y and their products for each cell: a query for a place is a row of weights for them."""
-    y, x = (torch.linspace(-1, 1, n, dtype=like.dtype, device=like.device) / _PLACE_UNIT for n in (height, width))
-    x, y = x.expand(height, width), y[:, None].expand(height, width)
-    return torch.stack([x, y, x * x, y * y, x * y]).flatten(1)
+def _places(features: Tensor) -> Tensor:
+    """(B, 12, h, w): sines and cosines of each cell's x and y, by which a query can ask for a place.
+
+    Waves instead of powers: they stay near 1, so that half precision tells neighbouring cells apart.
+    """
+    height, width = features.shape[-2:]
+    x, y = (torch.linspace(-1, 1, n, dtype=features.dtype, device=features.device) for n in (width, height))
+    angles = [
+        wave * torch.pi * along
+        for wave in _WAVES
+        for along in (x.expand(height, width), y[:, None].expand(height, width))
+    ]
+    waves = torch.stack([f(angle) for angle in angles for f in (torch.sin, torch.cos)])
+    return waves * torch.ones_like(
+        features[:, :1]
+    )  # for each picture; a number of them would be written into the graph
 
 
-def _places(share: Tensor, depth_mm: Tensor) -> Tensor:
-    """(B, J, 4): x and y in -1..1, logarithm of the spread, and depth, as the maps say them."""
+def _gathered(heat_logits: Tensor, features: Tensor, depth_mm: Tensor) -> tuple[Tensor, Tensor]:
+    """Where heat maps (B, J, h, w) say the joints are: the features there (B, J, F), and what the maps say (B, J, 4).
+
+    The latter are x and y in -1..1, the logarithm of the spread, and the depth.
+    """
+    share = heat_logits.flatten(2).softmax(-1)
+    seen = share @ features.flatten(2).transpose(1, 2)
     height, width = depth_mm.shape[-2:]
     grid = share.unflatten(2, (height, width))
     steps = [torch.linspace(-1, 1, n, dtype=share.dtype, device=share.device) for n in (width, height)]
@@ -150,4 +171,4 @@ def _places(share: Tensor, depth_mm: Tensor) -> Tensor:
     squares = sum((part * step.square()).sum(-1) for part, step in zip(along, steps, strict=True))
     spread = (squares - x.square() - y.square()).clamp_min(1.0e-4).log() * 0.25
     depth = (share * depth_mm.flatten(2)).sum(-1) / _DEPTH_UNIT_MM
-    return torch.stack([x, y, spread + 1, depth], -1)
+    return seen, torch.stack([x, y, spread + 1, depth], -1)
