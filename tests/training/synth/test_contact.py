@@ -131,7 +131,7 @@ def _phalanges_touching(hand: HandSkeleton, other: HandSkeleton) -> int:
     return int((gaps_mm(capsules.select(capsules.finger > 0), hand_capsules(other)).min(axis=1) < 1).sum())
 
 
-@pytest.mark.parametrize("tilt_deg", [-12.0, 12.0, 20.0])
+@pytest.mark.parametrize("tilt_deg", [12.0, 20.0])
 def test_a_hand_that_touches_at_one_place_is_laid_down(tilt_deg: float) -> None:
     """Flat hands back to back, one of them tilted."""
     fixed = hand_capsules(hand_at(0), forearm=False)
