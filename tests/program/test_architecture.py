@@ -66,8 +66,8 @@ ROOMS = {
         pipeline live
         sinks
         tracks
-        formats streams reports calibration
-        batch cli calibrate
+        formats streams reports calibration own_loop
+        batch cli calibrate api
     """,
     "viz": """
         viewer drawing
