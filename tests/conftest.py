@@ -1,4 +1,4 @@
-"""What all tests share: the optional data beside the checkout, and Hypothesis without a clock, a dead process's last word."""
+"""What all tests share: the optional data beside the checkout, Hypothesis without a clock, word of a dead process."""
 
 from __future__ import annotations
 
