@@ -228,8 +228,10 @@ def test_submitted_pictures_are_tracked_beside_and_the_newest_wins(frames: list[
                 picture[:] = 0  # it was copied
                 count += 1
             seen.append(next(results))
-        newest = hands.latest()
-    assert newest is hands.latest() is not None
+    newest = hands.latest()  # also when it is closed
+    assert newest is not None
+    assert newest is hands.latest()
+    assert newest.frame.index >= seen[-1].frame.index
     assert {hand.side for hand in seen[-1].hands.hands} == {"right", "left"}
     indices = [result.frame.index for result in seen]
     assert indices == sorted(set(indices))
