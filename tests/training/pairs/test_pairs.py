@@ -156,9 +156,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_an_interrupted_run_goes_on_to_the_same_result_and_its_graph_says_the_same(
-    config: Path, tmp_path: Path
-) -> None:
+def test_an_interrupted_run_goes_on_to_the_same_result_and_exports_it(config: Path, tmp_path: Path) -> None:
     for name, lengths in (("a", (32,)), ("b", (16, 32))):
         for samples in lengths:
             changes = ["--set", f"output={tmp_path / name}", "--set", f"schedule.samples={samples}"]
