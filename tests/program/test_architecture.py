@@ -30,6 +30,7 @@ MAY_IMPORT = {
         "engines.skeleton",
         "realtime.messages",
         "realtime.command",
+        "realtime.files",
     }
     | {
         "realtime.live",
@@ -74,6 +75,7 @@ ROOMS = {
         scene3d
         window video
         views playback
+        report
     """,
     "training": """
         command json_numbers sidecar banks loop synth/hand
