@@ -20,9 +20,9 @@ from tests.support.chromium import chromium, find_chromium
 from tests.support.hand_frames import joints_mm
 from tests.support.track_files import tracks_of
 from tests.support.video_files import steady, write_video
+from viz.report.figures import hand_numbers
 from viz.report.making import main
 from viz.report.motion import bend_deg, speed_mm_s
-from viz.report.numbers import hand_numbers
 from viz.report.plotting import POINTS, thinned
 
 ROOT = Path(__file__).parents[2]

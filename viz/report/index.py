@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from engines.skeleton import SIDES
 from realtime.tracks.schema import Tracks
-from viz.report.numbers import HandNumbers, hand_numbers
+from viz.report.figures import HandNumbers, hand_numbers
 from viz.report.page import TEMPLATES, facts, span_s
 from viz.report.plotting import clock
 from viz.report.recordings import Recording

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from engines.skeleton import SIDES, Side
 from realtime.tracks.schema import Tracks
 from viz.report import plots
-from viz.report.numbers import Gap, HandNumbers, hand_numbers
+from viz.report.figures import Gap, HandNumbers, hand_numbers
 from viz.report.plotting import clock, columns
 from viz.report.strip import StripPicture
 
