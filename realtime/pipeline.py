@@ -113,6 +113,10 @@ class HandPipeline:
         self._searched_s = state.searched_s
         self._tracker.state, self._fusion.state, self._smoother.state = state.tracker, state.fusion, state.smoother
 
+    def forget(self) -> None:
+        """Start over with the next frame, whatever its size or time."""
+        self._size_px = (0, 0)
+
     def close(self) -> None:
         """Free what the detector holds."""
         self._search.close()
