@@ -232,7 +232,7 @@ def test_full_disk(tmp_path: Path) -> None:
 
 def test_a_disk_that_is_full_from_the_start_leaves_no_file_and_no_lock(tmp_path: Path) -> None:
     path = tmp_path / "out.npz"
-    before = os.listdir("/proc/self/fd")
+    before = len(list(Path("/proc/self/fd").iterdir()))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))  # not even its head fits
     try:
@@ -241,7 +241,7 @@ def test_a_disk_that_is_full_from_the_start_leaves_no_file_and_no_lock(tmp_path:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list(tmp_path.iterdir()) == []
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
     with open_writer(path) as writer:  # nobody holds the name
         writer.append(make_frame(0))
     assert len(load_tracks(path)) == 1
