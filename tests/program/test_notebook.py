@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -43,4 +44,4 @@ def test_it_shows_its_plots_before_anybody_runs_it_and_is_small() -> None:
     assert sum(map(is_plot, shown)) == PLOTS
     assert {output["output_type"] for output in shown} <= {"stream", "display_data"}
     assert NOTEBOOK.stat().st_size < 300_000
-    assert str(Path.home()) not in NOTEBOOK.read_text(encoding="utf-8")
+    assert not re.search(r"/(home|root|work|tmp|Users)\b", "".join(map(str, shown))), "a path of whoever ran it"
