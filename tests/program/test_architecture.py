@@ -67,8 +67,9 @@ ROOMS = {
         pipeline live
         sinks
         tracks
-        formats streams reports calibration own_loop
-        batch cli calibrate api
+        formats streams reports calibration
+        batch cli calibrate own_loop
+        api
     """,
     "viz": """
         viewer drawing
