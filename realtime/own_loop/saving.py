@@ -22,8 +22,8 @@ def save_tracks(
 ) -> int:
     """Write results of `Hands` or `LiveHands` as they come into a file, whose ending says the format; how many.
 
-    `results` may be a generator. What is written survives a kill (`<path>.part`, docs/tracks.md); whatever ends it, also
-    an error or Ctrl-C, leaves a whole file of all before. `settings` are kept in the file. Raises UserError, naming the
+    `results` may be a generator. What is written survives a kill (`<path>.part`, docs/tracks.md); whatever ends it,
+    error or Ctrl-C, leaves a whole file of all before. `settings` are kept in the file. Raises UserError, naming the
     file, if it cannot be written, if there is no result, or if pictures of another size or camera come in between.
     """
     path = Path(path)
