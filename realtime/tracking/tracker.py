@@ -119,7 +119,7 @@ class HandTracker:
         """Start tracks for hands that a detector found at `t_s`, where none is followed yet; try a pair once."""
         boxes = [one for one in found_there if isinstance(one, HandBox)]
         tracks = dict(self.state.tracks)
-        lost = {side: one for side, one in self.state.lost.items() if 0 <= t_s - one.seen_s <= _REMEMBER_S}
+        lost = _remembered(self.state.lost, t_s)
         avoided = self.state.stranger
         if avoided is not None and not 0 <= t_s - avoided.seen_s <= _AVOID_S:
             avoided = None
@@ -182,8 +182,9 @@ class HandTracker:
         gone = {side: track for side, track in tracks.items() if moved[side] is None and track.joints_px is not None}
         strange = None if self.state.merged else stranger(kept)
         avoided = self.state.stranger if strange is None else kept.pop(strange)
-        exchanged = _are_misnamed(kept)
         lost = {side: track for side, track in {**self.state.lost, **gone}.items() if side not in kept}
+        # A hand that has just been lost still tells what the other one cannot be.
+        exchanged = bool(kept) and _are_misnamed({**_remembered(lost, t_s), **kept})
         kept, lost = (_exchanged(some, exchanged) for some in (kept, lost))
         self.state = replace(self.state, tracks=kept, lost=lost, stranger=avoided)
         hands = [replace(one, side=_other(one.side)) if exchanged else one for one in there]
@@ -261,15 +262,33 @@ def _name_for(box: HandBox, tracks: Mapping[Side, Track], lost: Mapping[Side, Tr
 
 
 def _moved(tracks: Mapping[Side, Track], boxes: Sequence[HandBox], t_s: float) -> dict[Side, Track]:
-    """Followed hands that were not seen of late and that the detector finds around where they were looked for."""
+    """Followed hands that were not seen of late, where the detector finds them."""
+    seen_now = [track.crop for track in tracks.values() if not track.missed]
+    free = [box for box in boxes if not any(near(box.crop, crop) for crop in seen_now)]
     moved: dict[Side, Track] = {}
     for side, track in tracks.items():
-        around = [
-            box for box in boxes if apart_px(box.crop, track.crop) < 0.5 * max(map(hand_px, (box.crop, track.crop)))
-        ]
-        if track.missed and around:
-            moved[side] = replace(_again(found(around[0].crop, t_s), track), began_s=track.began_s)
+        box = _box_of(side, track, free, t_s) if track.missed else None
+        if box is not None:
+            free = [one for one in free if one is not box]
+            moved[side] = replace(_again(found(box.crop, t_s), track), began_s=track.began_s)
     return moved
+
+
+def _box_of(side: Side, track: Track, boxes: Sequence[HandBox], t_s: float) -> HandBox | None:
+    """The hand around where a track was looked for, whatever it is called; else the next one of its name in reach.
+
+    A fast hand leaves its crop between two pictures: found beside it, it is no new hand.
+    """
+    around = [box for box in boxes if apart_px(box.crop, track.crop) < 0.5 * max(map(hand_px, (box.crop, track.crop)))]
+    in_reach = [box for box in boxes if box.side == side and can_be(box, track, t_s)]
+    possible = sorted(around, key=lambda box: box.side != side) or sorted(
+        in_reach, key=lambda box: apart_px(box.crop, track.crop)
+    )
+    return possible[0] if possible else None
+
+
+def _remembered(lost: Mapping[Side, Track], t_s: float) -> dict[Side, Track]:
+    return {side: track for side, track in lost.items() if 0 <= t_s - track.seen_s <= _REMEMBER_S}
 
 
 def _again(new: Track, before: Track | None) -> Track:
@@ -282,7 +301,7 @@ def _again(new: Track, before: Track | None) -> Track:
 def _are_misnamed(tracks: Mapping[Side, Track]) -> bool:
     """Whether the hands look like those of the other side: of two, one is right and one is left."""
     against = sum(looks_like(track, _other(side)) for side, track in tracks.items())
-    return bool(tracks) and against >= _TURN * len(tracks)
+    return against >= _TURN * len(tracks)
 
 
 def _exchanged(tracks: dict[Side, Track], exchange: bool) -> dict[Side, Track]:

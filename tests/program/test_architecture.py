@@ -30,6 +30,7 @@ MAY_IMPORT = {
         "engines.skeleton",
         "realtime.messages",
         "realtime.command",
+        "realtime.files",
     }
     | {
         "realtime.live",
@@ -66,14 +67,16 @@ ROOMS = {
         pipeline live
         sinks
         tracks
-        formats streams reports calibration own_loop
-        batch cli calibrate api
+        formats streams reports calibration
+        batch cli calibrate own_loop
+        api
     """,
     "viz": """
         viewer drawing
         scene3d
         window video
         views playback
+        report
     """,
     "training": """
         command json_numbers sidecar banks loop synth/hand
