@@ -19,7 +19,7 @@ from engines.geometry.crop import Crop
 from engines.output import NetworkOutput
 from engines.skeleton import SIDES, Side
 from realtime.config import TrackerSettings
-from realtime.messages import HandBox
+from realtime.messages import HandBox, PairBox
 from realtime.tracking.next_crop import apart_px, hand_px, near, overlap, own_crop, shared_crop
 from realtime.tracking.observation import (
     SAME_HAND,
@@ -30,6 +30,7 @@ from realtime.tracking.observation import (
     observe,
     one_each,
     rightness,
+    sure_pair,
 )
 from realtime.tracking.person import can_be, in_order, same_body, stranger
 from realtime.tracking.track import Track, found, judged, looks_like, predicted, seen
@@ -40,6 +41,8 @@ _SHARED_CONFIDENCE: Final = 0.5
 """In a crop of two hands each is smaller and partly hidden: so much of the confidence asked for will do."""
 _COMPANION_PROBABILITY: Final = 0.8
 """How sure the network must be of both hands in a crop around one of them to follow the other too."""
+_WITHIN: Final = 0.4
+"""Of a pair's crop, from its middle: a followed hand whose crop lies farther off is not one of the pair."""
 _HIDDEN_PATIENCE: Final = 4
 """A hand that vanishes beside the other one is rather hidden than gone: so many times longer it is kept."""
 _LEAST_MISSES: Final = 2
@@ -56,6 +59,8 @@ class CropPlan:
 
     crop: Crop
     sides: tuple[Side, ...]
+    trial: bool = False
+    """A detector says that both hands are there; nobody is followed there yet, and what is there must be sure."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,8 @@ class TrackerState:
     merged: bool = False
     pair_crop: Crop | None = None
     planned_s: float = 0.0
+    trial: Crop | None = None
+    """Where two hands that touch may be: looked at once, beside what is followed."""
 
 
 class HandTracker:
@@ -108,8 +115,9 @@ class HandTracker:
         """Forget both hands."""
         self.state = TrackerState()
 
-    def acquire(self, boxes: Sequence[HandBox], t_s: float) -> None:
-        """Start tracks for hands that the detector found at `t_s`, where none is followed yet."""
+    def acquire(self, found_there: Sequence[HandBox | PairBox], t_s: float) -> None:
+        """Start tracks for hands that a detector found at `t_s`, where none is followed yet; try a pair once."""
+        boxes = [one for one in found_there if isinstance(one, HandBox)]
         tracks = dict(self.state.tracks)
         lost = _remembered(self.state.lost, t_s)
         avoided = self.state.stranger
@@ -124,7 +132,9 @@ class HandTracker:
             if side is not None:
                 tracks[side] = _again(found(box.crop, t_s), lost.pop(side, None))
                 taken.append(tracks[side])
-        self.state = replace(self.state, tracks=tracks, lost=lost, stranger=avoided)
+        pairs = [one.crop for one in found_there if isinstance(one, PairBox)]
+        trial = self._worth_a_look(pairs, list(tracks.values()))
+        self.state = replace(self.state, tracks=tracks, lost=lost, stranger=avoided, trial=trial)
 
     def plan(self, t_s: float) -> list[CropPlan]:
         """The crops of the frame at `t_s`: none, one, or one for each of two hands apart."""
@@ -140,19 +150,29 @@ class HandTracker:
         else:
             tracks = {side: self._with_crop(track, places[side], t_s) for side, track in tracks.items()}
             plans = [CropPlan(tracks[side].crop, (side,)) for side in SIDES if side in tracks]
-        self.state = replace(state, tracks=tracks, merged=merged, pair_crop=pair_crop, planned_s=t_s)
+        if state.trial is not None and len(tracks) < len(SIDES):
+            plans.append(CropPlan(state.trial, SIDES, trial=True))
+        self.state = replace(state, tracks=tracks, merged=merged, pair_crop=pair_crop, planned_s=t_s, trial=None)
         return plans
 
     def update(self, plans: Sequence[CropPlan], outputs: Sequence[NetworkOutput], t_s: float) -> Sighting:
         """Take the network's answers to the plan."""
         places = {side: predicted(track, t_s) for side, track in self.state.tracks.items()}
         there: list[Observation] = []
+        pair: list[Observation] = []
         for plan, output in zip(plans, outputs, strict=True):
+            if plan.trial:
+                pair = sure_pair(plan.crop, output, self._input_px, places, self._settings.lose_confidence)
+                continue
             read = self._shared if len(plan.sides) > 1 else self._single
             there += [one for one in read(plan, output, places) if self._is_sure(one)]
         there = one_each(there, places)
-        companion = self._companion(plans, outputs)
+        companion = None if pair else self._companion(plans, outputs)
         tracks = dict(self.state.tracks)
+        if pair:
+            there = pair
+            tracks = {one.side: tracks.get(one.side) or found(one.crop, t_s) for one in pair}
+            self.state = replace(self.state, merged=True, pair_crop=pair[0].crop)
         if companion is not None:
             there.append(companion)
             tracks[companion.side] = found(companion.crop, t_s)
@@ -169,6 +189,13 @@ class HandTracker:
         self.state = replace(self.state, tracks=kept, lost=lost, stranger=avoided)
         hands = [replace(one, side=_other(one.side)) if exchanged else one for one in there]
         return Sighting(tuple(hands), exchanged)
+
+    def _worth_a_look(self, pairs: Sequence[Crop], tracks: Sequence[Track]) -> Crop | None:
+        """The surest of the places where a detector sees two hands, if it can show whom we follow; None if none can."""
+        if self._most_hands < len(SIDES) or len(tracks) == len(SIDES):
+            return None
+        around = (crop for crop in pairs if all(apart_px(crop, one.crop) < _WITHIN * crop.side_px for one in tracks))
+        return next(around, None)
 
     def _with_crop(self, track: Track, joints: NDArray[np.float64] | None, t_s: float) -> Track:
         if joints is None:
@@ -201,7 +228,7 @@ class HandTracker:
         if len(self.state.tracks) != 1 or self._most_hands == 1 or not plans:
             return None
         plan, output = plans[0], outputs[0]
-        if min(output.hand_probability) < _COMPANION_PROBABILITY:
+        if plan.trial or min(output.hand_probability) < _COMPANION_PROBABILITY:
             return None
         side = plan.sides[0]
         own, other = (observe(output, plan.crop, self._input_px, name, name) for name in (side, _other(side)))
