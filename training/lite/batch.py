@@ -49,7 +49,9 @@ class Labels:
     root_weight: Tensor
     """(B,) above 0 where both hands are there and the bins reach as far."""
     gamma: Tensor
-    """(B, 2) wrist depth over RootNet's k of the crop."""
+    """(B, 2) the wrists' distances along that line over RootNet's k of the crop, the picture's stretch taken out
+    (`engines.geometry.ray_depth`).
+    """
     gamma_weight: Tensor
     """(B, 2)."""
 
@@ -116,7 +118,8 @@ def random_crops(stored: Stored, size_px: int, noise: CropNoise, rng: torch.Gene
     offsets = projected - center[:, None]
     in_crop = crop_from_picture(offsets, picture_from_crop, size_px)
     along = _along_ray(joints[..., 2], projected, center, focal)
-    return images, _labels(in_crop, joints, along, present, stored, focal, side, size_px)
+    k = (ROOTNET_AREA_MM2 * focal[:, 0] * focal[:, 1]).sqrt() / side * _stretch(center, focal)
+    return images, _labels(in_crop, along, present, stored, k, size_px)
 
 
 def _project(joints: Tensor, focal: Tensor) -> Tensor:
@@ -134,6 +137,12 @@ def _along_ray(depth: Tensor, projected: Tensor, center: Tensor, focal: Tensor) 
     return depth * share
 
 
+def _stretch(center: Tensor, focal: Tensor) -> Tensor:
+    """(B,) how much farther along its line of sight a hand is than k makes it (`engines.geometry.ray_depth`)."""
+    sight = (center - focal[:, 2:]) / focal[:, :2]
+    return (sight.square().sum(-1) + 1) ** 0.75
+
+
 def seen_hands(inside: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
     """Which hands a crop shows, and whether that is certain, both (B, 2); `inside` (B, 42) are the joints in it."""
     share_inside = inside.unflatten(1, (2, 21)).mean(-1)
@@ -147,23 +156,13 @@ def inside_square(points: Tensor, size_px: int) -> Tensor:
     return ((points > -0.5) & (points < size_px - 0.5)).all(-1).float()
 
 
-def _labels(
-    in_crop: Tensor,
-    joints: Tensor,
-    along: Tensor,
-    present: Tensor,
-    stored: Stored,
-    focal: Tensor,
-    side: Tensor,
-    size_px: int,
-) -> Labels:
-    wrist_depth, wrist_along = joints[:, list(WRISTS), 2], along[:, list(WRISTS)]
+def _labels(in_crop: Tensor, along: Tensor, present: Tensor, stored: Stored, k_mm: Tensor, size_px: int) -> Labels:
+    wrist_along = along[:, list(WRISTS)]
     relative = along - wrist_along.repeat_interleave(21, 1)
     inside = inside_square(in_crop, size_px)
     visible, certain = seen_hands(inside, present)
     counts = inside * visible.repeat_interleave(21, 1)
     root = wrist_along[:, 1] - wrist_along[:, 0]
-    k = (ROOTNET_AREA_MM2 * focal[:, 0] * focal[:, 1]).sqrt() / side
     place, depth, hands, of_root, of_gamma = stored.term_weights.unbind(1)
     return Labels(
         joints_crop_px=in_crop,
@@ -174,6 +173,6 @@ def _labels(
         hand_weight=certain * hands[:, None],
         left_minus_right_root_mm=root,
         root_weight=visible.prod(1) * (root.abs() < DEPTH_LIMIT_MM) * of_root,
-        gamma=wrist_depth / k[:, None],
+        gamma=wrist_along / k_mm[:, None],
         gamma_weight=visible * of_gamma[:, None],
     )

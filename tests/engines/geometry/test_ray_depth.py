@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from engines.geometry.crop import Crop, transform
 from engines.geometry.pinhole import Intrinsics, project, rootnet_k
-from engines.geometry.ray_depth import axis_from_ray, shares_along, with_axis_depths
+from engines.geometry.ray_depth import axis_from_ray, shares_along, stretch, with_axis_depths
 from engines.output import NetworkOutput
 from engines.skeleton import WRIST, WRISTS
 from engines.spec import LITE, PAPER, PAPER_ARGMAX
@@ -108,11 +108,25 @@ def test_what_training_teaches_is_what_the_program_undoes(bank: HandBank, noise:
             joint_confidence=np.ones(42, np.float32),
             hand_probability=np.ones(2, np.float32),
             left_minus_right_root_mm=float(labels.left_minus_right_root_mm[k]),
-            root_depth_factor=(truth[list(WRISTS), 2] / k_mm).astype(np.float32),
+            root_depth_factor=labels.gamma[k].numpy(),
         )
         found = with_axis_depths(output, crop, size, camera)
         np.testing.assert_allclose(found.joint_depth_mm, relative(truth[:, 2]), atol=0.05)
         assert found.left_minus_right_root_mm == pytest.approx(truth[21 + WRIST, 2] - truth[WRIST, 2], abs=0.05)
+        np.testing.assert_allclose(found.root_depth_factor * k_mm, truth[list(WRISTS), 2], rtol=1.0e-4)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 20.0, 40.0])
+def test_what_faces_the_camera_is_as_far_as_its_size_says_wherever_it_is_in_the_picture(degrees: float) -> None:
+    """A small square of 30 mm at 500 mm, turned about the camera: k, a tenth of it for its size, and the stretch."""
+    square = np.array([[-15.0, -15, 500], [15, -15, 500], [15, 15, 500], [-15, 15, 500]])
+    turn = cv2.Rodrigues(np.radians([0.6 * degrees, 0.8 * degrees, 0.0]))[0]
+    pixels = project(square @ turn.T, CAMERA)
+    center = project(np.array([0.0, 0.0, 500.0]) @ turn.T, CAMERA)
+    side_px = float(np.sqrt(cv2.contourArea(pixels.astype(np.float32))))
+    k_mm = float(rootnet_k(side_px, CAMERA.fx, CAMERA.fy)) / 10
+    assert k_mm * stretch(center, CAMERA) == pytest.approx(500, rel=2.0e-3)
+    assert degrees == 0 or k_mm < 0.95 * 500, "without the stretch it would be too near"
 
 
 def _crop_of(in_crop: NDArray, pixels: NDArray, size: int) -> Crop:

@@ -66,7 +66,9 @@ def test_a_crop_without_noise_is_the_trackers_own(bank: HandBank) -> None:
     crop = crop_around(projected, upright_angle_rad([projected]))
     expected = projected @ crop.crop_from_image(160)[:2, :2].T + crop.crop_from_image(160)[:2, 2]
     np.testing.assert_allclose(labels.joints_crop_px[1, rows].numpy(), expected, atol=1.0e-2)
-    gamma = joints[rows][20, 2] / rootnet_k(crop.side_px, FOCAL_PX, FOCAL_PX)
+    sight = np.append((np.array(crop.center_px) - SIZE_PX / 2 + 0.5) / FOCAL_PX, 1.0)
+    along = joints[rows][20] @ sight / np.linalg.norm(sight)
+    gamma = along / rootnet_k(crop.side_px, FOCAL_PX, FOCAL_PX) / np.linalg.norm(sight) ** 1.5
     assert float(labels.gamma[1, hand]) == pytest.approx(gamma, rel=1.0e-4)
 
 
