@@ -16,6 +16,7 @@ from realtime.live import Result
 from realtime.messages import Frame, HandFrame, HandPose
 from realtime.own_loop.hands import Hands
 from realtime.own_loop.live_hands import LiveHands
+from realtime.own_loop.saving import save_tracks
 from realtime.own_loop.wishes import Wishes
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import Tracks
@@ -37,4 +38,5 @@ __all__ = [
     "Wishes",
     "load_settings",
     "load_tracks",
+    "save_tracks",
 ]

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.tracks.schema import FRAME_FIELDS, Tracks
+from realtime.tracks.schema import FRAME_FIELDS, Tracks, rotations_of
 
 LONGEST_PAUSE_S: Final = 2.0
 """A longer one becomes one of so much: nothing is known of what happened in it."""
@@ -44,6 +44,7 @@ def at_steady_rate(tracks: Tracks) -> tuple[float, Tracks]:
         joints = getattr(tracks, name)
         between = joints[after - 1] + (joints[after] - joints[after - 1]) * share[:, None, None]
         fields[name] = np.where(np.isnan(between), fields[name], between).astype(np.float32)
+    fields["joint_rotations"] = rotations_of(fields["joints_cam_mm"])
     return step_s, replace(tracks, **{**fields, "t_s": even_s})
 
 

@@ -14,7 +14,7 @@ from typing_extensions import Self, Unpack
 from engines.errors import UserError
 from realtime.messages import Frame, HandFrame
 from realtime.own_loop.checks import checked_picture, checked_time
-from realtime.own_loop.wishes import Wishes, wished
+from realtime.own_loop.wishes import Wishes, own_pictures
 from realtime.pipeline import HandPipeline
 
 _AGAIN: Final = "call reset() before another recording"
@@ -31,7 +31,10 @@ class Hands:
     """
 
     def __init__(self, **wishes: Unpack[Wishes]) -> None:
-        self._pipeline: HandPipeline | None = wished(wishes).pipeline(live=False)
+        wish = own_pictures(wishes)
+        self.settings: Final = wish.settings
+        """All of them, as the keywords left them."""
+        self._pipeline: HandPipeline | None = wish.pipeline(live=False)
         self._busy = threading.Lock()
         self._last_s = -math.inf
         self._count = 0

@@ -18,7 +18,7 @@ from realtime.config import CameraSettings
 from realtime.handover import MailboxClosed
 from realtime.live import JOIN_S, Inference, Result
 from realtime.own_loop.submitted import SubmittedFrames
-from realtime.own_loop.wishes import Wishes, wished
+from realtime.own_loop.wishes import Wishes, own_pictures, wished
 from realtime.sources.opening import Source, open_source
 
 _LOOK_S: Final = 0.1
@@ -37,7 +37,9 @@ class LiveHands:
     """
 
     def __init__(self, camera: int | str | Path | None = None, **wishes: Unpack[Wishes]) -> None:
-        wish = wished(wishes)
+        wish = own_pictures(wishes) if camera is None else wished(wishes)
+        self.settings: Final = wish.settings
+        """All of them, as the keywords left them."""
         self._camera = camera
         self._newest: Result | None = None
         self._submitted = SubmittedFrames()

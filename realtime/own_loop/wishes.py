@@ -84,6 +84,14 @@ def wished(wishes: Wishes) -> Wished:
     return Wished(settings_of(_layers(wishes)), camera, wishes.get("say") or _log.warning)
 
 
+def own_pictures(wishes: Wishes) -> Wished:
+    """The same, for pictures that the caller hands over. Raises UserError for what only a source could do."""
+    wish = wished(wishes)
+    if wish.settings.camera.mirrored:
+        raise UserError("camera.mirrored: pictures of your own are turned back by yourself: frame[:, ::-1]")
+    return wish
+
+
 def _layers(wishes: Wishes) -> Iterator[Layer]:
     settings = wishes.get("settings")
     if isinstance(settings, Settings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -15,7 +16,17 @@ from PIL import Image
 
 from engines.errors import UserError
 from realtime import api
-from realtime.api import Frame, Hands, Intrinsics, LiveHands, Result, load_settings
+from realtime.api import (
+    Frame,
+    HandFrame,
+    Hands,
+    Intrinsics,
+    LiveHands,
+    Result,
+    load_settings,
+    load_tracks,
+    save_tracks,
+)
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.own_loop import wishes
 from realtime.pipeline import HandPipeline
@@ -159,6 +170,7 @@ def test_time_that_does_not_grow_is_told_and_changes_nothing() -> None:
         ({"person": "tallest"}, "person"),
         ({"settings": {"tracker.loose_confidence": 0.1}}, r"did you mean 'tracker\.lose_confidence'"),
         ({"intrinsics": Intrinsics(0.6, 0.6, 0.5, 0.5)}, "intrinsics: the calibration makes no sense"),
+        ({"settings": {"camera.mirrored": True}}, r"frame\[:, ::-1\]"),
         ({"settings": {"engine.weights": Path("none.safetensors")}}, r"none\.safetensors"),
     ],
 )
@@ -284,6 +296,36 @@ def test_what_fails_in_the_thread_is_raised_by_the_next_call() -> None:
         for call in (hands.latest, partial(hands.submit, BLACK)):
             with pytest.raises(UserError, match="makes no sense"):
                 call()
+
+
+def test_results_of_a_loop_become_a_file_of_any_format(frames: list[Frame], tmp_path: Path) -> None:
+    with Hands(fov_deg=55) as hands:
+        results = [hands(frame.image_bgr, frame.t_capture_s) for frame in frames]
+        assert save_tracks(tmp_path / "a.npz", iter(results), hands.settings) == len(frames)
+    tracks = load_tracks(tmp_path / "a.npz")
+    assert json.loads(tracks.settings)["intrinsics"]["fov_deg"] == 55
+    for i, result in enumerate(results):
+        again = tracks.hand_frame(i)
+        assert (again.t_capture_s, again.intrinsics) == (result.t_capture_s, result.intrinsics)
+        assert [hand.side for hand in again.hands] == [hand.side for hand in result.hands]
+    live = [Result(frame, result, 0.0, 0.0, 0.0) for frame, result in zip(frames, results, strict=True)]
+    save_tracks(str(tmp_path / "a.csv"), live)
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 1 + len(frames)
+
+
+def test_results_before_an_error_are_kept(frames: list[Frame], tmp_path: Path) -> None:
+    def broken() -> Iterator[HandFrame]:
+        with Hands() as hands:
+            yield hands(frames[0].image_bgr, 0.0)
+            yield hands(BLACK, 1.0)
+
+    with pytest.raises(UserError, match="another size"):
+        save_tracks(tmp_path / "a.npz", broken())
+    assert len(load_tracks(tmp_path / "a.npz")) == 1
+    with pytest.raises(UserError, match="no result"):
+        save_tracks(tmp_path / "b.npz", [])
+    with pytest.raises(UserError, match=r"\.mp4: no format"):
+        save_tracks(tmp_path / "b.mp4", broken())
 
 
 def test_the_stable_names_are_those_that_the_docs_list() -> None:
