@@ -1,4 +1,4 @@
-"""What all tests share: the optional data beside the checkout, and Hypothesis without a clock."""
+"""What all tests share: the optional data beside the checkout, Hypothesis without a clock, word of a dead process."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from engines.building import graph
 from engines.presets import DEFAULT_WEIGHTS
+from tests.support.dead_process import pytest_testnodedown  # noqa: F401  pytest finds it here
 
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")

@@ -30,6 +30,7 @@ MAY_IMPORT = {
         "engines.skeleton",
         "realtime.messages",
         "realtime.command",
+        "realtime.files",
     }
     | {
         "realtime.live",
@@ -48,10 +49,10 @@ MAY_IMPORT = {
 }
 ROOMS = {
     "engines": """
-        no_telemetry redaction terminal text_file skeleton spec npz files
+        no_telemetry redaction terminal text_file skeleton spec pair_spec npz files
         errors output
-        user_folders installed presets geometry
-        contract networks witness_file
+        user_folders installed presets geometry pair_boxes
+        contract networks witness_file pair_detector
         building
         cache verification
         backends
@@ -63,17 +64,20 @@ ROOMS = {
         messages config files locking command timing handover snapshot opencv_windows
         engine sources tracking
         camera_space
+        rotations
         pipeline live
         sinks
         tracks
         formats streams reports calibration
-        batch cli calibrate
+        batch cli calibrate own_loop
+        api
     """,
     "viz": """
         viewer drawing
         scene3d
         window video
         views playback
+        report
     """,
     "training": """
         command json_numbers sidecar banks loop synth/hand
@@ -81,8 +85,9 @@ ROOMS = {
         evaluation synth/pair
         lite registry sequences synth/held
         evaluate mix_trunk paper prepare pseudo witness synth/scene
-        depth pseudo_labels settings synth/render
-        export train synth/story
+        depth pseudo_labels pairs synth/render
+        settings
+        export train evaluate_detector evaluate_clasped synth/story
         ablation retraining synth
         retrain annotation/cameras annotation/detection
         annotation/calibration annotation/recordings annotation/triangulation
@@ -104,6 +109,8 @@ HOMES = {
     "pyarrow": {"realtime/formats/parquet.py"},
     "pygltflib": {"realtime/formats/gltf.py"},
     "rerun": {"realtime/formats/rerun_log.py"},
+    "ezc3d": {"realtime/formats/biomechanics/c3d_file.py"},
+    "pose_format": {"realtime/formats/sign_language/pose_file.py"},
     "ray": {"realtime/batch/ray_cluster.py"},
     "nncf": {"engines/building/int8.py"},
     "onnxruntime": {"engines/building/int8.py"},
@@ -111,6 +118,7 @@ HOMES = {
     "openvino": {
         "engines/backends/openvino_backend.py",
         "engines/building/openvino_files.py",
+        "engines/pair_detector.py",
         "training/lite/mediapipe_trunk.py",
         "training/pseudo/landmarks.py",
     },

@@ -1,0 +1,22 @@
+"""The tests themselves: a test process that dies ends the run and says of what, instead of holding it for ever."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MODULE = "import os\nimport signal\n\n\ndef test_it():\n    {}\n\n\ndef test_next():\n    pass\n"
+
+
+def test_a_dead_test_process_ends_the_run_and_is_told(tmp_path: Path) -> None:
+    for name in "abcde":
+        inside = "os.kill(os.getpid(), signal.SIGKILL)" if name == "a" else "pass"
+        (tmp_path / f"test_{name}.py").write_text(MODULE.format(inside))
+    words = ["-c", ROOT / "pyproject.toml", "--rootdir", tmp_path, "-p", "tests.support.dead_process"]
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", *words, tmp_path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done.stdout
+    assert "ended; return code -9\n" in done.stdout
+    assert "crashed and worker restarting disabled" in done.stdout
