@@ -166,6 +166,12 @@ def _crop(row: NDArray) -> Crop:
     return Crop((x, y), side, angle)
 
 
+def _rotations(hand: HandPose) -> NDArray:
+    """Of a hand that did not come out of a pipeline they may be missing."""
+    missing = np.isnan(hand.joint_rotations).any()
+    return hand_rotations(hand.joints_cam_mm, hand.side) if missing else hand.joint_rotations
+
+
 def encode(hand_frame: HandFrame) -> bytes:
     """One frame as a record of the part file."""
     if len(hand_frame.crops) > MAX_CROPS:
@@ -187,7 +193,7 @@ def encode(hand_frame: HandFrame) -> bytes:
         h, rows = SIDES.index(hand.side), HAND_SLICES[hand.side]
         record["joints_cam_mm"][rows] = hand.joints_cam_mm
         record["joints_px"][rows] = hand.joints_px
-        record["joint_rotations"][rows] = hand.joint_rotations
+        record["joint_rotations"][rows] = _rotations(hand)
         record["joint_confidence"][rows] = hand.confidence
         record["hand_probability"][h] = hand.hand_probability
         record["root_depth_from"][h] = ROOT_DEPTH_NAMES.index(hand.root_depth_from)
