@@ -7,7 +7,7 @@ on, its frames lie as records in `<name>.part`; at its end they become the `.npz
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -16,10 +16,11 @@ from numpy.typing import DTypeLike, NDArray
 from engines.geometry.crop import Crop
 from engines.geometry.distortion import LENS_MODELS, MOST, trimmed
 from engines.geometry.pinhole import Intrinsics
-from engines.skeleton import HAND_SLICES, SIDES
+from engines.skeleton import HAND_SLICES, JOINTS_PER_HAND, SIDES
 from realtime.messages import HandFrame, HandPose
 from realtime.rotations.hand_rotations import hand_rotations, steady_signs
 from realtime.rotations.joint_angles import joint_angles_deg
+from realtime.rotations.openxr import OpenXRHands, openxr_hands
 
 FORMAT: Final = "two-hands-tracks 2"
 FORMATS_READ: Final = (FORMAT, "two-hands-tracks 1")
@@ -138,6 +139,14 @@ class Tracks:
         """(F, 42, 2) flexion and abduction of every joint; NaN for wrists, tips and hands that are not there."""
         hands = [joint_angles_deg(self.joint_rotations[:, HAND_SLICES[side]], side) for side in SIDES]
         return np.concatenate(hands, axis=1)
+
+    def openxr(self) -> OpenXRHands:
+        """OpenXR's 26 joints of every frame: arrays (F, 2, 26, ...), right before left."""
+        shape = (len(self), len(SIDES), JOINTS_PER_HAND)
+        joints, rotations = self.joints_cam_mm.reshape(*shape, 3), self.joint_rotations.reshape(*shape, 4)
+        found = openxr_hands(joints, rotations, self.joint_confidence.reshape(shape))
+        seen = self.root_depth_from != ROOT_DEPTH_NAMES.index("filled")
+        return replace(found, tracked=found.tracked & seen[..., None])
 
     def _hand(self, i: int, h: int) -> HandPose:
         rows = HAND_SLICES[SIDES[h]]
