@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,16 +48,30 @@ def _same(path: Path, other: Path) -> bool:
 def in_one_step(path: Path) -> Iterator[Path]:
     """Gives the name under which to write what becomes `path` behind the `with` block; nothing of it stays otherwise.
 
-    Missing folders are created. A block that wrote no file leaves none. Raises OSError.
+    Missing folders are created. A block that wrote no file leaves none. It may write a folder, which replaces
+    one of that name. Raises OSError.
     """
     temporary = unfinished(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        if temporary.exists():
+        if temporary.is_dir() and path.is_dir():
+            before = unfinished(path.with_name(f"before.{path.name}"))
+            path.replace(before)
+            temporary.replace(path)
+            shutil.rmtree(before)
+        elif temporary.exists():
             temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def _remove(path: Path) -> None:
+    """A file or a folder, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def unfinished(path: Path) -> Path:
@@ -70,7 +85,7 @@ def remove_unfinished(folder: Path, names: Iterable[str]) -> None:
     for path in folder.iterdir():
         found = _UNFINISHED.fullmatch(path.name)
         if found is not None and found[1] + found[2] in wanted:
-            path.unlink(missing_ok=True)
+            _remove(path)
 
 
 def write_json(path: Path, content: Any, **how: Any) -> None:

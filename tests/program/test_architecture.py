@@ -87,7 +87,7 @@ ROOMS = {
         evaluate mix_trunk paper prepare pseudo witness synth/scene
         depth pseudo_labels pairs synth/render
         settings
-        export train evaluate_detector synth/story
+        export train evaluate_detector evaluate_clasped synth/story
         ablation retraining synth
         retrain annotation/cameras annotation/detection
         annotation/calibration annotation/recordings annotation/triangulation
@@ -109,6 +109,8 @@ HOMES = {
     "pyarrow": {"realtime/formats/parquet.py"},
     "pygltflib": {"realtime/formats/gltf.py"},
     "rerun": {"realtime/formats/rerun_log.py"},
+    "ezc3d": {"realtime/formats/biomechanics/c3d_file.py"},
+    "pose_format": {"realtime/formats/sign_language/pose_file.py"},
     "ray": {"realtime/batch/ray_cluster.py"},
     "nncf": {"engines/building/int8.py"},
     "onnxruntime": {"engines/building/int8.py"},

@@ -22,7 +22,7 @@ from viz.report.strip import strip
 DESCRIPTION: Final = """Make a page to look at of a recording's tracks, or of every one in a folder.
 
 The page holds all it shows and works offline: pictures, where each hand was seen, distance with its standard deviation,
-speeds, bend of the fingers, confidence, gaps.
+speeds, angles of the fingers, confidence, gaps.
 """
 
 
