@@ -9,6 +9,8 @@ EXTRAS ?=
 
 # The tests try everything that takes no GPU: TensorRT-RTX and INT8 builds, all file formats, a local Ray cluster.
 test: override EXTRAS := $(EXTRAS),rtx,int8,formats,rerun,cluster
+# And pages in Chromium, where apt may bring it.
+test: export BROWSER := yes
 
 # The venv is complete; somebody's PYTHONPATH (ROS sets one) would put other packages before it.
 unexport PYTHONPATH PYTHONHOME
