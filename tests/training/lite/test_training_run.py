@@ -42,6 +42,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "backgrounds": str(root / "photos"),
             "cache": str(root / "cache"),
             "picture_px": SIZE_PX,
+            "crop_px": 64,
         },
         "schedule": {"samples": 64, "decay_from": 32, "warmup": 8, "release_trunk": 32},
         "batch": 8,
