@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -70,12 +71,12 @@ Moment = tuple[int, str]
 """Index of a result and what happened there."""
 
 
-def follow(clip: Path, backend: Backend, settings: Settings) -> list[HandFrame]:
-    """Results of every frame."""
+def follow(clip: Path, backend: Backend, settings: Settings, most: int | None = None) -> list[HandFrame]:
+    """Results of every frame, or of the first `most`."""
     pipeline = HandPipeline(settings, backend, partial(resolve_intrinsics, settings.intrinsics))
     try:
         with VideoSource(clip) as source:
-            return [result.hands for result in run_recorded(source, pipeline)]
+            return [result.hands for result in islice(run_recorded(source, pipeline), most)]
     finally:
         pipeline.close()
 

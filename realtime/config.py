@@ -91,6 +91,7 @@ class DetectorSettings(_Section):
     min_score: Share
     interval_s: NotNegative
     max_hands: Literal[1, 2]
+    pairs: bool
 
 
 class TrackerSettings(_Section):

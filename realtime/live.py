@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from realtime.handover import Mailbox, MailboxClosed
 from realtime.messages import Frame, HandFrame
@@ -69,7 +69,7 @@ def run_live(
     window's events going. `on_every_result` (the track file) is called in the inference thread, for every result.
     An error of any thread is raised here with its traceback, after all threads have ended. The source is closed.
     """
-    worker = _Inference(source, pipeline, on_every_result)
+    worker = Inference(source, pipeline, on_every_result)
     taken = 0
     worker.start()
     try:
@@ -106,12 +106,23 @@ def run_recorded(source: Source, pipeline: Callable[[Frame], HandFrame], previou
         asked_s = time.monotonic()
 
 
-class _Inference(threading.Thread):
-    """Takes the source's frames and leaves results; ends with the source."""
+class Frames(Protocol):
+    """The part of a `Source` that inference needs."""
+
+    @property
+    def is_live(self) -> bool:
+        """Return whether capture times are of `time.monotonic()`."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield frames to the end."""
+
+
+class Inference(threading.Thread):
+    """Takes the source's frames and leaves results, the newest one in `results`; ends with the source."""
 
     def __init__(
         self,
-        source: Source,
+        source: Frames,
         pipeline: Callable[[Frame], HandFrame],
         on_every_result: Callable[[Result], None] | None,
     ) -> None:
@@ -123,6 +134,7 @@ class _Inference(threading.Thread):
         self._source, self._pipeline, self._on_every_result = source, pipeline, on_every_result
 
     def run(self) -> None:
+        """Work until the source ends; the thread's own."""
         try:
             self._loop()
         except BaseException as error:  # noqa: BLE001 - it is raised again in the main thread

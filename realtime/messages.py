@@ -47,6 +47,15 @@ class HandBox:
 
 
 @dataclass(frozen=True)
+class PairBox:
+    """Two hands that touch, as a detector of pairs sees them: where they may be, and not more."""
+
+    crop: Crop
+    """Square around both, in which they point up, in the definition of `engines.geometry.crop`."""
+    score: float
+
+
+@dataclass(frozen=True)
 class HandPose:
     """One hand in camera space."""
 

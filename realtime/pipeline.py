@@ -19,6 +19,7 @@ from realtime.camera_space.smoothing import HandSmoother, SmootherState
 from realtime.config import Settings
 from realtime.messages import Frame, HandFrame
 from realtime.timing import OnStage, StageTimer
+from realtime.tracking.finder import HandFinder
 from realtime.tracking.searching import Search, SearchAtOnce, SearchBeside
 from realtime.tracking.tracker import HandTracker, TrackerState
 
@@ -58,8 +59,8 @@ class HandPipeline:
         self._settings = settings
         self._backend = backend
         self._intrinsics_of = intrinsics_of
-        min_score = settings.detector.min_score
-        self._search: Search = SearchBeside(min_score, on_stage) if live else SearchAtOnce(min_score)
+        finder = finder_of(settings)
+        self._search: Search = SearchBeside(finder, on_stage) if live else SearchAtOnce(finder)
         self._tracker = HandTracker(settings.tracker, backend.input_px, settings.detector.max_hands)
         depth = settings.fusion
         self._fusion = DepthFusion(depth.blend_s, depth.depth, depth.hand_length_mm)
@@ -113,6 +114,10 @@ class HandPipeline:
         self._searched_s = state.searched_s
         self._tracker.state, self._fusion.state, self._smoother.state = state.tracker, state.fusion, state.smoother
 
+    def forget(self) -> None:
+        """Start over with the next frame, whatever its size or time."""
+        self._size_px = (0, 0)
+
     def close(self) -> None:
         """Free what the detector holds."""
         self._search.close()
@@ -139,3 +144,9 @@ class HandPipeline:
             boxes = self._search(frame)
         if boxes is not None:
             self._tracker.acquire(boxes, frame.t_capture_s)
+
+
+def finder_of(settings: Settings) -> HandFinder:
+    """What finds hands in whole pictures, as the settings want it."""
+    detector = settings.detector
+    return HandFinder(detector.min_score, detector.max_hands, pairs=detector.pairs)

@@ -3,7 +3,7 @@
 Takes the averaged network and writes safetensors with a side-car that says what made them. For `lite`, the joints'
 confidence is calibrated on one half of the held-out hands and checked on the other. For the paper's networks the file
 is one of preset `paper`: `--config training/configs/paper_internet.yaml --rootnet training/configs/paper_rootnet.yaml`
-puts both into it.
+puts both into it. `--config training/configs/pairs.yaml` writes the pair detector's.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import torch
 from engines.errors import UserError
 from engines.networks.checkpoints import save_weights
 from engines.networks.decode import DeployedLite
+from engines.pair_detector import PAIR_DETECTOR
 from engines.presets import DEFAULT_WEIGHTS
 from engines.terminal import command
 from training.evaluation.reliability import Reliability, reliability
@@ -30,9 +31,11 @@ from training.lite.calibration import fit_confidence, spreads
 from training.lite.settings import Settings
 from training.lite.validation import load_held_out, validate
 from training.loop.loop import checkpoint_path
+from training.pairs.export import export_pairs
+from training.pairs.settings import PairSettings
 from training.paper.export import commit, export_paper
 from training.paper.settings import InterNetSettings, RootNetSettings
-from training.settings import load_any_settings, start_override
+from training.settings import AnySettings, load_any_settings, start_override
 from training.sidecar import read_sidecar
 from training.witness import witness_of
 
@@ -132,14 +135,16 @@ def main(argv: list[str] | None = None) -> int:
         metavar="FILE",
         help="lite: checkpoints (last.pt) of the same run with other seeds, or weights; the mean of all is written",
     )
-    parser.add_argument("--output", type=Path, help="where the weights go (weights/lite.safetensors, weights/paper...)")
+    parser.add_argument("--output", type=Path, help="where it goes (weights/lite.safetensors, paper..., pairs.onnx)")
     arguments = parser.parse_args(argv)
     try:
         settings = load_any_settings(arguments.config, [*arguments.set, *start_override(arguments.weights)])
-        output = arguments.output or DEFAULT_WEIGHTS["lite" if isinstance(settings, Settings) else "paper"]
+        output = arguments.output or _own_place(settings)
         _make_folder(output)
         if isinstance(settings, Settings):
             _report(export(settings, output, arguments.mean_with), output)
+        elif isinstance(settings, PairSettings):
+            _report(export_pairs(settings, output), output)
         else:
             facts = export_paper(settings, _rootnet(arguments.rootnet), output)
             print(f"{output}: {facts['network']}, {facts['samples']} samples")
@@ -154,8 +159,8 @@ def _rootnet(named: Path | None) -> InterNetSettings | RootNetSettings | Path | 
     if named is None or named.suffix not in (".yaml", ".yml"):
         return named
     settings = load_any_settings(named, [])
-    if isinstance(settings, Settings):
-        raise UserError(f"{named}: settings of network lite; --rootnet takes those of rootnet")
+    if isinstance(settings, Settings | PairSettings):
+        raise UserError(f"{named}: settings of network {settings.network}; --rootnet takes those of rootnet")
     return settings
 
 
@@ -163,7 +168,15 @@ def _report(facts: dict[str, Any], output: Path) -> None:
     print(f"{output}: {facts['samples']} samples")
     for name, value in facts["held_out"].items():
         print(f"  held out {name:18}{value:10.3f}")
-    print(f"  confidence is off by {facts['confidence']['expected_error']:.3f} on average")
+    if "confidence" in facts:
+        print(f"  confidence is off by {facts['confidence']['expected_error']:.3f} on average")
+
+
+def _own_place(settings: AnySettings) -> Path:
+    """Where the weights of such a run lie in the program."""
+    if isinstance(settings, PairSettings):
+        return PAIR_DETECTOR
+    return DEFAULT_WEIGHTS["lite" if isinstance(settings, Settings) else "paper"]
 
 
 if __name__ == "__main__":

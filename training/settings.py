@@ -12,13 +12,15 @@ from pydantic import ValidationError
 from engines.errors import UserError
 from engines.text_file import read_text
 from training.lite.settings import Settings
+from training.pairs.settings import PairSettings
 from training.paper.settings import InterNetSettings, RootNetSettings
 
-AnySettings: TypeAlias = Settings | InterNetSettings | RootNetSettings
+AnySettings: TypeAlias = Settings | InterNetSettings | RootNetSettings | PairSettings
 _KINDS: Final[dict[str, type[AnySettings]]] = {
     "lite": Settings,
     "internet": InterNetSettings,
     "rootnet": RootNetSettings,
+    "pairs": PairSettings,
 }
 
 
@@ -38,8 +40,8 @@ def load_settings(path: Path, overrides: list[str]) -> Settings:
 def load_any_settings(path: Path, overrides: list[str]) -> AnySettings:
     """Read a YAML file and apply `a.b=value` overrides; raises UserError naming what does not fit.
 
-    `network` (lite, internet, rootnet) says what the rest means. With `base: other.yaml` the file only holds what
-    differs from that other one, which lies beside it.
+    `network` (lite, internet, rootnet, pairs) says what the rest means. With `base: other.yaml` the file only holds
+    what differs from that other one, which lies beside it.
     """
     values = _read(path)
     for override in overrides:

@@ -21,6 +21,8 @@ from training.loop.ranks import Ranks, open_ranks
 from training.loop.run_settings import RunSettings
 from training.loop.state import NetworkT, TrainingState, load_state
 from training.loop.task import BatchT, Task
+from training.pairs.network import PairHead
+from training.pairs.task import PairTask, new_pair_state
 from training.paper.internet_task import InterNetTask, start_internet
 from training.paper.rootnet_task import RootNetTask, start_rootnet
 from training.paper.state import new_paper_state
@@ -55,6 +57,9 @@ def run(settings: AnySettings) -> None:
         elif settings.network == "internet":
             internet = _ready(settings, start_internet(settings), ranks)
             _go(settings, new_paper_state(settings, internet), InterNetTask(settings, ranks), ranks)
+        elif settings.network == "pairs":
+            pairs = _ready(settings, PairHead(), ranks)
+            _go(settings, new_pair_state(settings, pairs), PairTask(settings, ranks), ranks)
         else:
             rootnet = _ready(settings, start_rootnet(settings), ranks)
             _go(settings, new_paper_state(settings, rootnet), RootNetTask(settings, ranks), ranks)

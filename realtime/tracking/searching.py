@@ -8,34 +8,32 @@ the same whenever it is tracked, so the frame waits.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from realtime.handover import Mailbox, MailboxClosed
-from realtime.messages import Frame, HandBox
+from realtime.messages import Frame
 from realtime.timing import OnStage, StageTimer
-from realtime.tracking.detector import HandDetector
+from realtime.tracking.finder import Found, HandFinder
 
 JOIN_S: Final = 0.5
-Detect = Callable[[Frame], list[HandBox]]
 
 
 @dataclass(frozen=True)
-class Found:
+class _Outcome:
     """What a search came to."""
 
-    boxes: list[HandBox]
+    boxes: list[Found]
     error: BaseException | None = None
 
 
 class Search(Protocol):
     """Looks for hands; ask for one thread's frames only."""
 
-    def __call__(self, frame: Frame) -> list[HandBox] | None:
+    def __call__(self, frame: Frame) -> list[Found] | None:
         """Look at this frame; the hands that were found by now, None if nothing has been looked at since last time."""
 
-    def found(self) -> list[HandBox] | None:
+    def found(self) -> list[Found] | None:
         """What an earlier frame's search has come to since it was last asked for."""
 
     def close(self) -> None:
@@ -45,36 +43,38 @@ class Search(Protocol):
 class SearchAtOnce:
     """Searches in the caller's thread."""
 
-    def __init__(self, min_score: float) -> None:
-        self._detector = HandDetector(min_score)
+    def __init__(self, finder: HandFinder) -> None:
+        """It belongs to the search from now on."""
+        self._finder = finder
 
-    def __call__(self, frame: Frame) -> list[HandBox] | None:
+    def __call__(self, frame: Frame) -> list[Found] | None:
         """As `Search`."""
-        return self._detector(frame.image_bgr)
+        return self._finder(frame.image_bgr)
 
-    def found(self) -> list[HandBox] | None:
+    def found(self) -> list[Found] | None:
         """As `Search`: nothing comes later."""
         return None
 
     def close(self) -> None:
         """As `Search`."""
-        self._detector.close()
+        self._finder.close()
 
 
 class SearchBeside:
     """Searches in a thread of its own, one frame at a time; while it is busy, frames are passed over."""
 
-    def __init__(self, min_score: float, on_stage: OnStage | None = None) -> None:
-        self._detector = HandDetector(min_score)
+    def __init__(self, finder: HandFinder, on_stage: OnStage | None = None) -> None:
+        """The finder belongs to the search from now on."""
+        self._finder = finder
         self._on_stage = on_stage
         self._frames: Mailbox[Frame] = Mailbox()
-        self._found: Mailbox[Found] = Mailbox()
+        self._found: Mailbox[_Outcome] = Mailbox()
         self._busy = False
         # Daemon: MediaPipe must not keep the program from ending.
         self._thread = threading.Thread(target=self._run, name="detection", daemon=True)
         self._thread.start()
 
-    def __call__(self, frame: Frame) -> list[HandBox] | None:
+    def __call__(self, frame: Frame) -> list[Found] | None:
         """As `Search`; an error of the thread is raised here."""
         found = self.found()
         if not self._busy:
@@ -82,7 +82,7 @@ class SearchBeside:
             self._frames.put(frame)
         return found
 
-    def found(self) -> list[HandBox] | None:
+    def found(self) -> list[Found] | None:
         """As `Search`."""
         try:
             found = self._found.get(0.0)
@@ -102,9 +102,9 @@ class SearchBeside:
         try:
             for frame in self._frames:
                 with StageTimer(self._on_stage).stage("detect"):
-                    boxes = self._detector(frame.image_bgr)
-                self._found.put(Found(boxes))
+                    boxes = self._finder(frame.image_bgr)
+                self._found.put(_Outcome(boxes))
         except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that asks
-            self._found.put(Found([], error))
+            self._found.put(_Outcome([], error))
         finally:
-            self._detector.close()
+            self._finder.close()

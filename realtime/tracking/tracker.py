@@ -19,7 +19,7 @@ from engines.geometry.crop import Crop
 from engines.output import NetworkOutput
 from engines.skeleton import SIDES, Side
 from realtime.config import TrackerSettings
-from realtime.messages import HandBox
+from realtime.messages import HandBox, PairBox
 from realtime.tracking.next_crop import apart_px, hand_px, near, overlap, own_crop, shared_crop
 from realtime.tracking.observation import (
     SAME_HAND,
@@ -30,6 +30,7 @@ from realtime.tracking.observation import (
     observe,
     one_each,
     rightness,
+    sure_pair,
 )
 from realtime.tracking.person import can_be, in_order, same_body, stranger
 from realtime.tracking.track import Track, found, judged, looks_like, predicted, seen
@@ -40,6 +41,8 @@ _SHARED_CONFIDENCE: Final = 0.5
 """In a crop of two hands each is smaller and partly hidden: so much of the confidence asked for will do."""
 _COMPANION_PROBABILITY: Final = 0.8
 """How sure the network must be of both hands in a crop around one of them to follow the other too."""
+_WITHIN: Final = 0.4
+"""Of a pair's crop, from its middle: a followed hand whose crop lies farther off is not one of the pair."""
 _HIDDEN_PATIENCE: Final = 4
 """A hand that vanishes beside the other one is rather hidden than gone: so many times longer it is kept."""
 _LEAST_MISSES: Final = 2
@@ -56,6 +59,8 @@ class CropPlan:
 
     crop: Crop
     sides: tuple[Side, ...]
+    trial: bool = False
+    """A detector says that both hands are there; nobody is followed there yet, and what is there must be sure."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,8 @@ class TrackerState:
     merged: bool = False
     pair_crop: Crop | None = None
     planned_s: float = 0.0
+    trial: Crop | None = None
+    """Where two hands that touch may be: looked at once, beside what is followed."""
 
 
 class HandTracker:
@@ -108,10 +115,11 @@ class HandTracker:
         """Forget both hands."""
         self.state = TrackerState()
 
-    def acquire(self, boxes: Sequence[HandBox], t_s: float) -> None:
-        """Start tracks for hands that the detector found at `t_s`, where none is followed yet."""
+    def acquire(self, found_there: Sequence[HandBox | PairBox], t_s: float) -> None:
+        """Start tracks for hands that a detector found at `t_s`, where none is followed yet; try a pair once."""
+        boxes = [one for one in found_there if isinstance(one, HandBox)]
         tracks = dict(self.state.tracks)
-        lost = {side: one for side, one in self.state.lost.items() if 0 <= t_s - one.seen_s <= _REMEMBER_S}
+        lost = _remembered(self.state.lost, t_s)
         avoided = self.state.stranger
         if avoided is not None and not 0 <= t_s - avoided.seen_s <= _AVOID_S:
             avoided = None
@@ -124,7 +132,9 @@ class HandTracker:
             if side is not None:
                 tracks[side] = _again(found(box.crop, t_s), lost.pop(side, None))
                 taken.append(tracks[side])
-        self.state = replace(self.state, tracks=tracks, lost=lost, stranger=avoided)
+        pairs = [one.crop for one in found_there if isinstance(one, PairBox)]
+        trial = self._worth_a_look(pairs, list(tracks.values()))
+        self.state = replace(self.state, tracks=tracks, lost=lost, stranger=avoided, trial=trial)
 
     def plan(self, t_s: float) -> list[CropPlan]:
         """The crops of the frame at `t_s`: none, one, or one for each of two hands apart."""
@@ -140,19 +150,29 @@ class HandTracker:
         else:
             tracks = {side: self._with_crop(track, places[side], t_s) for side, track in tracks.items()}
             plans = [CropPlan(tracks[side].crop, (side,)) for side in SIDES if side in tracks]
-        self.state = replace(state, tracks=tracks, merged=merged, pair_crop=pair_crop, planned_s=t_s)
+        if state.trial is not None and len(tracks) < len(SIDES):
+            plans.append(CropPlan(state.trial, SIDES, trial=True))
+        self.state = replace(state, tracks=tracks, merged=merged, pair_crop=pair_crop, planned_s=t_s, trial=None)
         return plans
 
     def update(self, plans: Sequence[CropPlan], outputs: Sequence[NetworkOutput], t_s: float) -> Sighting:
         """Take the network's answers to the plan."""
         places = {side: predicted(track, t_s) for side, track in self.state.tracks.items()}
         there: list[Observation] = []
+        pair: list[Observation] = []
         for plan, output in zip(plans, outputs, strict=True):
+            if plan.trial:
+                pair = sure_pair(plan.crop, output, self._input_px, places, self._settings.lose_confidence)
+                continue
             read = self._shared if len(plan.sides) > 1 else self._single
             there += [one for one in read(plan, output, places) if self._is_sure(one)]
         there = one_each(there, places)
-        companion = self._companion(plans, outputs)
+        companion = None if pair else self._companion(plans, outputs)
         tracks = dict(self.state.tracks)
+        if pair:
+            there = pair
+            tracks = {one.side: tracks.get(one.side) or found(one.crop, t_s) for one in pair}
+            self.state = replace(self.state, merged=True, pair_crop=pair[0].crop)
         if companion is not None:
             there.append(companion)
             tracks[companion.side] = found(companion.crop, t_s)
@@ -162,12 +182,20 @@ class HandTracker:
         gone = {side: track for side, track in tracks.items() if moved[side] is None and track.joints_px is not None}
         strange = None if self.state.merged else stranger(kept)
         avoided = self.state.stranger if strange is None else kept.pop(strange)
-        exchanged = _are_misnamed(kept)
         lost = {side: track for side, track in {**self.state.lost, **gone}.items() if side not in kept}
+        # A hand that has just been lost still tells what the other one cannot be.
+        exchanged = bool(kept) and _are_misnamed({**_remembered(lost, t_s), **kept})
         kept, lost = (_exchanged(some, exchanged) for some in (kept, lost))
         self.state = replace(self.state, tracks=kept, lost=lost, stranger=avoided)
         hands = [replace(one, side=_other(one.side)) if exchanged else one for one in there]
         return Sighting(tuple(hands), exchanged)
+
+    def _worth_a_look(self, pairs: Sequence[Crop], tracks: Sequence[Track]) -> Crop | None:
+        """The surest of the places where a detector sees two hands, if it can show whom we follow; None if none can."""
+        if self._most_hands < len(SIDES) or len(tracks) == len(SIDES):
+            return None
+        around = (crop for crop in pairs if all(apart_px(crop, one.crop) < _WITHIN * crop.side_px for one in tracks))
+        return next(around, None)
 
     def _with_crop(self, track: Track, joints: NDArray[np.float64] | None, t_s: float) -> Track:
         if joints is None:
@@ -200,7 +228,7 @@ class HandTracker:
         if len(self.state.tracks) != 1 or self._most_hands == 1 or not plans:
             return None
         plan, output = plans[0], outputs[0]
-        if min(output.hand_probability) < _COMPANION_PROBABILITY:
+        if plan.trial or min(output.hand_probability) < _COMPANION_PROBABILITY:
             return None
         side = plan.sides[0]
         own, other = (observe(output, plan.crop, self._input_px, name, name) for name in (side, _other(side)))
@@ -234,15 +262,33 @@ def _name_for(box: HandBox, tracks: Mapping[Side, Track], lost: Mapping[Side, Tr
 
 
 def _moved(tracks: Mapping[Side, Track], boxes: Sequence[HandBox], t_s: float) -> dict[Side, Track]:
-    """Followed hands that were not seen of late and that the detector finds around where they were looked for."""
+    """Followed hands that were not seen of late, where the detector finds them."""
+    seen_now = [track.crop for track in tracks.values() if not track.missed]
+    free = [box for box in boxes if not any(near(box.crop, crop) for crop in seen_now)]
     moved: dict[Side, Track] = {}
     for side, track in tracks.items():
-        around = [
-            box for box in boxes if apart_px(box.crop, track.crop) < 0.5 * max(map(hand_px, (box.crop, track.crop)))
-        ]
-        if track.missed and around:
-            moved[side] = replace(_again(found(around[0].crop, t_s), track), began_s=track.began_s)
+        box = _box_of(side, track, free, t_s) if track.missed else None
+        if box is not None:
+            free = [one for one in free if one is not box]
+            moved[side] = replace(_again(found(box.crop, t_s), track), began_s=track.began_s)
     return moved
+
+
+def _box_of(side: Side, track: Track, boxes: Sequence[HandBox], t_s: float) -> HandBox | None:
+    """The hand around where a track was looked for, whatever it is called; else the next one of its name in reach.
+
+    A fast hand leaves its crop between two pictures: found beside it, it is no new hand.
+    """
+    around = [box for box in boxes if apart_px(box.crop, track.crop) < 0.5 * max(map(hand_px, (box.crop, track.crop)))]
+    in_reach = [box for box in boxes if box.side == side and can_be(box, track, t_s)]
+    possible = sorted(around, key=lambda box: box.side != side) or sorted(
+        in_reach, key=lambda box: apart_px(box.crop, track.crop)
+    )
+    return possible[0] if possible else None
+
+
+def _remembered(lost: Mapping[Side, Track], t_s: float) -> dict[Side, Track]:
+    return {side: track for side, track in lost.items() if 0 <= t_s - track.seen_s <= _REMEMBER_S}
 
 
 def _again(new: Track, before: Track | None) -> Track:
@@ -255,7 +301,7 @@ def _again(new: Track, before: Track | None) -> Track:
 def _are_misnamed(tracks: Mapping[Side, Track]) -> bool:
     """Whether the hands look like those of the other side: of two, one is right and one is left."""
     against = sum(looks_like(track, _other(side)) for side, track in tracks.items())
-    return bool(tracks) and against >= _TURN * len(tracks)
+    return against >= _TURN * len(tracks)
 
 
 def _exchanged(tracks: dict[Side, Track], exchange: bool) -> dict[Side, Track]:

@@ -75,7 +75,7 @@ class TrackWriter(Sink):
         # A live run appends in its inference thread; one that hangs must not write into what was closed meanwhile.
         self._lock = threading.Lock()
         if again is None:
-            self._write(PART_MAGIC + header)
+            self._begin(PART_MAGIC + header)
 
     def __enter__(self) -> TrackWriter:
         return self
@@ -122,6 +122,15 @@ class TrackWriter(Sink):
             if error is None:
                 raise
             _log.warning("%s", failure)
+
+    def _begin(self, head: bytes) -> None:
+        """Write the head; if it cannot be, nothing is left that would keep another run from the name."""
+        try:
+            self._write(head)
+        except BaseException:
+            self.part.unlink(missing_ok=True)
+            self.release()
+            raise
 
     def _write(self, data: bytes) -> None:
         with self._lock:

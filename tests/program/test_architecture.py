@@ -30,6 +30,7 @@ MAY_IMPORT = {
         "engines.skeleton",
         "realtime.messages",
         "realtime.command",
+        "realtime.files",
     }
     | {
         "realtime.live",
@@ -48,10 +49,10 @@ MAY_IMPORT = {
 }
 ROOMS = {
     "engines": """
-        no_telemetry redaction terminal text_file skeleton spec npz files
+        no_telemetry redaction terminal text_file skeleton spec pair_spec npz files
         errors output
-        user_folders installed presets geometry
-        contract networks witness_file
+        user_folders installed presets geometry pair_boxes
+        contract networks witness_file pair_detector
         building
         cache verification
         backends
@@ -67,13 +68,15 @@ ROOMS = {
         sinks
         tracks
         formats streams reports calibration
-        batch cli calibrate
+        batch cli calibrate own_loop
+        api
     """,
     "viz": """
         viewer drawing
         scene3d
         window video
         views playback
+        report
     """,
     "training": """
         command json_numbers sidecar banks loop synth/hand
@@ -81,8 +84,9 @@ ROOMS = {
         evaluation synth/pair
         lite registry sequences synth/held
         evaluate mix_trunk paper prepare pseudo witness synth/scene
-        depth pseudo_labels settings synth/render
-        export train synth/story
+        depth pseudo_labels pairs synth/render
+        settings
+        export train evaluate_detector synth/story
         ablation retraining synth
         retrain annotation/cameras annotation/detection
         annotation/calibration annotation/recordings annotation/triangulation
@@ -111,6 +115,7 @@ HOMES = {
     "openvino": {
         "engines/backends/openvino_backend.py",
         "engines/building/openvino_files.py",
+        "engines/pair_detector.py",
         "training/lite/mediapipe_trunk.py",
         "training/pseudo/landmarks.py",
     },

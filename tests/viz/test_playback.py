@@ -18,7 +18,8 @@ from realtime.tracks.writer import TrackWriter
 from tests.support.hand_frames import INTRINSICS, SIZE, hand_frame
 from tests.support.video_files import frame_of, rotate_clockwise, write_video
 from tests.support.virtual_display import xvfb_run
-from viz.playback.player import Pictures, main
+from viz.playback.pictures import Pictures
+from viz.playback.player import main
 from viz.video.render import render_recording
 from viz.video.video_reader import VideoReader
 from viz.video.video_writer import VideoWriter

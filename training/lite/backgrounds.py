@@ -25,13 +25,17 @@ def load_backgrounds(root: Path, seed: int = 0) -> Tensor:
     rng = np.random.default_rng(seed)
     squares: list[NDArray[np.uint8]] = []
     for path in sorted(root.rglob("*")):
-        if path.suffix.lower() in PHOTO_SUFFIXES:
-            squares += _photo_squares(path)
-        elif path.suffix.lower() in {".hdr", ".exr"}:
-            squares += _panorama_squares(path, rng)
+        squares += squares_of(path, rng)
     if not squares:
         raise UserError(f"{root}: no photographs there; set data.backgrounds to a folder of pictures without hands")
     return torch.from_numpy(np.stack(squares).transpose(0, 3, 1, 2).copy())
+
+
+def squares_of(path: Path, rng: np.random.Generator) -> list[NDArray[np.uint8]]:
+    """(256, 256, 3) RGB squares of a photograph, views of a panorama, nothing of any other file."""
+    if path.suffix.lower() in PHOTO_SUFFIXES:
+        return _photo_squares(path)
+    return _panorama_squares(path, rng) if path.suffix.lower() in {".hdr", ".exr"} else []
 
 
 def _photo_squares(path: Path) -> list[NDArray[np.uint8]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,10 +24,15 @@ from realtime.tracking.detector import OURS_FROM_MEDIAPIPE
 
 def landmark_file() -> Path:
     """Path of `hand_landmark_full.tflite` in the installed wheel."""
+    return wheel_file("modules/hand_landmark/hand_landmark_full.tflite")
+
+
+def wheel_file(name: str) -> Path:
+    """Path of a file in the installed wheel; raises UserError where it is not."""
     spec = find_spec("mediapipe")
     if spec is None or spec.origin is None:
         raise UserError("mediapipe is not installed: run make setup")
-    path = Path(spec.origin).parent / "modules/hand_landmark/hand_landmark_full.tflite"
+    path = Path(spec.origin).parent / name
     if not path.exists():
         raise UserError(f"{path} is not in this mediapipe wheel: install mediapipe==0.10.21")
     return path
@@ -43,7 +49,7 @@ def mix_trunk(network: Lite, share: float) -> None:
 
 def load_mediapipe_weights(trunk: MobileTrunk) -> None:
     """Fill `trunk` with the published weights; raises UserError if the file holds another network."""
-    layers = _convolutions(landmark_file())
+    layers = convolutions_of(landmark_file())
     targets = trunk.convolutions()
     if len(layers) != len(targets):
         raise UserError(f"mediapipe's landmark network has {len(layers)} convolutions, expected {len(targets)}")
@@ -89,7 +95,34 @@ def _linear(path: Path, names: Sequence[str]) -> list[tuple[NDArray[np.float32],
     return [(weight, bias.reshape(-1)) for bias, weight in zip(arrays[0::2], arrays[1::2], strict=True)]
 
 
-def _convolutions(path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+def compiled_part(path: Path, outputs: Sequence[tuple[str, int]], shape: list[int], *, exact: bool) -> Any:
+    """A file's network up to some of its inner layers, each the n-th of its type, compiled for a CPU.
+
+    `shape` is that of its input, -1 what is free. `exact`: in fp32, else in bf16 where the processor computes in it.
+    """
+    import openvino as ov
+
+    core = ov.Core()
+    model = core.read_model(path)
+    layers = [[n for n in model.get_ordered_ops() if n.get_type_name() == kind][k].output(0) for kind, k in outputs]
+    part = ov.Model(layers, model.get_parameters())
+    part.reshape(shape)
+    hints: dict[str, Any] = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1}
+    return core.compile_model(part, "CPU", hints | ({"INFERENCE_PRECISION_HINT": "f32"} if exact else {}))
+
+
+def slopes_of(path: Path) -> list[NDArray[np.float32]]:
+    """(C,) slopes of every PReLU of a file, in order."""
+    import openvino as ov
+
+    core = ov.Core()
+    nodes = core.read_model(path).get_ordered_ops()
+    outputs = [node.input_value(1) for node in nodes if node.get_type_name() == "PRelu"]
+    values = core.compile_model(ov.Model(outputs, []), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([])
+    return [np.array(values[k], np.float32).reshape(-1) for k in range(len(outputs))]
+
+
+def convolutions_of(path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """(weight, bias) of every convolution in order; weights as torch has them, (out, in / groups, k, k).
 
     The file stores half-precision constants behind transposes and casts, so they are computed, not copied.

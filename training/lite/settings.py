@@ -44,34 +44,11 @@ class BankSettings(Section):
         return self
 
 
-class AugmentationSettings(Section):
-    """How strongly crops are degraded, by where they come from."""
-
-    rendered: Augmentation = Augmentation()
-    real: RealAugmentation = RealAugmentation()
-
-
-class DataSettings(Section):
-    """Where the pictures are."""
+class Banks(Section):
+    """Folders of hands, some of each held out."""
 
     banks: list[BankSettings] = Field(min_length=1)
     """Folders of hands, trained on together."""
-    backgrounds: Path
-    """Folder of photographs without hands."""
-    cache: Path = Path("out/bank")
-    """Folder of the decoded pictures."""
-    picture_px: int = Field(224, ge=64, le=512)
-    """Side of the rendered pictures kept in memory."""
-    real_px: int = Field(288, ge=64, le=512)
-    """Side of the real ones: hands are smaller in them."""
-    pairs: float | None = Field(None, ge=0, le=1)
-    """Share of both hands among the rendered crops; null is as the banks hold them."""
-    real: float | None = Field(None, gt=0, lt=1)
-    """Share of real crops in a batch; null is as the banks' shares say."""
-    crop_px: int | None = Field(None, ge=64, le=512, multiple_of=32)
-    """Side of the training crops; null is the network's input. Fewer pixels first: most is learned in less time."""
-    crop_noise: CropNoise = CropNoise()
-    augmentation: AugmentationSettings = AugmentationSettings()
 
     def training_sources(self, kind: BankKind = "rendered") -> list[BankSource]:
         """What to train on."""
@@ -88,6 +65,34 @@ class DataSettings(Section):
             for bank in self.banks
             if bank.validation and bank.kind == kind
         ]
+
+
+class AugmentationSettings(Section):
+    """How strongly crops are degraded, by where they come from."""
+
+    rendered: Augmentation = Augmentation()
+    real: RealAugmentation = RealAugmentation()
+
+
+class DataSettings(Banks):
+    """Where the pictures are."""
+
+    backgrounds: Path
+    """Folder of photographs without hands."""
+    cache: Path = Path("out/bank")
+    """Folder of the decoded pictures."""
+    picture_px: int = Field(224, ge=64, le=512)
+    """Side of the rendered pictures kept in memory."""
+    real_px: int = Field(288, ge=64, le=512)
+    """Side of the real ones: hands are smaller in them."""
+    pairs: float | None = Field(None, ge=0, le=1)
+    """Share of both hands among the rendered crops; null is as the banks hold them."""
+    real: float | None = Field(None, gt=0, lt=1)
+    """Share of real crops in a batch; null is as the banks' shares say."""
+    crop_px: int | None = Field(None, ge=64, le=512, multiple_of=32)
+    """Side of the training crops; null is the network's input. Fewer pixels first: most is learned in less time."""
+    crop_noise: CropNoise = CropNoise()
+    augmentation: AugmentationSettings = AugmentationSettings()
 
 
 def _training_shards(bank: BankSettings) -> tuple[str, ...]:

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from engines.errors import UserError
 from engines.terminal import command
 from realtime.command import CommandParser, exit_code
 from realtime.messages import HandFrame
-from realtime.sources.recording import VideoSource
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import Tracks
 from viz.drawing.overlay import draw_overlay
 from viz.drawing.status import OverlayStatus
+from viz.playback.pictures import Pictures
 from viz.playback.playhead import Playhead
 from viz.scene3d.open3d_renderer import Open3DRenderer
 from viz.video.recorder import beside
-from viz.video.video_reader import VideoReader
 from viz.video.video_writer import VideoWriter
 from viz.viewer import CompositeViewer, Display, Viewer
 from viz.window.camera_window import CameraWindow
@@ -77,58 +73,6 @@ def _run(options: argparse.Namespace) -> None:
             play(tracks, pictures, options.speed, Display(mirror=options.mirror))
     finally:
         pictures.close()
-
-
-class Pictures:
-    """The recording's picture for each frame of a track file; black if there is no recording."""
-
-    def __init__(self, tracks: Tracks, path: Path | None) -> None:
-        width, height = (int(v) for v in tracks.size_px)
-        self._black = np.zeros((height, width, 3), np.uint8)
-        self._video = VideoReader(path) if path is not None else None
-        self._mirrored = _was_mirrored(tracks)
-        self._t_s = tracks.t_s
-        self._start_s = _start_s(tracks, path) if path is not None else 0.0
-
-    @property
-    def given(self) -> bool:
-        """Whether there is a recording."""
-        return self._video is not None
-
-    def of(self, i: int) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 BGR for frame i."""
-        if self._video is None:
-            return self._black
-        picture = self._video.at(float(self._t_s[i]) - self._start_s)
-        return cv2.flip(picture, 1).astype(np.uint8, copy=False) if self._mirrored else picture
-
-    def close(self) -> None:
-        """Close the recording."""
-        if self._video is not None:
-            self._video.close()
-
-
-def _was_mirrored(tracks: Tracks) -> bool:
-    """Whether the recording was turned back before it was tracked (`camera.mirrored`)."""
-    settings = json.loads(tracks.settings)
-    camera = settings.get("camera") if isinstance(settings, dict) else None
-    return isinstance(camera, dict) and camera.get("mirrored") is True
-
-
-def _start_s(tracks: Tracks, path: Path) -> float:
-    """When the recording starts on the track's clock; a live run's starts anywhere, and its first frames may lack.
-
-    So the first frame that was tracked is looked for by its number, counted as in tracking.
-    """
-    first, last = int(tracks.frame_index[0]), int(tracks.frame_index[-1])
-    own_s = 0.0
-    if first > 0:
-        with VideoSource(path) as video:
-            # A video with fewer frames is a result of the run, such as its overlay: it starts with the first of them.
-            whole = video.frame_count is None or video.frame_count > last
-            video.begin_at(first, first)
-            own_s = next((frame.t_capture_s for frame in video), 0.0) if whole else 0.0
-    return float(tracks.t_s[0]) - own_s
 
 
 def render_video(tracks: Tracks, pictures: Pictures, output: Path, speed: float, display: Display) -> None:

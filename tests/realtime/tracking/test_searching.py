@@ -9,6 +9,7 @@ import pytest
 
 from realtime.messages import Frame, HandBox
 from realtime.sources.recording import VideoSource
+from realtime.tracking.finder import HandFinder
 from realtime.tracking.searching import SearchAtOnce, SearchBeside
 from tests.support.recordings import SAMPLE
 
@@ -30,7 +31,7 @@ def wait_for(search: SearchBeside) -> list[HandBox]:
 
 
 def test_both_find_the_same_and_the_one_beside_holds_nobody_up(frame: Frame) -> None:
-    at_once, beside = SearchAtOnce(0.5), SearchBeside(0.5)
+    at_once, beside = SearchAtOnce(HandFinder(0.5)), SearchBeside(HandFinder(0.5))
     boxes = at_once(frame)
     assert boxes is not None
     assert len(boxes) == 2
@@ -46,7 +47,7 @@ def test_both_find_the_same_and_the_one_beside_holds_nobody_up(frame: Frame) -> 
 
 
 def test_an_error_of_the_thread_is_raised_where_it_is_asked() -> None:
-    beside = SearchBeside(0.5)
+    beside = SearchBeside(HandFinder(0.5))
     assert beside(Frame(0, 0.0, None)) is None  # type: ignore[arg-type]  # no picture at all
     with pytest.raises(AttributeError):
         wait_for(beside)

@@ -357,6 +357,54 @@ def test_a_crop_that_has_lost_its_hand_goes_where_the_detector_finds_it() -> Non
     assert_hands(scene.see(hand), hand)
 
 
+def test_a_fast_hand_that_left_its_crop_is_found_again_under_its_name() -> None:
+    """The detector finds it beside the crop, where it can have moved to: it is no second hand."""
+    scene = Scene()
+    for x in (-200.0, -200.0, 60.0):
+        hand: dict[Side, NDArray[np.float64]] = {"right": open_hand("right", (x, 80, 700))}
+        if not scene.tracker.sides:
+            scene.acquire(hand)
+        poses = scene.see(hand)
+    assert poses == ()
+    scene.acquire(hand)
+    assert scene.tracker.sides == ("right",)
+    assert_hands(scene.see(hand), hand)
+
+
+def test_a_hand_that_is_not_seen_is_not_moved_onto_the_one_that_is() -> None:
+    scene = Scene()
+    hands = near(80)
+    scene.acquire(hands)
+    scene.see(hands)
+    only: dict[Side, NDArray[np.float64]] = {"right": hands["right"]}
+    for _ in range(2):
+        scene.see(only)
+    before = scene.tracker.state.tracks["left"].crop
+    scene.acquire(only, wrong=True)
+    assert scene.tracker.state.tracks["left"].crop == before
+
+
+def test_a_lone_hand_is_not_called_by_the_name_of_one_that_was_lost_a_moment_ago() -> None:
+    """Fingers around a cup look like the other hand's; that one was there the whole time."""
+    scene = Scene()
+    scene.acquire(APART)
+    for _ in range(10):
+        scene.see(APART)
+    alike: dict[Side, Side] = {"right": "left"}
+    for _ in range(30):  # the network takes the right hand for a left one, in its own crop only
+        scene.t_s += scene.step_s
+        scene.plans = scene.tracker.plan(scene.t_s)
+        sides = [plan.sides[0] for plan in scene.plans]
+        outputs = [
+            answer(plan, {side: APART[side]}, alike if side == "right" else None)
+            for plan, side in zip(scene.plans, sides, strict=True)
+        ]
+        assert [pose.side for pose in scene.fuse(outputs)] == ["right", "left"]
+    for _ in range(math.ceil(SETTINGS.tracker.lose_after_s / scene.step_s) + 2):
+        assert [pose.side for pose in scene.see({"right": APART["right"]}, named=alike)] == ["right"]
+    assert scene.tracker.sides == ("right",)
+
+
 def test_another_persons_hand_does_not_take_the_place_of_a_lost_one() -> None:
     scene = Scene()
     hand: dict[Side, NDArray[np.float64]] = {"right": open_hand("right", (-500, 80, 1200))}

@@ -230,6 +230,23 @@ def test_full_disk(tmp_path: Path) -> None:
     assert len(load_tracks(recover_tracks(writer.part))) == 6
 
 
+def test_a_disk_that_is_full_from_the_start_leaves_no_file_and_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / "out.npz"
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))  # not even its head fits
+    try:
+        with pytest.raises(UserError, match="name another file or make room"):
+            open_writer(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    with open_writer(path) as writer:  # nobody holds the name
+        writer.append(make_frame(0))
+    assert len(load_tracks(path)) == 1
+
+
 def test_foreign_files(tmp_path: Path) -> None:
     (tmp_path / "empty.npz").touch()
     (tmp_path / "folder.npz").mkdir()

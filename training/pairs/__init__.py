@@ -1,0 +1,1 @@
+"""Training the detector of hands that touch."""

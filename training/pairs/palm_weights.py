@@ -1,0 +1,37 @@
+"""MediaPipe's palm detector in the trunk of the pair detector; read from the installed mediapipe wheel.
+
+`palm_detection_lite.tflite` is licensed Apache-2.0 and credited in NOTICE. OpenVINO reads the file; its constants are
+copied layer by layer, which is exact.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from engines.errors import UserError
+from training.lite.mediapipe_trunk import convolutions_of, slopes_of, wheel_file
+from training.pairs.palm_trunk import PalmTrunk
+
+_PALM_FILE = "modules/palm_detection/palm_detection_lite.tflite"
+
+
+def palm_file() -> Path:
+    """Path of the palm detector in the installed wheel; raises UserError where it is not."""
+    return wheel_file(_PALM_FILE)
+
+
+def load_palm_weights(trunk: PalmTrunk) -> None:
+    """Fill `trunk` with the published weights; raises UserError if the file holds another network."""
+    layers, slopes = convolutions_of(palm_file()), slopes_of(palm_file())
+    convolutions, parameters = trunk.convolutions(), trunk.slopes()
+    if len(layers) < len(convolutions) or len(slopes) != len(parameters):
+        raise UserError(f"mediapipe's palm detector has {len(layers)} convolutions, expected {len(convolutions)}")
+    with torch.no_grad():
+        for target, (weight, bias) in zip(convolutions, layers, strict=False):  # its own heads come last
+            target.weight.copy_(torch.from_numpy(weight).reshape(target.weight.shape))
+            if target.bias is not None:
+                target.bias.copy_(torch.from_numpy(bias))
+        for parameter, slope in zip(parameters, slopes, strict=True):
+            parameter.copy_(torch.from_numpy(slope))

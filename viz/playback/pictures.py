@@ -1,0 +1,66 @@
+"""The picture that belongs to each frame of a track file (one thread at a time)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime.sources.recording import VideoSource
+from realtime.tracks.schema import Tracks
+from viz.video.video_reader import VideoReader
+
+
+class Pictures:
+    """The recording's picture for each frame of a track file; black if there is no recording."""
+
+    def __init__(self, tracks: Tracks, path: Path | None) -> None:
+        width, height = (int(v) for v in tracks.size_px)
+        self._black = np.zeros((height, width, 3), np.uint8)
+        self._video = VideoReader(path) if path is not None else None
+        self._mirrored = _was_mirrored(tracks)
+        self._t_s = tracks.t_s
+        self._start_s = _start_s(tracks, path) if path is not None else 0.0
+
+    @property
+    def given(self) -> bool:
+        """Whether there is a recording."""
+        return self._video is not None
+
+    def of(self, i: int) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 BGR for frame i."""
+        if self._video is None:
+            return self._black
+        picture = self._video.at(float(self._t_s[i]) - self._start_s)
+        return cv2.flip(picture, 1).astype(np.uint8, copy=False) if self._mirrored else picture
+
+    def close(self) -> None:
+        """Close the recording."""
+        if self._video is not None:
+            self._video.close()
+
+
+def _was_mirrored(tracks: Tracks) -> bool:
+    """Whether the recording was turned back before it was tracked (`camera.mirrored`)."""
+    settings = json.loads(tracks.settings)
+    camera = settings.get("camera") if isinstance(settings, dict) else None
+    return isinstance(camera, dict) and camera.get("mirrored") is True
+
+
+def _start_s(tracks: Tracks, path: Path) -> float:
+    """When the recording starts on the track's clock; a live run's starts anywhere, and its first frames may lack.
+
+    So the first frame that was tracked is looked for by its number, counted as in tracking.
+    """
+    first, last = int(tracks.frame_index[0]), int(tracks.frame_index[-1])
+    own_s = 0.0
+    if first > 0:
+        with VideoSource(path) as video:
+            # A video with fewer frames is a result of the run, such as its overlay: it starts with the first of them.
+            whole = video.frame_count is None or video.frame_count > last
+            video.begin_at(first, first)
+            own_s = next((frame.t_capture_s for frame in video), 0.0) if whole else 0.0
+    return float(tracks.t_s[0]) - own_s
