@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
-from realtime.files import in_one_step
+from engines.files import in_one_step
 from realtime.tracks.schema import NATIVE_SUFFIX, Tracks
 
 _MODULES: Final = {
