@@ -23,7 +23,7 @@ help:
 	@echo "make soak                  an hour under load: memory, rate, threads, files, windows; SOAK='--minutes 5' is shorter"
 	@echo 'make format                let ruff format the sources and mend what it can'
 	@echo 'make setup EXTRAS=tensorrt set-up only, with extra dependencies: tensorrt (NVIDIA GPU), rtx (TensorRT for RTX),'
-	@echo '                           int8 (quantisation), formats (Parquet, glTF), rerun (.rrd), cluster (Ray); several with commas'
+	@echo '                           int8 (quantisation), formats (Parquet, glTF, C3D, .pose), rerun (.rrd), cluster (Ray); several with commas'
 	@echo "make retrain               data, training, evaluation, weights, verified engine; RETRAIN='--dry-run' tries it"
 	@echo 'make clean                 remove the venv, caches and out/demo'
 	@echo

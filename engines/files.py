@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,18 +33,32 @@ def origin(path: Path) -> dict[str, str]:
 def in_one_step(path: Path, *, alone: bool = False) -> Iterator[Path]:
     """Gives the name under which to write what becomes `path` behind the `with` block; nothing of it stays otherwise.
 
-    Missing folders are created. A block that wrote no file leaves none. Raises OSError. What a kill leaves has the name
-    `unfinished`; the next write replaces it where only one process at a time writes the file (`alone`).
+    Missing folders are created. A block that wrote no file leaves none. It may write a folder, which replaces one of
+    that name. Raises OSError. What a kill leaves has the name `unfinished`; the next write replaces it where only one
+    process at a time writes the file (`alone`).
     """
     temporary = unfinished(path, alone=alone)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        if temporary.exists():
+        if temporary.is_dir() and path.is_dir():
+            before = unfinished(path.with_name(f"before.{path.name}"), alone=alone)
+            path.replace(before)
+            temporary.replace(path)
+            shutil.rmtree(before)
+        elif temporary.exists():
             temporary.replace(path)
     finally:
         with suppress(OSError):
-            temporary.unlink()
+            _remove(temporary)
+
+
+def _remove(path: Path) -> None:
+    """A file or a folder, if there is one."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def unfinished(path: Path, *, alone: bool = False) -> Path:
@@ -58,7 +73,7 @@ def remove_unfinished(folder: Path, names: Iterable[str]) -> None:
     for path in folder.iterdir():
         found = _UNFINISHED.fullmatch(path.name)
         if found is not None and found[1] + found[2] in wanted:
-            path.unlink(missing_ok=True)
+            _remove(path)
 
 
 def write_json(path: Path, content: Any, **how: Any) -> None:

@@ -11,8 +11,7 @@ from pathlib import Path
 from engines.errors import UserError
 from engines.terminal import command
 from realtime.command import CommandParser, exit_code
-from realtime.files import check_output
-from realtime.formats.saving import SUFFIXES, save_as
+from realtime.formats.saving import SUFFIXES, check_tracks, save_as
 from realtime.tracks.part import recover_tracks
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import PART_SUFFIX
@@ -25,22 +24,25 @@ def main(arguments: list[str] | None = None) -> int:
     endings = ", ".join(SUFFIXES)
     parser.add_argument("tracks", type=Path, help="track file (.npz, or the .part of a run that was killed)")
     parser.add_argument("outputs", type=Path, nargs="*", metavar="OUT", help=f"files to write: {endings}")
+    parser.add_argument("--video", type=Path, metavar="FILE", help="what was tracked, for formats that hold it, too")
     options = parser.parse_args(arguments)
     if not options.outputs and PART_SUFFIX not in options.tracks.name:
         parser.error(f"{options.tracks}: name the files to write, such as {options.tracks.with_suffix('.csv')}")
-    return exit_code(lambda: _run(options.tracks, options.outputs))
+    return exit_code(lambda: _run(options.tracks, options.outputs, options.video))
 
 
-def _run(given: Path, outputs: list[Path]) -> None:
+def _run(given: Path, outputs: list[Path], video: Path | None) -> None:
     if not outputs:
         print(recover_tracks(given, save_as))
         return
+    if video is not None and not video.exists():
+        raise UserError(f"--video {video}: there is no such file")
     for path in outputs:
-        check_output("OUT", path, SUFFIXES, [given])
+        check_tracks("OUT", path, [given])
     tracks = load_tracks(given)
     for path in outputs:
         try:
-            save_as(tracks, path)
+            save_as(tracks, path, video)
         except OSError as error:
             raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
         print(path)

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
 from engines.files import in_one_step
+from realtime.files import check_output
 from realtime.tracks.schema import NATIVE_SUFFIX, Tracks
 
 _MODULES: Final = {
@@ -23,14 +25,25 @@ _MODULES: Final = {
     ".glb": "realtime.formats.gltf",
     ".gltf": "realtime.formats.gltf",
     ".rrd": "realtime.formats.rerun_log",
+    ".trc": "realtime.formats.biomechanics.trc",
+    ".c3d": "realtime.formats.biomechanics.c3d_file",
+    ".openpose_json": "realtime.formats.biomechanics.openpose",
+    ".pose": "realtime.formats.sign_language.pose_file",
+    ".eaf": "realtime.formats.sign_language.eaf",
 }
 _PACKAGES: Final = {
     ".parquet": ("pyarrow", "formats"),
     ".glb": ("pygltflib", "formats"),
     ".gltf": ("pygltflib", "formats"),
     ".rrd": ("rerun", "rerun"),
+    ".c3d": ("ezc3d", "formats"),
+    ".pose": ("pose_format", "formats"),
 }
 """The package that a format needs, and the extra that brings it."""
+_WITH_RECORDING: Final = (".eaf",)
+"""Formats that show, or name, the video that was tracked."""
+FOLDERS: Final = (".openpose_json",)
+"""Formats that are folders of files."""
 SUFFIXES: Final = tuple(_MODULES)
 """Endings of the files that `save_as` writes, the native one first."""
 FORMATS: Final = tuple(suffix.removeprefix(".") for suffix in SUFFIXES)
@@ -46,14 +59,25 @@ def require(suffix: str) -> None:
         raise UserError(f"{suffix}: its writer is not installed; run make setup EXTRAS={extra}")
 
 
-def save_as(tracks: Tracks, path: Path | str) -> None:
+def check_tracks(option: str, path: Path, inputs: Iterable[Path]) -> None:
+    """Raise UserError unless tracks may be written to `path`, given with `option`; folders are never replaced."""
+    if path.suffix.lower() in FOLDERS and path.exists():
+        raise UserError(f"{option} {path}: exists already; remove it, or choose another name")
+    check_output(option, path, SUFFIXES, inputs)
+    require(path.suffix)
+
+
+def save_as(tracks: Tracks, path: Path | str, recording: Path | None = None) -> None:
     """Write the tracks in the format that the name's ending says, in one step: there is the whole file or none.
 
-    Raises UserError for an ending that is no format or whose package is missing, OSError if it cannot be written.
+    `recording` is what was tracked, a video or a
+    folder of pictures, for the formats that hold it beside the hands. Raises UserError for an ending that is
+    no format or whose package is missing, OSError if it cannot be written.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     require(suffix)
     module = importlib.import_module(_MODULES[suffix])
+    more = {"recording": recording} if suffix in _WITH_RECORDING else {}
     with in_one_step(path) as temporary:
-        module.write(tracks, temporary)
+        module.write(tracks, temporary, **more)

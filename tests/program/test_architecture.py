@@ -65,6 +65,7 @@ ROOMS = {
         messages config files locking command timing handover snapshot opencv_windows
         engine sources tracking
         camera_space
+        rotations
         pipeline live
         sinks
         tracks
@@ -109,6 +110,8 @@ HOMES = {
     "pyarrow": {"realtime/formats/parquet.py"},
     "pygltflib": {"realtime/formats/gltf.py"},
     "rerun": {"realtime/formats/rerun_log.py"},
+    "ezc3d": {"realtime/formats/biomechanics/c3d_file.py"},
+    "pose_format": {"realtime/formats/sign_language/pose_file.py"},
     "ray": {"realtime/batch/ray_cluster.py"},
     "nncf": {"engines/building/int8.py"},
     "onnxruntime": {"engines/building/int8.py"},
