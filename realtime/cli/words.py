@@ -34,6 +34,7 @@ examples:
   python run_demo.py --video "clips/*.mp4" --out tracks
                                                      many recordings, over all cores; --resume goes on after a kill
   python -m viz.playback clip.npz --video clip.mp4   look at the tracks again
+  python -m viz.report clip.npz --video clip.mp4     the same as a page of pictures and plots
 """
 BESIDE: Final = Path("-")
 """`--save-video` without a name: beside the tracks of each recording."""
