@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "viz": {
         "engines.geometry.crop",
         "engines.errors",
+        "engines.files",
         "engines.terminal",
         "engines.geometry.pinhole",
         "engines.skeleton",

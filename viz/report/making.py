@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
+from engines.files import in_one_step
 from engines.terminal import command
 from realtime.command import CommandParser, exit_code
-from realtime.files import check_output, in_one_step
+from realtime.files import check_output
 from realtime.tracks.reader import load_tracks
 from viz.playback.pictures import Pictures
 from viz.report.index import INDEX, Row, index_page, row_of
