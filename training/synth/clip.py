@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from engines.errors import UserError
 from engines.terminal import command
 from training.command import positive
-from training.synth.story.clip_random import Surroundings, load_surroundings, random_scene
-from training.synth.story.clip_scene import HEIGHT, RATE_HZ, WIDTH, Scene, frame_times, make_scene, render_frame
-from training.synth.story.clip_sheet import clip_sheet
 from training.synth.story.ground_truth import ground_truth
+from training.synth.story.random_scene import Surroundings, load_surroundings, random_scene
+from training.synth.story.scene import HEIGHT, RATE_HZ, WIDTH, Scene, frame_times, make_scene, render_frame
+from training.synth.story.sheet import clip_sheet
 
 
 def frames(scene: Scene) -> Iterator[NDArray[np.uint8]]:
