@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from engines.errors import UserError
 from engines.terminal import command
+from realtime.command import CommandParser
 from training.command import positive
 from training.synth.story.ground_truth import ground_truth
 from training.synth.story.random_scene import Surroundings, load_surroundings, random_scene
@@ -100,9 +101,7 @@ def write_sequences(folder: Path, seeds: Sequence[int], seconds: float, surround
 @command
 def main(argv: list[str] | None = None) -> int:
     """Command line entry; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.synth.clip", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser("python -m training.synth.clip", __doc__)
     parser.add_argument("--output", type=Path, default=Path("samples/two_hands.mp4"), help="where the sample clip goes")
     parser.add_argument("--out", type=Path, metavar="DIR", help="render random sequences into this folder instead")
     parser.add_argument("--count", type=positive, default=1, help="number of sequences, of seeds S, S + 1, ...")
