@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from engines.errors import UserError
+from engines.files import write_json
 from realtime.batch.checkpoint import fingerprint
 from realtime.batch.job import Counts, Job, Outcome, Work
-from realtime.files import write_json
 
 NAME: Final = "batch.json"
 FORMAT: Final = "two-hands-batch 1"

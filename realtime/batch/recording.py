@@ -17,11 +17,11 @@ from typing import Final
 
 from engines.contract import Backend
 from engines.errors import UserError
+from engines.files import in_one_step, remove_unfinished
 from realtime.batch.checkpoint import fingerprint
 from realtime.batch.job import Counts, Job, Outcome, Work
 from realtime.batch.lock import hold
 from realtime.batch.tracking import open_recording, track
-from realtime.files import in_one_step, remove_unfinished
 from realtime.formats.saving import SUFFIXES, save_as
 from realtime.messages import Frame
 from realtime.tracks.offline import smooth_offline

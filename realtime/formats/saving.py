@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
-from realtime.files import check_output, in_one_step
+from engines.files import in_one_step
+from realtime.files import check_output
 from realtime.tracks.schema import NATIVE_SUFFIX, Tracks
 
 _MODULES: Final = {

@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "viz": {
         "engines.geometry.crop",
         "engines.errors",
+        "engines.files",
         "engines.terminal",
         "engines.geometry.pinhole",
         "engines.skeleton",
@@ -87,7 +88,7 @@ ROOMS = {
         evaluate mix_trunk paper prepare pseudo witness synth/scene
         depth pseudo_labels pairs synth/render
         settings
-        export train evaluate_detector synth/story
+        export train evaluate_detector evaluate_clasped synth/story
         ablation retraining synth
         retrain annotation/cameras annotation/detection
         annotation/calibration annotation/recordings annotation/triangulation

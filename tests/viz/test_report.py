@@ -17,12 +17,11 @@ from engines.skeleton import HAND_SLICES
 from realtime.tracks import npz
 from realtime.tracks.schema import ROOT_DEPTH_NAMES, Tracks
 from tests.support.chromium import chromium, find_chromium
-from tests.support.hand_frames import joints_mm
 from tests.support.track_files import tracks_of
 from tests.support.video_files import steady, write_video
 from viz.report.figures import hand_numbers
 from viz.report.making import main
-from viz.report.motion import bend_deg, speed_mm_s
+from viz.report.motion import speed_mm_s
 from viz.report.plotting import PARTS, clock, parts
 
 ROOT = Path(__file__).parents[2]
@@ -32,16 +31,6 @@ PRESENT = [""] * 6 + ["rl"] * 12 + ["r"] * 6 + ["rl"] * 6
 def save(path: Path, tracks: Tracks) -> Path:
     npz.save(tracks, path)
     return path
-
-
-@pytest.mark.parametrize("curl_deg", [0.0, 20.0, 70.0])
-def test_bend_is_the_angle_by_which_a_finger_curls_at_each_joint(curl_deg: float) -> None:
-    hand = joints_mm("left", (10.0, 20.0, 500.0), curl_deg)
-    np.testing.assert_allclose(bend_deg(np.stack([hand, 2 * hand + 5])), curl_deg, atol=0.1)
-
-
-def test_bend_of_a_hand_that_is_not_there_is_not_known() -> None:
-    assert np.isnan(bend_deg(np.full((2, 21, 3), np.nan, np.float32))).all()
 
 
 @pytest.mark.parametrize("fps", [2.0, 30.0, 240.0])
