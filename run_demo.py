@@ -70,7 +70,7 @@ def run(options: Options) -> int:
         meter = RunMeter(source, settings.timing.warmup_frames)
         trace = None if options.report.trace is None else Trace()
         # Before the network loads, so that a port that is taken is told at once.
-        streams = open_streams(to.osc, to.websocket, to.origins, say)
+        streams = open_streams(to.osc, to.websocket, to.origins, say, vmc=to.vmc, openxr=to.openxr)
         if streams is not None:
             at_end.callback(streams.close)
         intrinsics_of = partial(resolve_intrinsics, settings.intrinsics)

@@ -107,7 +107,7 @@ SHOWN_BY_BACKENDS = {"engines.backends.opening", "engines.backends.gpu", "engine
 HOMES = {
     "mediapipe": {"realtime/tracking/detector.py"},
     "open3d": {"viz/scene3d/open3d_scene.py"},
-    "pyarrow": {"realtime/formats/parquet.py"},
+    "pyarrow": {"realtime/formats/parquet.py", "realtime/formats/robots/lerobot_tables.py"},
     "pygltflib": {"realtime/formats/gltf.py"},
     "rerun": {"realtime/formats/rerun_log.py"},
     "ezc3d": {"realtime/formats/biomechanics/c3d_file.py"},
