@@ -3,8 +3,9 @@
 Looks at labelled real hands of one person, each by itself, and at the sample clip, and moves the joints to a hand with
 constant bones in three ways: each bone keeps its direction; each joint keeps its pixel and moves in depth
 (`realtime.camera_space.bone_lengths`); first the one, then the other. Lengths are the labels' medians (calibrated), or
-the medians of what the network itself says. Errors in mm: joints relative to the wrist, mean; the same after a fit of
-turn and size; the wrist.
+the medians of what the network itself says; or only the hand's length is known, which scales depths, and bones have
+their usual share of it, as `fusion.keep_bones` does. Errors in mm: joints relative to the wrist, mean; the same after a
+fit of turn and size; the wrist.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ from engines.second_look import looking_twice
 from engines.skeleton import BONES, HAND_SLICES, SIDES, WRIST
 from engines.terminal import command
 from realtime.batch.run import batch_settings
-from realtime.camera_space.bone_lengths import keep_lengths, typical_lengths
+from realtime.camera_space.bone_lengths import hand_length, keep_lengths, typical_lengths, usual_lengths
+from realtime.camera_space.wrist_depth import size_factor
 from realtime.config import load_settings
 from training.evaluate import WEBCAM
 from training.evaluation.clips import load_truth
@@ -95,6 +97,10 @@ def report(name: str, hands: Hands) -> None:
         rays = along_rays(hands, lengths)
         ways |= {f"{kind}, along bones": along_bones(measured, lengths), f"{kind}, along rays": rays}
         ways[f"{kind}, rays, then bones"] = along_bones(rays, lengths)
+    length = hand_length(typical_lengths(hands.truth_mm))
+    known = replace(hands, depth_mm=hands.depth_mm * size_factor(length))
+    ways |= {"length known": known.in_space(known.depth_mm)}
+    ways |= {"length known, along rays": along_rays(known, usual_lengths(length))}
     print(f"{name}: {len(measured)} hands{'':12}root-relative  aligned    wrist  mm")
     for way, joints in ways.items():
         print(f"  {way:30} {'':6}{'{:8.2f} {:8.2f} {:8.2f}'.format(*errors_mm(joints, hands.truth_mm))}")
