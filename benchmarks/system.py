@@ -8,7 +8,6 @@ Windows need a display, or xvfb-run to make one.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -27,6 +26,7 @@ from engines.backends.gpu import nvidia_gpu
 from engines.errors import UserError
 from engines.installed import is_installed
 from engines.terminal import command
+from realtime.command import CommandParser
 from realtime.config import load_settings
 from realtime.engine import backend_of
 from realtime.reports.machine import machine
@@ -46,7 +46,7 @@ _ON_GPU: Final = ("tensorrt", "tensorrt_rtx")
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.system", description=__doc__)
+    parser = CommandParser("python -m benchmarks.system", __doc__)
     how_much = parser.add_mutually_exclusive_group()
     how_much.add_argument("--quick", action="store_true", help=f"480p only, {QUICK_FRAMES} frames, one turn")
     how_much.add_argument("--full", action="store_true", help="every combination")

@@ -52,8 +52,11 @@ class StreamOptions:
     """Hands for other programs."""
 
     osc: Address | None
+    vmc: Address | None
     websocket: Address | None
     origins: tuple[str, ...]
+    openxr: bool
+    """The WebSocket sends OpenXR's joints, too."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,9 @@ def parse(argv: list[str] | None) -> Options:
             images_fps=words.fps or PICTURES_A_SECOND,
         ),
         view=ViewOptions(words.headless, not words.no_3d, words.mirror, None if many else words.save_video),
-        streams=StreamOptions(words.osc, words.websocket, tuple(words.websocket_origin)),
+        streams=StreamOptions(
+            words.osc, words.vmc, words.websocket, tuple(words.websocket_origin), words.websocket_openxr
+        ),
         hand=hand,
         report=ReportOptions(words.profile, words.profile_json, words.trace),
         batch=_batch(words) if many else None,

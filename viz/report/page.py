@@ -16,7 +16,7 @@ from engines.skeleton import SIDES, Side
 from realtime.tracks.schema import Tracks
 from viz.report import plots
 from viz.report.figures import Gap, HandNumbers, hand_numbers
-from viz.report.plotting import clock, columns
+from viz.report.plotting import PARTS, POINTS, clock, columns
 from viz.report.strip import StripPicture
 
 TEMPLATES: Final = Environment(
@@ -39,7 +39,7 @@ class Plot:
     columns: int = 1
     """Time axes side by side."""
     key: tuple[str, ...] = ()
-    """What full, paler and palest lines are."""
+    """What full, paler, palest and dashed lines are."""
 
 
 def page(name: str, tracks: Tracks, strip: Sequence[StripPicture], back: str = "") -> str:
@@ -53,6 +53,7 @@ def page(name: str, tracks: Tracks, strip: Sequence[StripPicture], back: str = "
         hands=[_card(hand) for hand in hands],
         strip=strip,
         upright=bool(tracks.size_px[1] > tracks.size_px[0]),
+        parts=clock(round(span_s(tracks) / PARTS, 1)) if len(tracks) > POINTS else "",
         plots=_plots(tracks, strip, [hand.side for hand in hands if hand.depth_from]),
         gaps=[_gap(gap) for gap in gaps[:_MOST_GAPS]],
         gaps_left=max(len(gaps) - _MOST_GAPS, 0),
@@ -84,7 +85,7 @@ def facts(tracks: Tracks) -> list[str]:
 
 
 def _plots(tracks: Tracks, strip: Sequence[StripPicture], seen: Sequence[Side]) -> list[Plot]:
-    """All of them; of hands that are never `seen` there is no bend."""
+    """All of them; of hands that are never `seen` there are no angles."""
     marks_s = [picture.t_s for picture in strip]
     return [
         Plot(
@@ -104,11 +105,11 @@ def _plots(tracks: Tracks, strip: Sequence[StripPicture], seen: Sequence[Side]) 
             Markup(plots.speed(tracks)),
         ),
         Plot(
-            "Bend of the fingers",
-            "Degrees between neighbouring bones, 0 is straight.",
-            Markup(plots.bend(tracks, seen or SIDES)),
+            "Angles of the fingers",
+            "0 is straight; abduction is at the palm, positive towards the thumb.",
+            Markup(plots.angles(tracks, seen or SIDES)),
             columns=len(seen or SIDES),
-            key=("joint at the palm", "middle joint", "joint at the tip"),
+            key=("flexion at the palm", "in the middle", "at the tip", "abduction"),
         ),
         Plot(
             "Confidence",
