@@ -6,7 +6,6 @@ else runs on the machine slows all alike. Times are medians and 95th percentiles
 
 from __future__ import annotations
 
-import argparse
 import random
 import statistics
 import sys
@@ -20,6 +19,7 @@ from engines.backends.openvino_backend import openvino_config
 from engines.building.openvino_files import MODEL_FILE
 from engines.errors import UserError
 from engines.terminal import command
+from realtime.command import CommandParser
 from realtime.config import load_settings
 from realtime.engine import backend_of
 
@@ -69,7 +69,7 @@ def table(times: dict[str, list[float]]) -> str:
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.openvino_hints", description=__doc__)
+    parser = CommandParser("python -m benchmarks.openvino_hints", __doc__)
     parser.add_argument("--batch", type=int, choices=(1, 2), default=2, help="crops at once (2)")
     parser.add_argument("--turns", type=int, default=200, metavar="N", help="calls of each (200)")
     given = parser.parse_args(argv)
