@@ -252,3 +252,10 @@ def test_package_files_hold_a_docstring_only() -> None:
 
 def test_no_module_hides_one_of_the_standard_library() -> None:
     assert not {str(path) for path in FILES if path.stem in sys.stdlib_module_names and path.stem != "__init__"}
+
+
+def test_commands_above_the_engines_have_one_parser() -> None:
+    """A mistake is one line that names the help; `realtime/command.py` is where that is made."""
+    files = [path for folder in ("realtime", "viz", "training", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    own = {str(path.relative_to(ROOT)) for path in files if "argparse.ArgumentParser(" in path.read_text("utf-8")}
+    assert own <= {"realtime/command.py"}
