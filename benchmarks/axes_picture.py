@@ -6,7 +6,6 @@ from its 21 joints: x red, y green, z blue. Needs no OpenGL.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from engines.files import in_one_step
 from engines.skeleton import BONES, FINGER_TIPS, WRIST
 from engines.terminal import command
+from realtime.command import CommandParser
 from realtime.rotations.hand_rotations import hand_rotations
 from realtime.rotations.quaternions import matrices
 from training.synth.hand.asset import load_asset
@@ -87,7 +87,7 @@ def _pixels(points_mm: NDArray) -> NDArray[np.int32]:
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.axes_picture", description=__doc__)
+    parser = CommandParser("python -m benchmarks.axes_picture", __doc__)
     parser.add_argument("--output", type=Path, default=Path("docs/rotations.png"))
     output = parser.parse_args(argv).output
     with in_one_step(output) as temporary:

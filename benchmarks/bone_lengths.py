@@ -10,7 +10,6 @@ fit of turn and size; the wrist.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from engines.terminal import command
 from realtime.batch.run import batch_settings
 from realtime.camera_space.bone_lengths import hand_length, keep_lengths, typical_lengths, usual_lengths
 from realtime.camera_space.wrist_depth import size_factor
+from realtime.command import CommandParser
 from realtime.config import load_settings
 from training.evaluate import WEBCAM
 from training.evaluation.clips import load_truth
@@ -139,7 +139,7 @@ def sample_clip(backend: Backend) -> Hands:
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bone_lengths", description=__doc__)
+    parser = CommandParser("python -m benchmarks.bone_lengths", __doc__)
     parser.add_argument("--root", type=Path, default=WEBCAM, help="the data set webcam (docs/evaluation.md)")
     root = parser.parse_args(argv).root
     try:
