@@ -24,12 +24,14 @@ beside() {
 
 told $python -m ruff format --check . && told $python -m ruff check . || exit
 
-log=$(mktemp)
+work=$(mktemp -d)
+log=$work/beside.log
+export TEST_GRAPHS=$work # exported networks, for all test processes (tests/conftest.py)
 set -m # a process group of its own, which can be ended as a whole
 beside >"$log" 2>&1 &
 others=$!
 set +m
-trap 'kill -- -$others 2>/dev/null; rm -f "$log"' EXIT
+trap 'kill -- -$others 2>/dev/null; rm -rf "$work"' EXIT
 
 told $python -m pytest -n auto --maxprocesses 4 --dist loadfile "${compilers[@]/#/--ignore=}" "--ignore=$alone"
 code=$?

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-import shutil
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from engines.building import graph
-from engines.files import file_sha256, replace_file
+from engines.files import file_sha256
 from engines.witness_file import witness_file
 from tests.support.dead_process import pytest_testnodedown  # noqa: F401  pytest finds it here
 
@@ -22,10 +21,11 @@ settings.load_profile("project")
 
 @pytest.fixture(scope="session", autouse=True)
 def _each_graph_is_exported_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A dozen engines are built of the same few weights, in several test processes, and an export takes seconds."""
-    base = tmp_path_factory.getbasetemp()
-    kept = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "graphs"
-    kept.mkdir(exist_ok=True)
+    """A dozen engines are built of the same few weights, in several test processes, and an export takes seconds.
+
+    `scripts/test.sh` gives a folder to all processes of its run.
+    """
+    kept = Path(os.environ.get("TEST_GRAPHS") or tmp_path_factory.mktemp("graphs"))
     export = graph.onnx_graph
 
     def exported(
@@ -33,17 +33,15 @@ def _each_graph_is_exported_once(tmp_path_factory: pytest.TempPathFactory) -> It
     ) -> bytes:
         sources = [path for path in (weights, witness_file(preset, weights, witness)) if path and path.is_file()]
         file = kept / f"{preset}-{precision}-{'-'.join(file_sha256(path) for path in sources)}.onnx"
-        if sources and file.exists():
-            with suppress(FileNotFoundError):  # another test process has come to its end
-                return file.read_bytes()
-        content = export(preset, weights, precision, witness=witness)
-        replace_file(file, content)
-        return content
+        with (kept / "lock").open("w") as lock:  # who comes second waits for the first one's
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not file.exists():
+                file.write_bytes(export(preset, weights, precision, witness=witness))
+        return file.read_bytes()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(graph, "onnx_graph", exported)
         yield
-    shutil.rmtree(kept, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ from engines.presets import SPECS
 from engines.second_look import Looks, looking_twice
 from engines.skeleton import HAND_SLICES, SIDES
 from engines.terminal import command
+from realtime.command import CommandParser
 from training.command import exit_code
 from training.evaluation.knots import LEAST_HAND_SPREAD, LEAST_PAIR_SPREAD, Spread, spread_of
 from training.evaluation.pictures import BLUE, ORANGE, TILE_PX, caption, draw_hand, save_sheet
@@ -105,11 +106,7 @@ def _tile(one: ClaspedAnswer) -> NDArray[np.uint8]:
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.evaluate_clasped",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser("python -m training.evaluate_clasped", __doc__)
     parser.add_argument("--clasped", type=Path, required=True, metavar="DIR", help="pictures, with labels.json")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="where to write the contact sheet")
     parser.add_argument("--weights", type=Path, help="weights to look with instead of the shipped ones")

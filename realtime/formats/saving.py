@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -30,6 +30,8 @@ _MODULES: Final = {
     ".openpose_json": "realtime.formats.biomechanics.openpose",
     ".pose": "realtime.formats.sign_language.pose_file",
     ".eaf": "realtime.formats.sign_language.eaf",
+    ".lerobot": "realtime.formats.robots.lerobot",
+    ".mcap": "realtime.formats.robots.mcap_file",
 }
 _PACKAGES: Final = {
     ".parquet": ("pyarrow", "formats"),
@@ -38,11 +40,15 @@ _PACKAGES: Final = {
     ".rrd": ("rerun", "rerun"),
     ".c3d": ("ezc3d", "formats"),
     ".pose": ("pose_format", "formats"),
+    ".lerobot": ("pyarrow", "formats"),
+    ".mcap": ("mcap_ros2", "formats"),
 }
 """The package that a format needs, and the extra that brings it."""
 _WITH_RECORDING: Final = (".eaf",)
 """Formats that show, or name, the video that was tracked."""
-FOLDERS: Final = (".openpose_json",)
+_OF_MANY: Final = (".lerobot",)
+"""Formats that hold several recordings, and what was tracked."""
+FOLDERS: Final = (".openpose_json", ".lerobot")
 """Formats that are folders of files."""
 SUFFIXES: Final = tuple(_MODULES)
 """Endings of the files that `save_as` writes, the native one first."""
@@ -74,10 +80,23 @@ def save_as(tracks: Tracks, path: Path | str, recording: Path | None = None) -> 
     folder of pictures, for the formats that hold it beside the hands. Raises UserError for an ending that is
     no format or whose package is missing, OSError if it cannot be written.
     """
-    path = Path(path)
+    save_together([(tracks, recording)], Path(path))
+
+
+def save_together(recordings: Sequence[tuple[Tracks, Path | None]], path: Path) -> None:
+    """Write the tracks of several recordings, each with what was tracked, into one data set; raises as `save_as` does.
+
+    Only some formats hold more than one; UserError for the others.
+    """
     suffix = path.suffix.lower()
     require(suffix)
+    if len(recordings) > 1 and suffix not in _OF_MANY:
+        raise UserError(f"{path}: holds one recording; several become one {' or '.join(_OF_MANY)}")
     module = importlib.import_module(_MODULES[suffix])
-    more = {"recording": recording} if suffix in _WITH_RECORDING else {}
     with in_one_step(path) as temporary:
-        module.write(tracks, temporary, **more)
+        if suffix in _OF_MANY:
+            module.write_together(recordings, temporary)
+        elif suffix in _WITH_RECORDING:
+            module.write(*recordings[0], temporary)
+        else:
+            module.write(recordings[0][0], temporary)

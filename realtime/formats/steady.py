@@ -24,14 +24,14 @@ _STEADY: Final = 0.01
 Times = NDArray[np.float64]
 
 
-def at_steady_rate(tracks: Tracks) -> tuple[float, Tracks]:
-    """Step in seconds, and tracks at that rate, from time 0 on.
+def at_steady_rate(tracks: Tracks, step_s: float | None = None) -> tuple[float, Tracks]:
+    """Step in seconds, the recording's own unless one is given, and tracks at that rate, from time 0 on.
 
     Where the stamps stray, joints lie between those nearest in time; all else, frame numbers too, is the nearest's.
     """
     if len(tracks) < 2:
-        return USUAL_STEP_S, replace(tracks, t_s=np.zeros(len(tracks)))
-    step_s = usual_step_s(tracks.t_s)
+        return step_s or USUAL_STEP_S, replace(tracks, t_s=np.zeros(len(tracks)))
+    step_s = step_s or usual_step_s(tracks.t_s)
     times_s = with_short_pauses(tracks.t_s)
     even_s = np.arange(round(times_s[-1] / step_s) + 1) * step_s
     if len(even_s) == len(tracks) and np.abs(even_s - times_s).max() < _STEADY * step_s:

@@ -29,7 +29,7 @@ _MIME: Final = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quickti
 _FILLED: Final = ROOT_DEPTH_NAMES.index("filled")
 
 
-def write(tracks: Tracks, path: Path, recording: Path | None = None) -> None:
+def write(tracks: Tracks, recording: Path | None, path: Path) -> None:
     """Write the tiers; a video is linked, by its full name and relative to the file. Raises OSError."""
     ET.register_namespace("xsi", _XSI)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -291,7 +291,7 @@ def test_videos_and_pictures_damage_and_the_table(
 
     (out / "a.csv").unlink()
     written = (out / "a.npz").stat().st_mtime_ns, (out / "pictures.npz").stat().st_mtime_ns
-    assert run_demo.main([*words, "--resume"]) == 2
+    assert run_demo.main([*words, "--workers", "1", "--resume"]) == 2
     said = capfd.readouterr()
     assert "done before" in re_line(said.out, "clips/pictures")
     assert written == ((out / "a.npz").stat().st_mtime_ns, (out / "pictures.npz").stat().st_mtime_ns)
