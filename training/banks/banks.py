@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Final, Generic, Literal, TypeVar
 
@@ -77,18 +78,28 @@ class BankMix(Generic[BankT]):
     def draw(self, count: int, rng: torch.Generator, pairs: float | None = None) -> NDArray[np.int64]:
         """(count,) random rows; a bank is chosen by its share, a picture in it with equal chances.
 
-        With `pairs` so large a share of the pictures shows both hands, as far as the chosen bank has them.
+        With `pairs` so large a share of the pictures shows both hands, and each kind comes from the banks that have it:
+        a bank of pairs alone takes no single hand's place.
         """
-        weights = torch.tensor(self.shares, device=rng.device)
-        part = torch.multinomial(weights, count, replacement=True, generator=rng).cpu().numpy()
-        within = torch.rand(count, generator=rng, device=rng.device, dtype=torch.float64).cpu().numpy()
-        sizes = np.array([len(bank) for bank in self.parts])
-        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        if pairs is None:
-            return starts[part] + (within * sizes[part]).astype(np.int64)
-        wanted = (torch.rand(count, generator=rng, device=rng.device) < pairs).cpu().numpy()
-        places = [_place(self.parts[k], both, at) for k, both, at in zip(part, wanted, within, strict=True)]
-        return starts[part] + np.array(places, np.int64)
+        rows = self._by_kind if pairs is not None else ([np.arange(len(bank)) for bank in self.parts],)
+        has = torch.tensor([[len(own) > 0 for own in kind] for kind in rows])
+        wanted = torch.rand(count, generator=rng, device=rng.device).cpu() < (pairs or 0.0)
+        kind = torch.where(has.any(1)[wanted.long()], wanted.long(), (~wanted).long())
+        shares = torch.tensor(self.shares) * has + (~has.any(1))[:, None]  # a kind that nobody has is never chosen
+        part = torch.multinomial(shares[kind].to(rng.device), 1, generator=rng)[:, 0].cpu()
+        within = torch.rand(count, generator=rng, device=rng.device, dtype=torch.float64).cpu()
+        starts = np.concatenate([[0], np.cumsum([len(bank) for bank in self.parts])])
+        found = [
+            starts[p] + rows[k][p][int(at * len(rows[k][p]))]
+            for k, p, at in zip(kind.tolist(), part.tolist(), within.tolist(), strict=True)
+        ]
+        return np.array(found, np.int64)
+
+    @cached_property
+    def _by_kind(self) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+        """Of each part the rows that show one hand (or none), and those that show both."""
+        both = [bank.hand_present.all(1) for bank in self.parts]
+        return [np.nonzero(~shown)[0] for shown in both], [np.nonzero(shown)[0] for shown in both]
 
     def rows(self, index: NDArray[np.int64]) -> BankT:
         """These rows as a small bank of their own, in memory."""
@@ -111,12 +122,6 @@ class BankMix(Generic[BankT]):
         table = np.array([astuple(one) for one in self.weights or [TermWeights()] * len(self.parts)], np.float32)
         part = np.searchsorted(np.cumsum([len(bank) for bank in self.parts]), index, side="right")
         return table[part]
-
-
-def _place(bank: HandBank | RealBank, both: bool, at: float) -> int:
-    """A row of the bank that shows both hands, or one; any row where it has none of these."""
-    rows = np.nonzero(bank.hand_present.all(1) == both)[0]
-    return int(rows[int(at * len(rows))]) if len(rows) else int(at * len(bank))
 
 
 def load_mix(sources: Sequence[BankSource], size_px: int, cache: Path) -> BankMix[HandBank]:

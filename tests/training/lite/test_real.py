@@ -16,6 +16,7 @@ from engines.networks.lite import Lite
 from engines.spec import LITE
 from tests.support.real_set import EDGE_PX, PICTURE_PX, settings_file, write_set
 from tests.support.small_bank import SIZE_PX, write_backgrounds, write_shard
+from training.banks.bank import HandBank
 from training.banks.banks import BankMix, BankSource, TermWeights, load_mix, load_real_mix
 from training.banks.real_bank import RealBank, load_real
 from training.lite.anchor import TrunkAnchor
@@ -206,6 +207,22 @@ def test_pairs_are_preferred_as_asked(root: Path) -> None:
     index = bank.draw(4000, torch.Generator().manual_seed(0), 0.65)
     both = np.concatenate([part.hand_present.all(1) for part in bank.parts])[index]
     assert both.mean() == pytest.approx(0.65, abs=0.03)
+
+
+def test_a_bank_of_pairs_takes_no_single_hands_place(root: Path) -> None:
+    """It did: with half of the draws it left singles half of their share, and the weights got worse at them."""
+    mixed = load_mix([BankSource(root / "bank", ("1", "2"))], SIZE_PX, root / "cache")
+    part = mixed.parts[0]
+    rows = np.nonzero(part.hand_present.all(1))[0]
+    pairs = HandBank(*(getattr(part, field.name)[rows] for field in fields(HandBank)))
+    bank = BankMix((*mixed.parts, pairs), (0.25, 0.25, 0.5))
+    index = bank.draw(4000, torch.Generator().manual_seed(0), 0.6)
+    both = np.concatenate([one.hand_present.all(1) for one in bank.parts])[index]
+    assert both.mean() == pytest.approx(0.6, abs=0.03)
+    assert (index >= len(mixed)).mean() == pytest.approx(0.6 * 0.5, abs=0.03)
+    assert bank.draw(50, torch.Generator().manual_seed(0), 0.0).max() < len(mixed)
+    only = BankMix((pairs,), (1.0,))
+    assert len(only.draw(50, torch.Generator().manual_seed(0), 0.0)) == 50, "where there are none, others are drawn"
 
 
 def test_joined_labels_are_those_of_the_parts(mix: BankMix[RealBank]) -> None:
