@@ -14,7 +14,7 @@ from pathlib import Path
 from engines.errors import UserError
 from engines.terminal import command
 from realtime.calibration.board import Board, parse_squares
-from realtime.calibration.collect import Collector
+from realtime.calibration.collect import MIRRORED, Collector
 from realtime.calibration.feedback import Feedback, window_opens
 from realtime.calibration.sheet import PAPERS_MM, SUFFIXES, write_sheet
 from realtime.calibration.solve import COEFFICIENTS, FEWEST_VIEWS, Solution, solve
@@ -56,6 +56,8 @@ def run(options: argparse.Namespace) -> None:
     with closing(source):
         collector = Collector(board, source.size_px, options.views, options.images is None, options.coefficients)
         collect(source, collector, Feedback(not options.headless and window_opens()), options.seconds)
+    if not collector.views and collector.mirrored:
+        raise UserError(MIRRORED)
     if len(collector.views) < FEWEST_VIEWS and options.kind == "chessboard":
         raise UserError(
             f"{len(collector.views)} good views of the board are too few; show it in at least {FEWEST_VIEWS}. "

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engines.geometry.crop import Crop
 from engines.geometry.pinhole import Intrinsics
-from engines.skeleton import Side
+from engines.skeleton import JOINTS_PER_HAND, Side
 
 SPEED_OVER_S: Final = 1 / 80
 """Speeds are measured over at least this: network cameras deliver pairs of frames with stamps a millisecond apart, and
@@ -46,6 +46,10 @@ class HandBox:
     """Length of the palm in the picture, which tells how near the hand is whatever its fingers do; 0: not known."""
 
 
+def _unknown_rotations() -> NDArray[np.float32]:
+    return np.full((JOINTS_PER_HAND, 4), np.nan, np.float32)
+
+
 @dataclass(frozen=True)
 class PairBox:
     """Two hands that touch, as a detector of pairs sees them: where they may be, and not more."""
@@ -73,6 +77,9 @@ class HandPose:
     "blend"."""
     root_depth_sigma_mm: float = math.nan
     """Standard deviation of that depth in one picture, what is unknown of the hand's size included; NaN: not known."""
+    joint_rotations: NDArray[np.float32] = field(default_factory=_unknown_rotations)
+    """(21, 4) unit quaternions x, y, z, w, camera_from_joint; axes as `realtime.rotations.hand_rotations` states them.
+    NaN: not worked out yet."""
 
 
 @dataclass(frozen=True)

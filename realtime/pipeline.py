@@ -7,7 +7,7 @@ runs on a camera.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from realtime.camera_space.fusion import DepthFusion, FusionState
 from realtime.camera_space.smoothing import HandSmoother, SmootherState
 from realtime.config import Settings
 from realtime.messages import Frame, HandFrame
+from realtime.rotations.hand_rotations import HandTurner, RotationState
 from realtime.timing import OnStage, StageTimer
 from realtime.tracking.finder import HandFinder
 from realtime.tracking.searching import Search, SearchAtOnce, SearchBeside
@@ -36,6 +37,7 @@ class PipelineState:
     tracker: TrackerState
     fusion: FusionState
     smoother: SmootherState
+    turner: RotationState = field(default_factory=RotationState)
 
 
 class HandPipeline:
@@ -65,6 +67,7 @@ class HandPipeline:
         depth = settings.fusion
         self._fusion = DepthFusion(depth.blend_s, depth.depth, depth.hand_length_mm)
         self._smoother = HandSmoother(settings.smoothing)
+        self._turner = HandTurner()
         self._searched_s = -np.inf
         self._size_px = (0, 0)
         self._intrinsics: Intrinsics
@@ -90,8 +93,10 @@ class HandPipeline:
             if seen.exchanged:
                 self._fusion.exchange_names()
                 self._smoother.exchange_names()
+                self._turner.reset()
             hands = self._fusion(seen.hands, frame.t_capture_s, intrinsics)
             hands = self._smoother(hands, frame.t_capture_s, intrinsics)
+            hands = self._turner(hands)
         return HandFrame(
             index=frame.index,
             t_capture_s=frame.t_capture_s,
@@ -105,7 +110,7 @@ class HandPipeline:
     @property
     def state(self) -> PipelineState:
         """What another pipeline needs to go on; `realtime.snapshot` keeps it in a file."""
-        parts = self._tracker.state, self._fusion.state, self._smoother.state
+        parts = self._tracker.state, self._fusion.state, self._smoother.state, self._turner.state
         return PipelineState(self._size_px, self._searched_s, *parts)
 
     def restore(self, state: PipelineState) -> None:
@@ -113,6 +118,7 @@ class HandPipeline:
         self._set_size(state.size_px)
         self._searched_s = state.searched_s
         self._tracker.state, self._fusion.state, self._smoother.state = state.tracker, state.fusion, state.smoother
+        self._turner.state = state.turner
 
     def forget(self) -> None:
         """Start over with the next frame, whatever its size or time."""
@@ -132,6 +138,7 @@ class HandPipeline:
         self._tracker.reset()
         self._fusion.reset()
         self._smoother.reset()
+        self._turner.reset()
 
     def _look_for_hands(self, frame: Frame) -> None:
         """Search if a hand is missing and it has not just been done; take up what was found."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from realtime.sources.pictures import turned_back
 
 BoardKind = Literal["charuco", "chessboard"]
 FEWEST_CORNERS: Final = 8
@@ -74,6 +75,13 @@ class Board:
             return None
         spread = view.corners_mm[:, :2] - view.corners_mm[:, :2].mean(axis=0)
         return view if np.linalg.svd(spread, compute_uv=False)[1] > self.square_mm / 2 else None
+
+    def is_mirrored(self, image_bgr: NDArray[np.uint8]) -> bool:
+        """Whether the picture, in which the board was not found, is a mirror's: the markers read backwards.
+
+        A plain chessboard looks the same in a mirror, so it never tells.
+        """
+        return self.kind == "charuco" and self.find(turned_back(image_bgr), "mirrored") is not None
 
     def _find_charuco(self, grey: NDArray, name: str) -> View | None:
         corners_px, ids, _, _ = self._detector.detectBoard(grey)

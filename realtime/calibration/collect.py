@@ -19,6 +19,9 @@ MOST_VIEWS: Final = 80
 _STEADY_PX_S: Final = 0.15
 """A board that moves by more than this share of the picture's width in a second is blurred, or bent by the shutter."""
 _SOLVE_EVERY: Final = 5
+_LOOK_MIRRORED_EVERY: Final = 8
+"""Of the pictures without a board, so many are passed over for one that is looked at mirrored: it takes its time."""
+MIRRORED: Final = "the pictures are a mirror's (the board reads backwards): add --set camera.mirrored=true"
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,14 @@ class Collector:
     moving: bool = True
     """The pictures follow each other closely in time; False for a folder of single ones."""
     coefficients: int = 5
+    mirrored: bool = False
+    """The board was seen as in a mirror."""
     views: list[View] = field(default_factory=list)
     error_px: float | None = None
     """Of a solution in between."""
     _slopes: list[NDArray[np.float64]] = field(default_factory=list)
     _last: tuple[float, NDArray[np.float64]] | None = None
+    _without: int = 0
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -69,7 +75,8 @@ class Collector:
         view = self.board.find(frame.image_bgr, f"picture {frame.index}")
         if view is None:
             self._last = None
-            return Progress(None, False, "no board in the picture")
+            self._look_mirrored(frame)
+            return Progress(None, False, MIRRORED if self.mirrored else "no board in the picture")
         if self.moving and not self._steady(view, frame.t_capture_s):
             return Progress(view, False, "hold the board still")
         view_slope = slope(view, self.size_px)
@@ -79,6 +86,11 @@ class Collector:
         self._slopes.append(view_slope)
         self._solve_in_between()
         return Progress(view, True, self._wish())
+
+    def _look_mirrored(self, frame: Frame) -> None:
+        if not (self.mirrored or self.views) and self._without % _LOOK_MIRRORED_EVERY == 0:
+            self.mirrored = self.board.is_mirrored(frame.image_bgr)
+        self._without += 1
 
     def _steady(self, view: View, t_s: float) -> bool:
         """Whether the board is where it was in the picture before."""

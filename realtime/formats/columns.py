@@ -15,6 +15,7 @@ JOINT_COLUMNS = tuple(f"{side}_{joint}" for side in SIDES for joint in JOINT_NAM
 _ENDINGS = {
     "joints_cam_mm": ("x_mm", "y_mm", "z_mm"),
     "joints_px": ("u_px", "v_px"),
+    "joint_rotations": ("qx", "qy", "qz", "qw"),
     "joint_confidence": ("confidence",),
     "crops_px": ("x_px", "y_px", "side_px", "angle_rad"),
 }

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.tracks.schema import Tracks
+from realtime.tracks.schema import Tracks, rotations_of
 
 LONGEST_PAUSE_S: Final = 2.0
 """A longer one becomes one of so much: nothing is known of what happened in it."""
@@ -38,7 +38,8 @@ def at_steady_rate(tracks: Tracks) -> tuple[float, Tracks]:
     before, behind = tracks.joints_cam_mm[after - 1], tracks.joints_cam_mm[after]
     between = before + (behind - before) * share
     nearest = np.where(share < 0.5, before, behind)
-    return step_s, replace(tracks, t_s=even_s, joints_cam_mm=np.where(np.isnan(between), nearest, between))
+    joints_mm = np.where(np.isnan(between), nearest, between)
+    return step_s, replace(tracks, t_s=even_s, joints_cam_mm=joints_mm, joint_rotations=rotations_of(joints_mm))
 
 
 def with_short_pauses(t_s: Times) -> Times:

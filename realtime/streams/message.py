@@ -22,6 +22,9 @@ FORMAT: Final = "two-hands-stream 1"
 DECIMALS: Final = 3
 """Of every number from a network: a micrometre, a thousandth of a pixel."""
 
+ROTATION_DECIMALS: Final = 5
+"""Of quaternions: a thousandth of a degree."""
+
 
 @dataclass(frozen=True)
 class StreamFrame:
@@ -79,8 +82,15 @@ def _hand(hand: HandPose) -> dict[str, Any]:
         "root_depth_sigma_mm": None if math.isnan(sigma_mm) else round(sigma_mm, DECIMALS),
         "joints_cam_mm": _numbers(hand.joints_cam_mm),
         "joints_px": _numbers(hand.joints_px),
+        "joint_rotations": _rotations(hand),
         "joint_confidence": _numbers(hand.confidence),
     }
+
+
+def _rotations(hand: HandPose) -> Any:
+    if np.isnan(hand.joint_rotations).any():
+        return None
+    return np.round(hand.joint_rotations.astype(np.float64), ROTATION_DECIMALS).tolist()
 
 
 def _numbers(values: NDArray[np.float32]) -> Any:

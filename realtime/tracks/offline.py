@@ -20,7 +20,7 @@ from engines.geometry.pinhole import Intrinsics, backproject, project
 from engines.skeleton import HAND_SLICES, SIDES, WRIST
 from realtime.camera_space.bone_lengths import hand_length, keep_lengths, typical_lengths
 from realtime.camera_space.closed_form import NEAREST_MM
-from realtime.tracks.schema import ROOT_DEPTH_NAMES, Tracks
+from realtime.tracks.schema import ROOT_DEPTH_NAMES, Tracks, rotations_of
 
 FILL_S: Final = 0.25
 """A hand that was away for no longer than this was there all the time; the motion between is filled in."""
@@ -74,6 +74,7 @@ def smooth_offline(tracks: Tracks, hand_length_mm: float | None = None) -> Track
     fields: dict[str, Any] = {name: np.array(getattr(tracks, name)) for name in _CHANGED}
     for stretch in stretches:
         _put(fields, _with_lengths(stretch, lengths_mm, times_s, intrinsics), intrinsics)
+    fields["joint_rotations"] = rotations_of(fields["joints_cam_mm"])
     return replace(tracks, **fields)
 
 

@@ -18,14 +18,17 @@ from engines.npz import ARCHIVE_ERRORS, ArrayArchive
 from realtime.tracks.schema import (
     ADDED_FIELDS,
     FORMAT,
+    FORMATS_READ,
     FRAME_FIELDS,
     MAX_HEADER_BYTES,
+    OLDER_RECORDS,
     PART_MAGIC,
     PART_SUFFIX,
     RECORD,
     ROOT_DEPTH_NAMES,
     RUN_FIELDS,
     Tracks,
+    rotations_of,
 )
 
 _MOST_TEXT = 4 * MAX_HEADER_BYTES
@@ -63,7 +66,7 @@ def _starts_with(path: Path, magic: bytes) -> bool:
 def _load_npz(path: Path) -> Tracks:
     try:
         with ArrayArchive(path) as archive:
-            if archive.text("format", _MOST_TEXT) != FORMAT:
+            if archive.text("format", _MOST_TEXT) not in FORMATS_READ:
                 raise UserError(f"{path}: a track file of another version; this program reads '{FORMAT}'")
             fields: dict[str, Any] = {
                 name: archive.text(name, 4 * MAX_HEADER_BYTES) for name in ("settings", "versions")
@@ -73,6 +76,8 @@ def _load_npz(path: Path) -> Tracks:
                 fields[name] = _field(archive, name, dtype, (count, *shape))
             for name, (dtype, shape) in RUN_FIELDS.items():
                 fields[name] = _field(archive, name, dtype, shape)
+            if "joint_rotations" not in archive:
+                fields["joint_rotations"] = rotations_of(fields["joints_cam_mm"])
     except ARCHIVE_ERRORS as error:
         raise UserError(f"{path}: not a track file of this program, or damaged ({_line(error)})") from error
     return Tracks(**fields)
@@ -101,28 +106,32 @@ def read_part(path: Path) -> Tracks:
             raise UserError(f"{path}: not the part of an unfinished run")
         header_line = file.readline(MAX_HEADER_BYTES)
         start = file.tell()
-    fields = _part_fields(path, header_line)
-    records = _good_records(path, start)
-    fields.update((name, records[name]) for name in FRAME_FIELDS)
+    record, fields = _part_fields(path, header_line)
+    records = _good_records(path, start, record)
+    fields.update((name, records[name]) for name in FRAME_FIELDS if name in (record.names or ()))
+    if "joint_rotations" not in fields:
+        fields["joint_rotations"] = rotations_of(fields["joints_cam_mm"])
     return Tracks(**fields)
 
 
-def _good_records(path: Path, start: int) -> NDArray:
-    """(F,) RECORD. Mapped, not read: those of a day-long run need not fit into memory."""
-    whole = (path.stat().st_size - start) // RECORD.itemsize
+def _good_records(path: Path, start: int, record: np.dtype) -> NDArray:
+    """(F,) records. Mapped, not read: those of a day-long run need not fit into memory."""
+    whole = (path.stat().st_size - start) // record.itemsize
     if whole <= 0:
-        return np.zeros(0, RECORD)
-    records = np.memmap(path, RECORD, "r", start, (whole,))
+        return np.zeros(0, record)
+    records = np.memmap(path, record, "r", start, (whole,))
     good = _count_good(records)
     if good < whole:
         _log.warning("%s: %d of %d frames are damaged and left out", path, whole - good, whole)
     return records[:good]
 
 
-def _part_fields(path: Path, header_line: bytes) -> dict[str, Any]:
+def _part_fields(path: Path, header_line: bytes) -> tuple[np.dtype, dict[str, Any]]:
+    """The type of the part's records, and what its head says of the run."""
     try:
         header = json.loads(header_line)
-        if header["record_bytes"] != RECORD.itemsize:
+        known = {record.itemsize: record for record in (RECORD, *OLDER_RECORDS)}
+        if header["record_bytes"] not in known:
             raise ValueError("records of another version")
         fields: dict[str, Any] = {name: str(header[name]) for name in ("settings", "versions")}
         for name, (dtype, shape) in RUN_FIELDS.items():
@@ -130,7 +139,7 @@ def _part_fields(path: Path, header_line: bytes) -> dict[str, Any]:
             fields[name] = np.array(value, dtype).reshape(shape)
     except (OverflowError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: the unfinished track file is damaged ({_line(error)})") from error
-    return fields
+    return known[header["record_bytes"]], fields
 
 
 def _count_good(records: NDArray) -> int:

@@ -18,8 +18,12 @@ from engines.geometry.distortion import LENS_MODELS, MOST, trimmed
 from engines.geometry.pinhole import Intrinsics
 from engines.skeleton import HAND_SLICES, SIDES
 from realtime.messages import HandFrame, HandPose
+from realtime.rotations.hand_rotations import hand_rotations, steady_signs
+from realtime.rotations.joint_angles import joint_angles_deg
 
-FORMAT: Final = "two-hands-tracks 1"
+FORMAT: Final = "two-hands-tracks 2"
+FORMATS_READ: Final = (FORMAT, "two-hands-tracks 1")
+"""Those of before lack `ADDED_FIELDS`, or some."""
 NATIVE_SUFFIX: Final = ".npz"
 PART_SUFFIX: Final = ".part"
 PART_MAGIC: Final = b"two-hands-tracks-part 1\n"
@@ -36,6 +40,7 @@ FRAME_FIELDS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
     "t_s": ("<f8", ()),
     "joints_cam_mm": ("<f4", (42, 3)),
     "joints_px": ("<f4", (42, 2)),
+    "joint_rotations": ("<f4", (42, 4)),
     "joint_confidence": ("<f4", (42,)),
     "hand_probability": ("<f4", (2,)),
     "root_depth_from": ("|u1", (2,)),
@@ -50,12 +55,14 @@ RUN_FIELDS: Final[dict[str, tuple[str, tuple[int, ...]]]] = {
     "lens_model": ("|u1", ()),
     "size_px": ("<i4", (2,)),
 }
-ADDED_FIELDS: Final = {"root_depth_sigma_mm": np.nan, "distortion": 0.0, "lens_model": 0}
-"""Fields that older files lack, and what they are then."""
+ADDED_FIELDS: Final = {"root_depth_sigma_mm": np.nan, "distortion": 0.0, "lens_model": 0, "joint_rotations": np.nan}
+"""Fields that older files lack, and what they are then; rotations are worked out from the joints."""
 
 _ROW: Final[list[tuple[str, DTypeLike, tuple[int, ...]]]] = [(k, t, shape) for k, (t, shape) in FRAME_FIELDS.items()]
 RECORD: Final = np.dtype([*_ROW, ("crc32", "<u4", ())])
 """One frame in a part file; the checksum covers the bytes before it."""
+OLDER_RECORDS: Final = (np.dtype([*(row for row in _ROW if row[0] != "joint_rotations"), ("crc32", "<u4", ())]),)
+"""Those of parts that earlier versions left."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +77,8 @@ class Tracks:
     """(F, 42, 3) camera frame, mm; NaN for a hand that is not there."""
     joints_px: NDArray[np.float32]
     """(F, 42, 2) pixels of the frame; NaN likewise."""
+    joint_rotations: NDArray[np.float32]
+    """(F, 42, 4) unit quaternions x, y, z, w, camera_from_joint (`realtime.rotations.hand_rotations`); NaN likewise."""
     joint_confidence: NDArray[np.float32]
     """(F, 42) 0..1; NaN likewise."""
     hand_probability: NDArray[np.float32]
@@ -125,17 +134,31 @@ class Tracks:
             dropped=int(self.dropped[i]),
         )
 
+    def joint_angles_deg(self) -> NDArray[np.float64]:
+        """(F, 42, 2) flexion and abduction of every joint; NaN for wrists, tips and hands that are not there."""
+        hands = [joint_angles_deg(self.joint_rotations[:, HAND_SLICES[side]], side) for side in SIDES]
+        return np.concatenate(hands, axis=1)
+
     def _hand(self, i: int, h: int) -> HandPose:
         rows = HAND_SLICES[SIDES[h]]
         return HandPose(
             side=SIDES[h],
             joints_cam_mm=self.joints_cam_mm[i, rows],
             joints_px=self.joints_px[i, rows],
+            joint_rotations=self.joint_rotations[i, rows],
             confidence=self.joint_confidence[i, rows],
             hand_probability=float(self.hand_probability[i, h]),
             root_depth_from=ROOT_DEPTH_NAMES[self.root_depth_from[i, h]],
             root_depth_sigma_mm=float(self.root_depth_sigma_mm[i, h]),
         )
+
+
+def rotations_of(joints_cam_mm: NDArray) -> NDArray[np.float32]:
+    """(F, 42, 3) mm, frames in order of time -> (F, 42, 4) `joint_rotations`."""
+    hands = []
+    for side in SIDES:
+        hands.append(steady_signs(hand_rotations(joints_cam_mm[:, HAND_SLICES[side]], side)))
+    return np.concatenate(hands, axis=1).astype(np.float32)
 
 
 def _crop(row: NDArray) -> Crop:
@@ -148,7 +171,14 @@ def encode(hand_frame: HandFrame) -> bytes:
     if len(hand_frame.crops) > MAX_CROPS:
         raise ValueError(f"a track file keeps {MAX_CROPS} crops a frame, not {len(hand_frame.crops)}")
     record = np.zeros((), RECORD)
-    for name in ("joints_cam_mm", "joints_px", "joint_confidence", "root_depth_sigma_mm", "crops_px"):
+    for name in (
+        "joints_cam_mm",
+        "joints_px",
+        "joint_rotations",
+        "joint_confidence",
+        "root_depth_sigma_mm",
+        "crops_px",
+    ):
         record[name] = np.nan
     record["frame_index"] = hand_frame.index
     record["t_s"] = hand_frame.t_capture_s
@@ -157,6 +187,7 @@ def encode(hand_frame: HandFrame) -> bytes:
         h, rows = SIDES.index(hand.side), HAND_SLICES[hand.side]
         record["joints_cam_mm"][rows] = hand.joints_cam_mm
         record["joints_px"][rows] = hand.joints_px
+        record["joint_rotations"][rows] = hand.joint_rotations
         record["joint_confidence"][rows] = hand.confidence
         record["hand_probability"][h] = hand.hand_probability
         record["root_depth_from"][h] = ROOT_DEPTH_NAMES.index(hand.root_depth_from)

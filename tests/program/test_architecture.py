@@ -64,6 +64,7 @@ ROOMS = {
         messages config files locking command timing handover snapshot opencv_windows
         engine sources tracking
         camera_space
+        rotations
         pipeline live
         sinks
         tracks

@@ -6,7 +6,7 @@ import numpy as np
 
 from engines.geometry.pinhole import project
 from engines.skeleton import SIDES
-from realtime.tracks.schema import FRAME_FIELDS, RECORD, RUN_FIELDS, Tracks, encode
+from realtime.tracks.schema import FRAME_FIELDS, RECORD, RUN_FIELDS, Tracks, encode, rotations_of
 from tests.support.hand_frames import INTRINSICS, SIZE, hand_frame, joints_mm
 
 
@@ -24,6 +24,7 @@ def tracks_of(present: list[str], step_s: float = 1 / 30, sway_mm: float = 40.0)
             joints = joints_mm(SIDES[h], wrist, curl_deg=15 + 10 * float(np.sin(0.1 * i)))
             fields["joints_cam_mm"][i, 21 * h : 21 * h + 21] = joints
             fields["joints_px"][i, 21 * h : 21 * h + 21] = project(joints, INTRINSICS)
+    fields["joint_rotations"] = rotations_of(fields["joints_cam_mm"])
     return Tracks(
         **fields,
         intrinsics_px=INTRINSICS.as_array(),

@@ -23,7 +23,7 @@ from tests.support.video_files import steady, write_video
 from viz.report.figures import hand_numbers
 from viz.report.making import main
 from viz.report.motion import bend_deg, speed_mm_s
-from viz.report.plotting import POINTS, thinned
+from viz.report.plotting import PARTS, clock, parts
 
 ROOT = Path(__file__).parents[2]
 PRESENT = [""] * 6 + ["rl"] * 12 + ["r"] * 6 + ["rl"] * 6
@@ -76,14 +76,23 @@ def test_what_was_filled_in_is_neither_seen_nor_a_gap() -> None:
     assert (right.seen, right.filled, right.gaps) == (0.7, 0.1, ())
 
 
-def test_few_points_of_a_long_line_keep_its_peaks_and_its_gaps() -> None:
-    values = np.sin(np.arange(100_000) / 7000)
-    values[50_123], values[77_000] = 9.0, np.nan
-    places = thinned(values)
-    assert len(places) < POINTS
-    assert (np.diff(places) > 0).all()
-    assert np.nanmax(values[places]) == 9.0
-    assert np.isnan(values[places]).any()
+def test_a_long_line_in_parts_keeps_its_course_its_peaks_and_its_gaps() -> None:
+    t_s = 5.0 + np.arange(100_000) / 30
+    values = np.sin(t_s / 200)
+    values[50_123], values[70_000:71_000] = 9.0, np.nan
+    middle_s, low, median, high = parts(t_s, values)
+    assert (len(median), np.nanmax(high)) == (PARTS, 9.0)
+    there = np.isfinite(median)
+    np.testing.assert_allclose(median[there], np.sin((middle_s[there] + 5.0) / 200), atol=0.03)
+    assert 2 <= (~there).sum() <= 4
+    assert ((low <= median) & (median <= high))[there].all()
+
+
+@pytest.mark.parametrize(
+    ("t_s", "text"), [(0.0, "0 s"), (119.5, "119.5 s"), (120.0, "2:00"), (3599.97, "1:00:00"), (36_061.0, "10:01:01")]
+)
+def test_times_are_read_as_on_a_clock(t_s: float, text: str) -> None:
+    assert clock(t_s) == text
 
 
 class Addresses(HTMLParser):

@@ -16,7 +16,7 @@ from engines.skeleton import SIDES, Side
 from realtime.tracks.schema import Tracks
 from viz.report import plots
 from viz.report.figures import Gap, HandNumbers, hand_numbers
-from viz.report.plotting import clock, columns
+from viz.report.plotting import PARTS, POINTS, clock, columns
 from viz.report.strip import StripPicture
 
 TEMPLATES: Final = Environment(
@@ -53,6 +53,7 @@ def page(name: str, tracks: Tracks, strip: Sequence[StripPicture], back: str = "
         hands=[_card(hand) for hand in hands],
         strip=strip,
         upright=bool(tracks.size_px[1] > tracks.size_px[0]),
+        parts=clock(round(span_s(tracks) / PARTS, 1)) if len(tracks) > POINTS else "",
         plots=_plots(tracks, strip, [hand.side for hand in hands if hand.depth_from]),
         gaps=[_gap(gap) for gap in gaps[:_MOST_GAPS]],
         gaps_left=max(len(gaps) - _MOST_GAPS, 0),

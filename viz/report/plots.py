@@ -76,7 +76,7 @@ def _depth(tracks: Tracks, figure: Figure) -> None:
         depth_mm = np.asarray(tracks.joints_cam_mm[:, HAND_SLICES[side]][:, WRIST, 2], np.float64)
         sigma_mm = tracks.root_depth_sigma_mm[:, h]
         band(axes, tracks.t_s, depth_mm - sigma_mm, depth_mm + sigma_mm, color=colour(side), alpha=0.18)
-        line(axes, tracks.t_s, depth_mm, color=colour(side))
+        line(axes, tracks.t_s, depth_mm, 0.08, color=colour(side))
     axes.set_ylabel("mm")
 
 
@@ -97,7 +97,7 @@ def _bend(tracks: Tracks, sides: Sequence[Side], figure: Figure) -> None:
         degrees = bend_deg(tracks.joints_cam_mm[:, HAND_SLICES[side]])
         for finger, axes in enumerate(rows[:, column]):
             for joint, paleness in ((2, 0.62), (1, 0.3), (0, 0.0)):
-                line(axes, tracks.t_s, degrees[:, finger, joint], color=colour(side, paleness), linewidth=1.1)
+                line(axes, tracks.t_s, degrees[:, finger, joint], 0.08, color=colour(side, paleness), linewidth=1.1)
             _name(axes, f"{side} {FINGERS[finger]}")
     rows[0, 0].set_ylim(0, 145)
     rows[0, 0].set_yticks([0, 45, 90], ["0°", "45°", "90°"])
@@ -109,7 +109,7 @@ def _confidence(tracks: Tracks, figure: Figure) -> None:
         sure = np.asarray(tracks.joint_confidence[:, HAND_SLICES[side]], np.float64)
         low, high = np.percentile(sure, (10, 90), axis=1)
         band(axes, tracks.t_s, low, high, color=colour(side), alpha=0.18)
-        line(axes, tracks.t_s, sure.mean(axis=1), color=colour(side))
+        line(axes, tracks.t_s, sure.mean(axis=1), 0.0, color=colour(side))
     axes.set_ylim(0, 1.02)
     axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 from numpy.typing import NDArray
 
 from engines.skeleton import Side
@@ -21,8 +22,13 @@ LEFT, RIGHT = 0.066, 0.99
 """Where the time axis begins and ends, as shares of the width: the same for all, so that times lie under each other."""
 _BETWEEN: Final = 0.06
 """Room between two columns, as a share of one."""
-POINTS: Final = 1600
-"""A line gets at most about so many points: more than the page has pixels."""
+POINTS: Final = 2000
+"""A line of more frames than that, more than the page has pixels, is drawn in parts."""
+PARTS: Final = 400
+_STEPS_S: Final = (
+    *(0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
+    *(60 * k for k in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720)),
+)
 INK, DIM, GRID = "#2a2f38", "#6b7280", "#e5e7eb"
 _STYLE: Final[Any] = {
     "svg.fonttype": "none",  # text stays text: the page's font, to select and to search
@@ -76,17 +82,25 @@ def stacked(
     for each in axes.flat:
         each.set_axisbelow(True)
         each.yaxis.set_major_locator(MaxNLocator(4))
-    axes[0, 0].set_xlim(0.0, max(float(t_s[-1] - t_s[0]), 1e-3))
+    span_s = max(float(t_s[-1] - t_s[0]), 1e-3)
+    axes[0, 0].set_xlim(0.0, span_s)
+    axes[0, 0].xaxis.set_major_locator(MultipleLocator(_step_s(span_s * (1 if side_by_side == 1 else 1.8))))
     axes[0, 0].xaxis.set_major_formatter(FuncFormatter(clock))
     return axes
 
 
 def clock(t_s: float, _place: int | None = None) -> str:
-    """Seconds, or minutes and seconds from two minutes on."""
+    """Seconds, from two minutes on minutes and seconds, from an hour on hours, too."""
     if abs(t_s) < 120:
         return f"{t_s:g} s"
-    minutes, seconds = divmod(t_s, 60)
-    return f"{minutes:.0f}:{seconds:02.0f}"
+    minutes, seconds = divmod(round(t_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def _step_s(span_s: float) -> float:
+    """Time between two ticks, a round one for clocks; about eight of them."""
+    return next((step for step in _STEPS_S if span_s / step <= 9), span_s / 8)
 
 
 def colour(side: Side, paleness: float = 0.0) -> Rgb:
@@ -95,28 +109,39 @@ def colour(side: Side, paleness: float = 0.0) -> Rgb:
     return red, green, blue
 
 
-def line(axes: Axes, t_s: NDArray, values: NDArray, **style: Any) -> None:
-    """A line with gaps where values are NaN, of few points, yet with every peak."""
-    places = thinned(values)
-    axes.plot((t_s - t_s[0])[places], values[places], **style)
+def line(axes: Axes, t_s: NDArray, values: NDArray, spread: float = 0.15, **style: Any) -> None:
+    """A line with gaps where values (F,) are NaN.
+
+    Of a long recording it is the median of each short time, on a band, as opaque as `spread`, from least to greatest.
+    """
+    if len(values) <= POINTS:
+        axes.plot(t_s - t_s[0], values, **style)
+        return
+    middle_s, low, median, high = parts(t_s, values)
+    axes.fill_between(middle_s, low, high, color=style.get("color"), alpha=spread, linewidth=0)
+    axes.plot(middle_s, median, **style)
 
 
 def band(axes: Axes, t_s: NDArray, low: NDArray, high: NDArray, **style: Any) -> None:
-    """The area between two lines."""
-    places = np.union1d(thinned(low), thinned(high))
-    axes.fill_between((t_s - t_s[0])[places], low[places], high[places], linewidth=0, **style)
+    """The area between two lines (F,); of a long recording between their medians in each short time."""
+    if len(low) <= POINTS:
+        axes.fill_between(t_s - t_s[0], low, high, linewidth=0, **style)
+        return
+    (middle_s, _, lower, _), (_, _, upper, _) = parts(t_s, low), parts(t_s, high)
+    axes.fill_between(middle_s, lower, upper, linewidth=0, **style)
 
 
-def thinned(values: NDArray) -> NDArray[np.intp]:
-    """Which of the values (F,) to draw: of each of many parts the least, the greatest, and one that is not there."""
-    if len(values) <= POINTS:
-        return np.arange(len(values))
-    chosen: list[int] = []
-    for part in np.array_split(np.arange(len(values)), POINTS // 3):
-        some = values[part]
-        there = np.isfinite(some)
-        if not there.all():
-            chosen.append(int(part[np.argmin(there)]))
-        if there.any():
-            chosen += [int(part[np.nanargmin(some)]), int(part[np.nanargmax(some)])]
-    return np.unique(np.array(chosen, np.intp))
+def parts(t_s: NDArray, values: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Values (F,) in PARTS parts of as many frames: middle in s from `t_s[0]`, least, median, greatest; NaN if none."""
+    edges = np.linspace(0, len(values), PARTS + 1).astype(int)
+    figures = [_figures(values[a:b]) for a, b in pairwise(edges)]
+    middles_s = (t_s[edges[:-1]] + t_s[edges[1:] - 1]) / 2 - t_s[0]
+    low, median, high = np.array(figures).T
+    return middles_s, low, median, high
+
+
+def _figures(some: NDArray) -> tuple[float, float, float]:
+    there = some[np.isfinite(some)]
+    if not there.size:
+        return (float("nan"),) * 3
+    return float(there.min()), float(np.median(there)), float(there.max())

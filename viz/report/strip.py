@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -41,6 +41,7 @@ def _drawn(tracks: Tracks, pictures: Pictures, i: int) -> str:
     size = max(round(picture.shape[1] * scale), 1), max(round(picture.shape[0] * scale), 1)
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     status = OverlayStatus(note=f"{tracks.t_s[i] - tracks.t_s[0]:.2f} s")
-    drawn = draw_overlay(small, tracks.hand_frame(i), status)
+    hands = replace(tracks.hand_frame(i), crops=())  # at this size the crops' corners would only be in the way
+    drawn = draw_overlay(small, hands, status)
     _, jpeg = cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode("ascii")

@@ -47,6 +47,7 @@ HELP: Final[dict[str, str]] = {
     "drag": "orbit",
     "wheel": "zoom",
     "ESC, Q": "close",
+    "left and right exchanged?": "--mirrored-source",
 }
 PLAYBACK_HELP: Final[dict[str, str]] = {
     "space": "pause",

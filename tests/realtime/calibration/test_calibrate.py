@@ -66,6 +66,21 @@ def test_pictures_of_the_board_give_the_camera_back(tmp_path: Path, capsys: pyte
     assert "use it with python run_demo.py --intrinsics" in capsys.readouterr().out
 
 
+def test_a_board_that_reads_backwards_says_that_the_source_is_mirrored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i, (turn, place) in enumerate(poses(14)):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), picture_of(CHARUCO, turn, place)[:, ::-1])
+    words = ["--images", str(tmp_path), "--output", str(tmp_path / "camera.json"), "--headless"]
+    assert main(words) == 2
+    assert "add --set camera.mirrored=true" in capsys.readouterr().err
+    assert main([*words, "--set", "camera.mirrored=true"]) == 0
+    found = load_intrinsics(tmp_path / "camera.json", SIZE)
+    np.testing.assert_allclose(found.as_array(), LENS.as_array(), atol=2.0)
+    assert not CHARUCO.is_mirrored(picture_of(CHARUCO, *poses(1)[0]))
+    assert not CHESSBOARD.is_mirrored(picture_of(CHESSBOARD, *poses(1)[0])[:, ::-1])
+
+
 def test_exact_corners_give_the_exact_camera() -> None:
     found = solve([projected(CHARUCO, *pose, name=str(i)) for i, pose in enumerate(poses(15))], SIZE, 4)
     np.testing.assert_allclose(found.intrinsics.as_array(), LENS.as_array(), atol=0.05)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,12 +22,14 @@ from engines.errors import UserError
 from engines.geometry.crop import Crop
 from engines.geometry.distortion import LENS_MODELS, LensModel
 from engines.geometry.pinhole import Intrinsics
-from engines.skeleton import SIDES
+from engines.skeleton import HAND_SLICES, SIDES
 from realtime.formats.__main__ import main
 from realtime.messages import HandFrame, HandPose
+from realtime.rotations.hand_rotations import hand_rotations
+from realtime.rotations.quaternions import angle_deg
 from realtime.tracks.part import recover_tracks
 from realtime.tracks.reader import load_tracks
-from realtime.tracks.schema import ROOT_DEPTH_NAMES, Tracks, encode
+from realtime.tracks.schema import OLDER_RECORDS, PART_MAGIC, ROOT_DEPTH_NAMES, Tracks, encode
 from realtime.tracks.writer import TrackWriter
 
 INTRINSICS = Intrinsics(500.5, 501.25, 319.5, 239.5)
@@ -42,6 +45,7 @@ def make_frame(i: int, present: int = 3) -> HandFrame:
             side=side,
             joints_cam_mm=rng.normal(0, 300, (21, 3)).astype(np.float32),
             joints_px=rng.uniform(0, 640, (21, 2)).astype(np.float32),
+            joint_rotations=rng.normal(0, 1, (21, 4)).astype(np.float32),
             confidence=rng.uniform(0, 1, 21).astype(np.float32),
             hand_probability=float(np.float32(rng.uniform(0.3, 1))),
             root_depth_from=ROOT_DEPTH_NAMES[1 + i % 3],
@@ -72,6 +76,7 @@ def assert_same(a: HandFrame, b: HandFrame) -> None:
     for x, y in zip(a.hands, b.hands, strict=True):
         np.testing.assert_array_equal(x.joints_cam_mm, y.joints_cam_mm)
         np.testing.assert_array_equal(x.joints_px, y.joints_px)
+        np.testing.assert_array_equal(x.joint_rotations, y.joint_rotations)
         np.testing.assert_array_equal(x.confidence, y.confidence)
         assert (x.hand_probability, x.root_depth_from) == (y.hand_probability, y.root_depth_from)
 
@@ -99,7 +104,7 @@ def test_plain_numpy_reads_it(tmp_path: Path) -> None:
     write(tmp_path / "out.npz")
     with np.load(tmp_path / "out.npz", allow_pickle=False) as archive:
         assert archive["joints_cam_mm"].shape == (8, 42, 3)
-        assert str(archive["format"]) == "two-hands-tracks 1"
+        assert str(archive["format"]) == "two-hands-tracks 2"
 
 
 def test_no_frames_at_all(tmp_path: Path) -> None:
@@ -350,3 +355,30 @@ def test_files_from_before_the_sigmas_are_read(tmp_path: Path) -> None:
     tracks = load_tracks(tmp_path / "old.npz")
     assert tracks.hand_frame(3).intrinsics == INTRINSICS
     assert np.isnan(tracks.root_depth_sigma_mm).all() and tracks.root_depth_sigma_mm.shape == (8, 2)
+
+
+def test_files_of_version_1_get_their_rotations(tmp_path: Path) -> None:
+    """A whole file and a part that were written before there were rotations: worked out as they are read."""
+    write(tmp_path / "new.npz")
+    with np.load(tmp_path / "new.npz", allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files if name != "joint_rotations"}
+    np.savez(tmp_path / "old.npz", **(arrays | {"format": np.array("two-hands-tracks 1")}))
+    (older,) = OLDER_RECORDS
+    records = np.zeros(len(arrays["t_s"]), older)
+    for name in set(older.names or ()) - {"crc32"}:
+        records[name] = arrays[name]
+    for i, record in enumerate(records):
+        records["crc32"][i] = zlib.crc32(record.tobytes()[:-4])
+    head = {"record_bytes": older.itemsize, "intrinsics_px": [500, 500, 320, 240], "size_px": SIZE}
+    head |= {"settings": "{}", "versions": "{}"}
+    line = json.dumps(head).encode() + b"\n"
+    (tmp_path / "old.npz.part").write_bytes(PART_MAGIC + line + records.tobytes())
+    for name in ("old.npz", "old.npz.part"):
+        tracks = load_tracks(tmp_path / name)
+        np.testing.assert_array_equal(tracks.joints_cam_mm, arrays["joints_cam_mm"])
+        for h, side in enumerate(SIDES):
+            rows = tracks.root_depth_from[:, h] > 0
+            found = tracks.joint_rotations[:, HAND_SLICES[side]]
+            expected = hand_rotations(arrays["joints_cam_mm"][rows][:, HAND_SLICES[side]], side)
+            assert angle_deg(found[rows], expected).max() < 0.1
+            assert np.isnan(found[~rows]).all()

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
+from training.synth.hand.closing import close_until_touch
 from training.synth.hand.contact import (
     CONTACT_TOLERANCE_MM,
     curl_until_touch,
     gap_mm,
     gaps_mm,
     hand_capsules,
+    rest_thumb,
     segment_distance,
     self_gap_mm,
     slide_apart_mm,
+    slide_capsules_apart_mm,
 )
-from training.synth.hand.model import HandSkeleton, Placement, hand_mesh, hand_skeleton
+from training.synth.hand.model import HandSkeleton, HandState, Placement, hand_mesh, hand_skeleton
 from training.synth.hand.poses import GESTURES, JointAngles
 from training.synth.hand.shape import neutral_shape
+from training.synth.pair.settle import settle
 from training.synth.story.keyframes import FACING
 
 SIDEWAYS = np.array([1.0, 0.0, 0.0])
@@ -100,6 +107,64 @@ def test_curling_ends_in_contact() -> None:
     assert after >= CONTACT_TOLERANCE_MM - 1e-6
     assert after < min(before, 6.0)
     assert np.all(closed.fingers_deg[1:, 0] >= GESTURES["open"].fingers_deg[1:, 0])
+
+
+def test_closing_lies_round_what_it_holds() -> None:
+    """Joints beyond a phalanx that touches bend on; nothing ends deeper than it may."""
+    shape, counts = neutral_shape(), np.zeros(2)
+    placement = Placement(np.array([0.0, 0, 520]), FACING)
+
+    def skeleton_of(angles: JointAngles) -> HandSkeleton:
+        return hand_skeleton(shape, angles, placement, "right")
+
+    for y_mm in (-90, -70, -50, -30, -10):
+        held = hand_skeleton(shape, GESTURES["fist"], Placement(np.array([0.0, y_mm, 455]), FACING), "left")
+        once = curl_until_touch(GESTURES["open"], skeleton_of, held)
+        closed = close_until_touch(GESTURES["open"], skeleton_of, held, CONTACT_TOLERANCE_MM, 150)
+        assert gap_mm(skeleton_of(closed), held, forearm=False) >= CONTACT_TOLERANCE_MM - 1e-6
+        counts += [_phalanges_touching(skeleton_of(angles), held) for angles in (once, closed)]
+    assert counts[1] > 1.2 * counts[0]
+
+
+def _phalanges_touching(hand: HandSkeleton, other: HandSkeleton) -> int:
+    capsules = hand_capsules(hand, forearm=False)
+    return int((gaps_mm(capsules.select(capsules.finger > 0), hand_capsules(other)).min(axis=1) < 1).sum())
+
+
+@pytest.mark.parametrize("tilt_deg", [12.0, 20.0])
+def test_a_hand_that_touches_at_one_place_is_laid_down(tilt_deg: float) -> None:
+    """Flat hands back to back, one of them tilted."""
+    fixed = hand_capsules(hand_at(0), forearm=False)
+    away = FACING[:, 2]
+    tilt = Rotation.from_euler("x", tilt_deg, degrees=True).as_matrix()
+    hand = hand_skeleton(neutral_shape(), GESTURES["open"], Placement(np.array([0, 0.0, 500]), tilt @ FACING), "right")
+    moving = hand_capsules(hand, forearm=False)
+    shift = slide_capsules_apart_mm(fixed, moving, away, CONTACT_TOLERANCE_MM, False, 200)
+    moving = moving.moved(shift * away)
+    turn, moved = settle(fixed, moving, away, CONTACT_TOLERANCE_MM, 25)
+    laid = replace(moving, start_mm=moving.start_mm @ turn.T + moved, end_mm=moving.end_mm @ turn.T + moved)
+    before, after = gaps_mm(fixed, moving), gaps_mm(fixed, laid)
+    assert after.min() >= CONTACT_TOLERANCE_MM - 1e-6
+    assert after.min(axis=0).mean() < 0.9 * before.min(axis=0).mean()
+    assert np.degrees(np.arccos((np.trace(turn) - 1) / 2)) <= 25
+
+
+def test_the_ball_of_a_resting_thumb_does_not_run_into_the_other_hand() -> None:
+    """It moves with the thumb."""
+    shape = neutral_shape()
+    state = HandState("right", GESTURES["open"], Placement(np.array([0.0, 0, 500]), FACING))
+    for distance in (26.0, 34, 42):
+        other = HandState(
+            "left", GESTURES["open"], Placement(np.array([20.0, -20, 500]) + distance * FACING[:, 2], FACING)
+        )
+        rested = rest_thumb(
+            state.angles,
+            lambda angles: HandState("right", angles, state.placement).skeleton(shape),
+            other.skeleton(shape),
+        )
+        if rested is not None:
+            own = hand_capsules(HandState("right", rested, state.placement).skeleton(shape), forearm=False)
+            assert gaps_mm(own.select([7]), hand_capsules(other.skeleton(shape))).min() >= CONTACT_TOLERANCE_MM
 
 
 @pytest.mark.parametrize("name", sorted(GESTURES))

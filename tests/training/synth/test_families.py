@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.skeleton import FINGER_TIPS, WRIST
+from engines.skeleton import WRIST
 from training.synth.__main__ import main
-from training.synth.hand.contact import gap_mm
+from training.synth.hand.contact import gap_mm, gaps_mm, hand_capsules
 from training.synth.hand.shape import neutral_shape
 from training.synth.pair.contact import Pair, sample_pair
 from training.synth.pair.families import FAMILIES
@@ -80,12 +80,50 @@ def test_crossed_wrists_cross() -> None:
         assert right[11, 0] - right[WRIST, 0] > left[11, 0] - left[WRIST, 0]
 
 
-def test_steeples_and_hearts_touch_at_their_tips() -> None:
-    for name in ("steeple", "heart"):
-        for _, joints in pairs(name):
-            tips = np.linalg.norm(joints[0][list(FINGER_TIPS)][:, None] - joints[1][list(FINGER_TIPS)], axis=-1).min()
-            knuckles = np.linalg.norm(joints[0][list(KNUCKLES)] - joints[1][list(KNUCKLES)], axis=-1).min()
-            assert tips < knuckles
+def _meeting(joints: NDArray, fingers: tuple[int, ...]) -> int:
+    """How many finger tips are at their partners."""
+    tips = [4 * finger for finger in fingers]
+    return int((np.linalg.norm(joints[0][tips] - joints[1][tips], axis=-1) < 26).sum())
+
+
+def test_finger_tips_of_steeples_meet_each_its_partner() -> None:
+    assert np.mean([_meeting(joints, (1, 2, 3, 4)) for _, joints in pairs("steeple")]) > 3.3
+
+
+def test_hearts_are_closed_above_and_below() -> None:
+    """At the thumbs and at an index finger or its neighbour."""
+    below = [np.linalg.norm(joints[0][0] - joints[1][0]) for _, joints in pairs("heart")]
+    above = [np.linalg.norm(joints[0][4:11, None] - joints[1][4:11], axis=-1).min() for _, joints in pairs("heart")]
+    assert np.mean(np.array(below) < 30) > 0.7
+    assert np.mean(np.array(above) < 25) > 0.7
+
+
+def test_a_frame_is_closed_at_both_corners() -> None:
+    """The tip of each thumb is at the tip of the other hand's index finger."""
+    for _, (right, left) in pairs("frame"):
+        assert max(np.linalg.norm(right[0] - left[4]), np.linalg.norm(right[4] - left[0])) < 30
+
+
+def test_fists_are_closed() -> None:
+    for pair, _ in pairs("fist_on_fist"):
+        assert min(state.angles.fingers_deg[1:, [0, 2]].sum(axis=1).min() for state in pair) > 110
+
+
+@pytest.mark.parametrize(
+    ("name", "least"), [("palms_together", 11), ("palm_on_back", 8), ("stacked_flat", 6), ("fist_in_palm", 11)]
+)
+def test_hands_lie_on_each_other_with_much_of_their_flesh(name: str, least: int) -> None:
+    """Of 48 capsules that touch or nearly do; at one place only it would be 2 to 4."""
+    shapes = [sample_person(np.random.default_rng([3, seed])).shape for seed in range(TRIES)]
+    touching = []
+    for seed, shape in enumerate(shapes):
+        rng = np.random.default_rng([3, seed])
+        sample_person(rng)
+        pair = sample_pair(rng, shape, name, "raised")
+        if pair is not None:
+            gaps = gaps_mm(*(hand_capsules(state.skeleton(shape), forearm=False) for state in pair))
+            touching.append((gaps.min(axis=0) < 4).sum() + (gaps.min(axis=1) < 4).sum())
+    assert np.mean(touching) > least
 
 
 def test_what_is_wrapped_lies_in_a_closed_hand_and_both_hands_do_both() -> None:

@@ -116,7 +116,7 @@ def test_no_hand_runs_into_itself_or_the_other(scenes: list[Scene]) -> None:
 @pytest.mark.parametrize("mode", ["hold", "over", "touch", *sorted(FAMILIES.keys() - {"clapping"})])
 def test_hands_that_should_touch_do(mode: str) -> None:
     touching = []
-    for seed in range(8):
+    for seed in range(16):
         rng = np.random.default_rng(seed)
         shape = sample_person(rng).shape
         pair = sample_pair(rng, shape, mode, "raised")

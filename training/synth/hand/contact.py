@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from engines.skeleton import WRIST
 from training.synth.hand.asset import finger_joint
@@ -30,6 +30,8 @@ _PALM_RADII: Final = (13.0, 13.0, 13.0, 12.0, 11.0, 11.0, 10.0)
 _PHALANX_RADII: Final = ((14.0, 11.0, 9.0), (9.5, 8.5, 7.0), (9.5, 8.5, 7.0), (9.0, 8.0, 6.8), (8.0, 7.0, 6.0))
 _PAD_RADII: Final = (12.0, 13.0)
 """Thenar and hypothenar."""
+_THENAR: Final = 7
+"""Which capsule the ball of the thumb is."""
 THUMB_PLACES_DEG: Final = tuple(
     (flexion, abduction, middle, end)
     for flexion in (-14, -2, 10, 22)
@@ -58,9 +60,9 @@ class Capsules:
     phalanx: NDArray[np.int64]
     """(C,) 0 nearest to the palm; 0 for palm and forearm."""
 
-    def select(self, which: NDArray) -> Capsules:
+    def select(self, which: ArrayLike) -> Capsules:
         """The capsules of a mask or index."""
-        return Capsules(*(values[which] for values in vars(self).values()))
+        return Capsules(*(values[np.asarray(which)] for values in vars(self).values()))
 
     def moved(self, shift_mm: NDArray) -> Capsules:
         """The capsules shifted by (3,) mm."""
@@ -228,6 +230,7 @@ def rest_thumb(
         hand = skeleton_of(trial)
         own = hand_capsules(hand, forearm=False)
         gap = float(gaps_mm(own.select(own.finger == 0), other_capsules).min())
-        if tolerance_mm <= gap < least and self_gap_mm(hand, finger=0) >= SELF_TOLERANCE_MM:
+        ball = float(gaps_mm(own.select([_THENAR]), other_capsules).min())  # it moves with the thumb
+        if tolerance_mm <= gap < least and ball >= tolerance_mm and self_gap_mm(hand, finger=0) >= SELF_TOLERANCE_MM:
             best, least = trial, gap
     return best

@@ -9,10 +9,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from engines.skeleton import Side
+from training.synth.hand.closing import close_until_touch
 from training.synth.hand.contact import (
     SELF_TOLERANCE_MM,
     Capsules,
-    curl_until_touch,
     gap_mm,
     hand_capsules,
     rest_thumb,
@@ -25,12 +25,12 @@ from training.synth.hand.shape import HandShape
 from training.synth.pair.arms import Stance, other_side, sample_elbow, sample_wide_elbow
 from training.synth.pair.plan import PairPlan
 from training.synth.pair.plans import PLANNERS
+from training.synth.pair.settle import settle
 
 TOLERANCE_MM: Final = (-5.0, -4.0)
 """Range of how deep flesh gives way."""
 _ROOM_MM: Final = 0.5
 """Left between hands that slide, so that their fingers can still bend against each other."""
-_CURL_STEP_DEG: Final = (4.0, 6.0)
 Pair = tuple[HandState, HandState]
 """Right hand, left hand."""
 
@@ -51,7 +51,10 @@ def solve(plan: PairPlan, shape: HandShape, tolerance_mm: float) -> Pair | None:
     shift = slide_capsules_apart_mm(one, other, plan.slide, first_mm, plan.into_pocket, plan.most_mm)
     if shift >= plan.most_mm - 4:
         return None
-    left = left.moved((shift + plan.apart_mm) * plan.slide)
+    left = left.moved(shift * plan.slide)
+    if plan.settle_deg:
+        left = left.turned(*settle(one, other.moved(shift * plan.slide), plan.slide, first_mm, plan.settle_deg))
+    left = left.moved(plan.apart_mm * plan.slide)
     states: dict[Side, HandState] = {"right": right, "left": left}
     for side in plan.curl:
         states[side] = _curled(states[side], states[other_side(side)].skeleton(shape), shape, tolerance_mm, plan)
@@ -61,6 +64,9 @@ def solve(plan: PairPlan, shape: HandShape, tolerance_mm: float) -> Pair | None:
             return None
         states[side] = rested
     pair = states["right"], states["left"]
+    right_hand, left_hand = (state.skeleton(shape) for state in pair)
+    if plan.settle_deg and gap_mm(right_hand, left_hand, forearm=False) > 0:
+        return None  # held apart by a forearm
     return pair if _is_free(pair, shape, tolerance_mm) else None
 
 
@@ -113,9 +119,7 @@ def _curled(state: HandState, other: HandSkeleton, shape: HandShape, tolerance_m
     def skeleton_of(angles: JointAngles) -> HandSkeleton:
         return HandState(state.side, angles, state.placement).skeleton(shape)
 
-    angles = curl_until_touch(
-        state.angles, skeleton_of, other, tolerance_mm, plan.curl_most_deg, _CURL_STEP_DEG, plan.curl_fingers
-    )
+    angles = close_until_touch(state.angles, skeleton_of, other, tolerance_mm, plan.curl_most_deg, plan.curl_fingers)
     return HandState(state.side, angles, state.placement)
 
 

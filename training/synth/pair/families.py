@@ -15,12 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 from engines.skeleton import SIDES, WRIST, Side
-from training.synth.hand.model import HandState
+from training.synth.hand.contact import SELF_TOLERANCE_MM, self_gap_mm
+from training.synth.hand.model import MIRROR, HandState, Placement
 from training.synth.hand.poses import JointAngles
 from training.synth.hand.shape import HandShape
-from training.synth.pair.arms import other_side, sample_fingers
+from training.synth.hand.shapes import hand_shape
+from training.synth.pair.arms import WRIST_DEVIATION_DEG, other_side, sample_fingers
 from training.synth.pair.grasp import grasp
 from training.synth.pair.interlocked import interlocked
+from training.synth.pair.mirrored import both, fingers_to_plane, reach_mm, rolled, thumb_to_plane
 from training.synth.pair.plan import PairPlan, facing, hand_about, in_order, thumb_beside
 from training.synth.person.appearance import unit
 
@@ -29,6 +32,7 @@ _UP: Final = np.array([0.0, -1, 0])
 _DOWN: Final = np.array([0.0, 1, 0])
 _CAMERA: Final = np.array([0.0, 0, -1])
 _PERSON: Final = np.array([0.0, 0, 1])
+_TRIES: Final = 12
 
 
 def _inward(side: Side) -> NDArray[np.float64]:
@@ -51,28 +55,53 @@ def _front(plan: PairPlan) -> PairPlan:
     return replace(plan, front=True)
 
 
+def _tight_fist(rng: np.random.Generator, shape: HandShape) -> JointAngles:
+    """A closed fist, its thumb across, beside or inside."""
+    name = str(rng.choice(["fist", "fist_thumb_beside", "fist_thumb_inside"], p=[0.65, 0.25, 0.1]))
+    for _ in range(_TRIES):
+        fingers = hand_shape(name).fingers_deg + rng.normal(0, [3.0, 1.5, 3.0, 3.0], (5, 4))
+        angles = JointAngles(fingers, rng.normal(0, WRIST_DEVIATION_DEG)).limited()
+        if (
+            self_gap_mm(HandState("right", angles, Placement(np.zeros(3), np.eye(3))).skeleton(shape))
+            > SELF_TOLERANCE_MM
+        ):
+            return angles
+    return sample_fingers(rng, shape, "fist")
+
+
 def _palms_together(rng: np.random.Generator, shape: HandShape) -> PairPlan:
     """As in prayer or a greeting."""
     lean = _UP + [rng.normal(0, 0.25), 0, rng.normal(-0.15, 0.25)]
-    states = []
-    for side in SIDES:
-        rotation = facing(_about(lean, rng, 0.05), _about(_inward(side), rng, 0.05))
-        flat = thumb_beside(rng, sample_fingers(rng, shape, "open"))
-        states.append(hand_about(side, flat, rotation, [0, *rng.normal(0, 6, 2)], shape))
-    return PairPlan(states[0], states[1], np.array([1.0, 0, 0]))
+    angles = thumb_beside(rng, sample_fingers(rng, shape, "open"))
+    angles.fingers_deg[1:, 1] *= 0.5
+    rotation = facing(lean * MIRROR if rng.random() < 0.5 else lean, _inward("right"))
+    right, left = both(angles, rotation, np.array([0, *rng.normal(0, 5, 2)]))
+    curl = SIDES if rng.random() < 0.7 else ()
+    most = rng.uniform(15, 45)
+    return PairPlan(right, left, np.array([1.0, 0, 0]), settle_deg=25, curl=curl, curl_most_deg=most)
 
 
 def _steeple(rng: np.random.Generator, shape: HandShape) -> PairPlan:
-    """Finger tips together, palms apart."""
-    lean, angles = np.radians(rng.uniform(15, 50)), sample_fingers(rng, shape, str(rng.choice(["open", "spread"])))
-    tip = rng.normal(0, 0.2)
-    states = []
-    for side in SIDES:
-        inward = _inward(side)
-        along = inward * np.sin(lean) + _UP * np.cos(lean) + [0, 0, tip]
-        rotation = facing(_about(along, rng, 0.03), inward * np.cos(lean) + _DOWN * np.sin(lean))
-        states.append(hand_about(side, angles, rotation, [0, 0, rng.normal(0, 2)], shape))
-    return PairPlan(states[0], states[1], np.array([1.0, 0, 0]))
+    """Finger tips together, each on its partner, palms apart."""
+    angles, rotation = _roof(rng, shape)
+    for _ in range(_TRIES):
+        far = reach_mm(angles, rotation, shape)
+        if far[0] < far[1:].max() + 1.5:  # the thumb does not hold the fingers apart
+            break
+        angles, rotation = _roof(rng, shape)
+    right, left = both(angles, rotation, np.array([0, *rng.normal(0, 1.5, 2)]))
+    return PairPlan(right, left, np.array([1.0, 0, 0]))
+
+
+def _roof(rng: np.random.Generator, shape: HandShape) -> tuple[JointAngles, NDArray[np.float64]]:
+    """One half of a steeple: angles and rotation of the right hand."""
+    inward, lean = _inward("right"), np.radians(rng.uniform(12, 45))
+    angles = sample_fingers(rng, shape, str(rng.choice(["open", "spread"])))
+    along = inward * np.sin(lean) + _UP * np.cos(lean) + [0, 0, rng.normal(0, 0.2)]
+    rotation = facing(_about(along, rng, 0.03), inward * np.cos(lean) + _DOWN * np.sin(lean))
+    plane = float(np.median(reach_mm(angles, rotation, shape)[1:]))
+    angles = fingers_to_plane(angles, rotation, shape, plane, 0, 30)
+    return thumb_to_plane(angles, rotation, shape, plane), rotation
 
 
 def _interlocked(turn_deg: tuple[float, float], most_deg: tuple[float, float], soft_mm: float) -> Family:
@@ -108,10 +137,10 @@ def _fist_on_fist(rng: np.random.Generator, shape: HandShape) -> PairPlan:
             "down": (_DOWN + 0.25 * inward, _PERSON),
         }[kind]
         rotation = facing(_about(along, rng, 0.12), _about(palm, rng, 0.15))
-        states[side] = hand_about(side, sample_fingers(rng, shape, "fist"), rotation, rng.normal(0, 6, 3), shape)
+        states[side] = hand_about(side, _tight_fist(rng, shape), rotation, rng.normal(0, 6, 3), shape)
     if kind == "stack":
-        return replace(in_order(states[over], states[under], _UP), most_mm=110)
-    return PairPlan(states["right"], states["left"], np.array([1.0, 0, 0]))
+        return replace(in_order(states[over], states[under], _UP), most_mm=110, settle_deg=15)
+    return PairPlan(states["right"], states["left"], np.array([1.0, 0, 0]), settle_deg=15)
 
 
 def _fist_in_palm(rng: np.random.Generator, shape: HandShape) -> PairPlan:
@@ -122,12 +151,12 @@ def _fist_in_palm(rng: np.random.Generator, shape: HandShape) -> PairPlan:
     along = inward if not below else inward + 0.4 * _CAMERA
     palm = _DOWN if below or rng.random() < 0.5 else _PERSON
     inner = facing(_about(along, rng, 0.15), _about(palm, rng, 0.15))
-    one = hand_about(fist, sample_fingers(rng, shape, "fist"), inner, np.zeros(3), shape)
+    one = hand_about(fist, _tight_fist(rng, shape), inner, np.zeros(3), shape)
     fingers = -inward + 0.4 * _CAMERA if below else _UP + 0.5 * _CAMERA * rng.random()
     outer = facing(_about(fingers, rng, 0.2), _about(-away, rng, 0.1))
     other = hand_about(cover, sample_fingers(rng, shape, "open"), outer, rng.normal(0, 8, 3), shape)
-    found = in_order(other, one, away)
-    return replace(found, most_mm=120, curl=(cover,), curl_most_deg=rng.uniform(50, 160), thumbs=(cover,))
+    found = replace(in_order(other, one, away), most_mm=120, settle_deg=20)
+    return replace(found, curl=(cover,), curl_most_deg=rng.uniform(60, 170), thumbs=(cover,))
 
 
 def _palm_on_back(rng: np.random.Generator, shape: HandShape) -> PairPlan:
@@ -136,13 +165,13 @@ def _palm_on_back(rng: np.random.Generator, shape: HandShape) -> PairPlan:
     away = _about(_UP if rng.random() < 0.6 else _CAMERA, rng, 0.25)
     lower = facing(_about(_inward(under) + 0.2 * _CAMERA, rng, 0.25), -away)
     mode = str(rng.choice(["fist", "open", "relaxed"]))
-    one = hand_about(under, sample_fingers(rng, shape, mode), lower, np.zeros(3), shape)
+    lying = _tight_fist(rng, shape) if mode == "fist" else sample_fingers(rng, shape, mode)
+    one = hand_about(under, lying, lower, np.zeros(3), shape)
     upper = facing(_about(_inward(over), rng, 0.3), _about(-away, rng, 0.08))
     flat = sample_fingers(rng, shape, "open")
     other = hand_about(over, flat, upper, rng.normal(0, 12, 3) - 15 * _inward(over), shape)
-    curl = (over,) if rng.random() < 0.7 else ()
-    found = in_order(other, one, away)
-    return replace(found, most_mm=100, curl=curl, curl_most_deg=rng.uniform(20, 140), thumbs=(over,))
+    found = replace(in_order(other, one, away), most_mm=100, settle_deg=25)
+    return replace(found, curl=(over,), curl_most_deg=rng.uniform(20, 140), thumbs=(over,))
 
 
 def _stacked_flat(rng: np.random.Generator, shape: HandShape) -> PairPlan:
@@ -156,7 +185,8 @@ def _stacked_flat(rng: np.random.Generator, shape: HandShape) -> PairPlan:
         rotation = facing(_about(_inward(side) + 0.3 * _CAMERA, rng, 0.3), palm)
         flat = thumb_beside(rng, sample_fingers(rng, shape, "open"))
         states[side] = hand_about(side, flat, rotation, rng.normal(0, 14, 3), shape)
-    return replace(in_order(states[over], states[under], away), most_mm=80)
+    found = replace(in_order(states[over], states[under], away), most_mm=80, settle_deg=30)
+    return replace(found, curl=(over, under) if palms else (over,), curl_most_deg=rng.uniform(10, 40))
 
 
 def _wrapped_finger(rng: np.random.Generator, shape: HandShape) -> PairPlan:
@@ -208,37 +238,50 @@ def _crossed_wrists(rng: np.random.Generator, shape: HandShape) -> PairPlan:
 
 def _heart(rng: np.random.Generator, shape: HandShape) -> PairPlan:
     """Bent fingers touch above, thumbs below."""
-    bend = rng.uniform(35, 62), rng.uniform(35, 65)
-    tilt = rng.uniform(0.0, 0.5)
-    states = []
-    for side in SIDES:
-        inward = _inward(side)
-        fingers = rng.normal(0, 3, (5, 4))
-        fingers[0] += (-8, 16, 0, 2)
-        fingers[1:, 0] += bend[0]
-        fingers[1:, 1] *= 0.3
-        fingers[1:, 2] += bend[1]
-        fingers[1:, 3] = 0.5 * fingers[1:, 2]
-        rotation = facing(_about(_UP - tilt * inward, rng, 0.05), inward + 0.3 * _DOWN)
-        angles = JointAngles(fingers, np.zeros(3)).limited()
-        states.append(hand_about(side, angles, rotation, [0, *rng.normal(0, 3, 2)], shape))
-    return PairPlan(states[0], states[1], np.array([1.0, 0, 0]))
+    inward = _inward("right")
+    angles, upright = _bow(rng), np.eye(3)
+    for _ in range(_TRIES):
+        upright = facing(_about(_UP - rng.uniform(0, 0.5) * inward, rng, 0.05), inward + 0.3 * _DOWN)
+        rotation = rolled(angles, upright, shape)
+        if rotation is not None:
+            upright = rotation
+            break
+        angles = _bow(rng)
+    plane = float(reach_mm(angles, upright, shape).max())
+    angles, rotation = fingers_to_plane(angles, upright, shape, plane, 0, 25), upright
+    right, left = both(angles, rotation, np.array([0, *rng.normal(0, 2, 2)]))
+    return PairPlan(right, left, np.array([1.0, 0, 0]))
+
+
+def _bow(rng: np.random.Generator) -> JointAngles:
+    """One half of a heart."""
+    fingers = rng.normal(0, 3, (5, 4))
+    fingers[0] += (-8, 16, 0, 2)
+    fingers[1:, 0] += rng.uniform(35, 62)
+    fingers[1:, 1] *= 0.3
+    fingers[1:, 2] += rng.uniform(35, 65)
+    fingers[1:, 3] = 0.5 * fingers[1:, 2]
+    return JointAngles(fingers, np.zeros(3)).limited()
 
 
 def _frame(rng: np.random.Generator, shape: HandShape) -> PairPlan:
-    """Thumbs and index fingers make a rectangle, tip to tip."""
+    """Thumbs and index fingers make a rectangle, each thumb's tip on the other hand's index finger."""
     upper, lower = _roles(rng)
+    angles = sample_fingers(rng, shape, "gun")
+    angles.fingers_deg[0] = rng.normal((-20, 6, -2, 0), 4)
     states = {}
     for side, thumb in ((lower, _UP), (upper, _DOWN)):
         inward = _inward(side)
         # the palm's side follows from where thumb and fingers point
         palm = np.cross(thumb if side == "right" else -thumb, inward)
         rotation = facing(_about(inward, rng, 0.08), _about(palm, rng, 0.12))
-        states[side] = hand_about(side, sample_fingers(rng, shape, "gun"), rotation, np.zeros(3), shape)
-    one, other = states[lower].skeleton(shape).joints_mm, states[upper].skeleton(shape).joints_mm
-    states[upper] = states[upper].moved((one[0] + one[4] - other[4] - other[0]) / 2)
-    slide = _about(_PERSON if rng.random() < 0.5 else _CAMERA, rng, 0.15)
-    return replace(in_order(states[upper], states[lower], slide), most_mm=60)
+        states[side] = hand_about(side, angles, rotation, np.zeros(3), shape)
+    one, other = (states[side].skeleton(shape).joints_mm for side in (lower, upper))
+    turn = Rotation.align_vectors([unit(one[4] - one[0])], [unit(other[0] - other[4])])[0].as_matrix()
+    states[upper] = states[upper].turned(turn, (one[0] + one[4] - turn @ (other[4] + other[0])) / 2)
+    outward = unit(one[0] + one[4] - 2 * one[3])  # from the lower hand's web to the other's
+    slide = _about([_PERSON, _CAMERA, outward][rng.integers(3)], rng, 0.1)
+    return replace(in_order(states[upper], states[lower], slide), most_mm=40, into_pocket=True)
 
 
 def _counting(rng: np.random.Generator, shape: HandShape) -> PairPlan:
@@ -269,8 +312,8 @@ def _washing(rng: np.random.Generator, shape: HandShape) -> PairPlan:
         fingers = sample_fingers(rng, shape, "open" if side == over else "relaxed")
         rotation = facing(_about(along, rng, 0.12), _about(palm, rng, 0.08))
         states[side] = hand_about(side, fingers, rotation, rng.normal(0, 14, 3), shape)
-    found = in_order(states[over], states[under], away)
-    return replace(found, most_mm=120, curl=(over,), curl_most_deg=rng.uniform(20, 110), thumbs=(over,))
+    found = replace(in_order(states[over], states[under], away), most_mm=120, settle_deg=25)
+    return replace(found, curl=(over,), curl_most_deg=rng.uniform(20, 110), thumbs=(over,))
 
 
 def _clapping(rng: np.random.Generator, shape: HandShape) -> PairPlan:
@@ -284,20 +327,22 @@ def _clapping(rng: np.random.Generator, shape: HandShape) -> PairPlan:
         flat = sample_fingers(rng, shape, str(rng.choice(["open", "relaxed"])))
         states.append(hand_about(side, flat, rotation, [0, *rng.normal(0, 14, 2)], shape))
     apart = float(rng.exponential(35)) if rng.random() < 0.6 else 0.0
-    return PairPlan(states[0], states[1], np.array([1.0, 0, 0]), apart_mm=apart)
+    return PairPlan(states[0], states[1], np.array([1.0, 0, 0]), apart_mm=apart, settle_deg=0 if apart else 20)
 
 
 def _handshake(rng: np.random.Generator, shape: HandShape) -> PairPlan:
     """The person's hands hold each other as two persons' would, or hook into each other."""
     over, under = _roles(rng)
     away = _about(_UP + _CAMERA * rng.uniform(0, 1), rng, 0.2)
-    states = {}
+    states, across = {}, rng.uniform(0, 1) * unit(_CAMERA - _CAMERA @ away * away)
     for side, palm in ((over, -away), (under, away)):
-        rotation = facing(_about(_inward(side), rng, 0.15), palm)
+        rotation = facing(_about(_inward(side) + across, rng, 0.15), palm)
         state = hand_about(side, sample_fingers(rng, shape, "open"), rotation, rng.normal(0, 6, 3), shape)
         states[side] = state.moved(-rng.uniform(5, 35) * _inward(side))
     found = in_order(states[over], states[under], away)
-    return replace(found, most_mm=70, curl=(over, under), curl_most_deg=rng.uniform(80, 170), thumbs=(over, under))
+    return replace(
+        found, most_mm=70, settle_deg=20, curl=(over, under), curl_most_deg=rng.uniform(80, 170), thumbs=(over, under)
+    )
 
 
 MOST_SOFT_MM: Final = 2.5

@@ -32,6 +32,8 @@ class PairPlan:
     """Shift along `slide` at which sliding begins; negative: the hands come from apart."""
     most_mm: float = 240.0
     """Largest slide that still is what the plan wanted."""
+    settle_deg: float = 0.0
+    """How far the left hand may then turn to lie on the right one (`settle.py`)."""
     curl: tuple[Side, ...] = ()
     """Hands whose fingers then bend until they touch."""
     curl_most_deg: float = 150.0

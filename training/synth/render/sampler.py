@@ -32,7 +32,7 @@ LEAST_VISIBLE: Final = 0.30
 MOST_ATTEMPTS: Final = 200
 _SPREAD: Final = ((-0.375, 0.125), (0.375, -0.125), (0.125, 0.375), (-0.125, -0.375))
 """Shifts of sub-frames in pixels."""
-VERSION: Final = 3
+VERSION: Final = 4
 """Raised whenever the same (seed, index) gives another picture."""
 
 

@@ -1,0 +1,169 @@
+"""Rotations of a hand's joints from where they are, in closed form (numpy only; any thread).
+
+The palm is rigid: its frame is the least-squares fit of wrist and knuckles (Kabsch 1976). From there outwards each bone
+gives two of its three angles by its direction. The third, its turn about itself, comes from the joint before: a
+finger's joints flex about one axis, carried along (a universal joint). How the whole finger is turned about itself
+shows where it is bent, because its bones then span a plane; that is weighed against the axis that the palm says, by how
+bent it is. So a straight finger takes the palm's, nothing flips, and what is smooth in the joints is smooth in the
+rotations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.skeleton import FINGER_BASES, JOINTS_PER_HAND, SIDES, WRIST, Side
+from realtime.messages import HandPose
+from realtime.rotations.quaternions import Floats, from_matrices, unit
+from realtime.rotations.rest_hand import FLEXION_AXES, PALM, PALM_JOINTS, PALM_WEIGHTS, THUMB_ROLL
+from realtime.snapshot import Stored
+
+_CHAINS: Final = np.array(FINGER_BASES)[:, None] - np.arange(4)
+"""(5, 4) joints of each finger from base to tip."""
+_WRIST_AND_CHAINS: Final = np.insert(_CHAINS, 0, WRIST, axis=1)
+_PALM_ARM: Final = (PALM - PALM_WEIGHTS @ PALM / PALM_WEIGHTS.sum()) * PALM_WEIGHTS[:, None]
+_PALM_MEAN: Final = PALM_WEIGHTS / PALM_WEIGHTS.sum()
+_DOUBT: Final = np.array([0.3, 0.6, 0.6, 0.6, 0.6])
+"""Variance of a bone's direction against that of a finger's turn about itself: how bent it must be to say its turn."""
+_MOST_TURN: Final = float(np.tan(np.radians(30.0)))
+"""A finger is turned no farther about itself, against what the palm says."""
+_MIRROR: Final = np.array([-1.0, 1.0, 1.0])
+_MIRROR_TURN: Final = np.array([1.0, -1.0, -1.0, 1.0])
+
+
+def hand_rotations(joints_mm: NDArray, side: Side) -> Floats:
+    """(..., 21, 3) mm in any right-handed frame -> (..., 21, 4) unit quaternions x, y, z, w: frame_from_joint.
+
+    Axes as OpenXR has them, both hands alike: -z along the bone to the next joint, y out of the back of the hand; a tip
+    has its last bone's. NaN where a joint is. Signs: each joint's is that of its neighbour towards the wrist.
+    """
+    joints = np.asarray(joints_mm, np.float64)
+    if side == "left":
+        return _right_hands(joints * _MIRROR) * _MIRROR_TURN
+    return _right_hands(joints)
+
+
+def _right_hands(joints: Floats) -> Floats:
+    flat = joints.reshape(-1, JOINTS_PER_HAND, 3)
+    there = np.isfinite(flat).all(axis=(1, 2))
+    found = np.full((len(flat), JOINTS_PER_HAND, 4), np.nan)
+    if there.any():
+        found[there] = _solved(flat if there.all() else flat[there])
+    return found.reshape(*joints.shape[:-1], 4)
+
+
+def _solved(joints: Floats) -> Floats:
+    """(N, 21, 3) right hands -> (N, 21, 4)."""
+    frames = np.empty((*joints.shape, 3))
+    frames[:, WRIST] = wrist = _palm_frames(joints)
+    chains = joints[:, _CHAINS]
+    bones = unit(chains[:, :, 1:] - chains[:, :, :-1])  # (N, 5, 3, 3)
+    x = _first_axes(bones, np.einsum("nij,fj->nfi", wrist, FLEXION_AXES))
+    for k in range(3):
+        z = -bones[:, :, k]
+        x = unit(x - (x * z).sum(axis=-1, keepdims=True) * z)
+        frames[:, _CHAINS[:, k]] = np.stack([x, _cross(z, x), z], axis=-1)
+    frames[:, _CHAINS[:, 3]] = frames[:, _CHAINS[:, 2]]
+    return _signed_along(from_matrices(frames))
+
+
+def _palm_frames(joints: Floats) -> Floats:
+    """(N, 3, 3) frame_from_wrist, the rotation that turns the rest hand's palm onto this one best."""
+    palm = joints[:, PALM_JOINTS]
+    u, _, vt = np.linalg.svd(np.einsum("nki,kj->nij", palm - (_PALM_MEAN @ palm)[:, None], _PALM_ARM))
+    proper = np.ones((len(joints), 3))
+    proper[:, 2] = np.linalg.det(u @ vt)
+    return np.asarray((u * proper[:, None]) @ vt, np.float64)
+
+
+def _first_axes(bones: Floats, palms_axes: Floats) -> Floats:
+    """(N, 5, 3) x axes of the first bones: the palm's, turned about the bone as far as the finger's bends say."""
+    first = bones[:, :, 0]
+    along = (palms_axes * first).sum(axis=-1, keepdims=True)
+    x = unit(palms_axes - along * first)
+    y = _cross(x, first)
+    bend = -_cross(bones[:, :, :-1], bones[:, :, 1:])  # (N, 5, 2, 3) sines of the two bends, along the finger's x axis
+    bend_x, bend_y = ((bend * axis[:, :, None]).sum(axis=-1) for axis in (x, y))
+    usual = np.tan(THUMB_ROLL * np.arcsin(np.clip(-along[..., 0], -1.0, 1.0)))
+    # Least squares for the turn's tangent: bend_y = tangent * bend_x, and usual as if it were one more bend.
+    turn = ((bend_x * bend_y).sum(axis=-1) + _DOUBT * usual) / ((bend_x**2).sum(axis=-1) + _DOUBT)
+    turn = np.clip(turn, usual - _MOST_TURN, usual + _MOST_TURN)[..., None]
+    return np.asarray(unit(x + turn * y), np.float64)
+
+
+def _signed_along(rotations: Floats) -> Floats:
+    """Each joint turns by less than half a circle from the one before: its sign needs no memory."""
+    chain = rotations[:, _WRIST_AND_CHAINS]  # (N, 5, 5, 4)
+    turns = np.where((chain[:, :, 1:] * chain[:, :, :-1]).sum(axis=-1) < 0, -1.0, 1.0)
+    rotations[:, _CHAINS] *= np.cumprod(turns, axis=-1)[..., None]
+    return rotations
+
+
+def _cross(a: Floats, b: Floats) -> Floats:
+    # numpy.cross takes five times as long for so few.
+    ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
+    bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+
+
+def rotation_confidence(joint_confidence: NDArray) -> NDArray:
+    """(..., 21) of joints -> of rotations: the smaller one of a bone's two ends; the wrist's is the palm's mean."""
+    found = np.array(joint_confidence)
+    for k in range(3):
+        start, end = _CHAINS[:, k], _CHAINS[:, k + 1]
+        found[..., start] = np.minimum(joint_confidence[..., start], joint_confidence[..., end])
+    found[..., _CHAINS[:, 3]] = found[..., _CHAINS[:, 2]]
+    found[..., WRIST] = joint_confidence[..., PALM_JOINTS] @ _PALM_MEAN
+    return found
+
+
+def steady_signs(rotations: NDArray) -> NDArray:
+    """(F, 21, 4) of one hand in time, NaN where it is away, with signs that do not jump from frame to frame."""
+    steady = rotations.copy()
+    rows = np.flatnonzero(np.isfinite(steady[:, WRIST, 0]))
+    if len(rows) > 1:
+        wrist = steady[rows, WRIST]
+        turns = np.where((wrist[1:] * wrist[:-1]).sum(axis=-1) < 0, -1.0, 1.0)
+        steady[rows[1:]] *= np.cumprod(turns)[:, None, None].astype(steady.dtype)
+    return steady
+
+
+@dataclass(frozen=True)
+class RotationState:
+    """The last rotation of each wrist."""
+
+    wrists: Mapping[Side, Annotated[NDArray[np.float64], Stored(4)]] = field(default_factory=dict)
+
+
+class HandTurner:
+    """Gives the hands of successive frames their rotations; `state`, the signs, is all that it remembers."""
+
+    def __init__(self) -> None:
+        self.state = RotationState()
+
+    def reset(self) -> None:
+        """Forget both hands."""
+        self.state = RotationState()
+
+    def __call__(self, hands: Sequence[HandPose]) -> tuple[HandPose, ...]:
+        """The same hands with `joint_rotations`."""
+        if not hands:
+            return ()
+        left = np.array([hand.side == "left" for hand in hands])[:, None, None]
+        joints = np.stack([hand.joints_cam_mm for hand in hands]).astype(np.float64)
+        found = _right_hands(np.where(left, joints * _MIRROR, joints))
+        found = np.where(left, found * _MIRROR_TURN, found)
+        wrists = dict(self.state.wrists)
+        turned = []
+        for hand, rotations in zip(hands, found, strict=True):
+            last = wrists.get(hand.side)
+            sign = -1.0 if last is not None and last @ rotations[WRIST] < 0 else 1.0
+            wrists[hand.side] = sign * rotations[WRIST]
+            turned.append(replace(hand, joint_rotations=(sign * rotations).astype(np.float32)))
+        self.state = RotationState({side: wrists[side] for side in SIDES if side in wrists})
+        return tuple(turned)

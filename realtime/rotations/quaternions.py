@@ -1,0 +1,81 @@
+"""Unit quaternions x, y, z, w, any number at a time (numpy only; any thread).
+
+SciPy's `Rotation` takes several times as long for the few of one frame. A quaternion and its negative are one rotation.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+IDENTITY: Final = (0.0, 0.0, 0.0, 1.0)
+_TINY: Final = 1e-12
+_CONJUGATE: Final = np.array([-1.0, -1.0, -1.0, 1.0])
+
+
+def from_matrices(matrices: NDArray) -> Floats:
+    """(..., 3, 3) rotations -> (..., 4), by the largest of the four components (Shepperd 1978)."""
+    m = np.moveaxis(np.asarray(matrices, np.float64), (-2, -1), (0, 1))
+    trace = m[0, 0] + m[1, 1] + m[2, 2]
+    products = np.empty((4, 4, *m.shape[2:]))  # four times each product of two components
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        products[i, i] = 1.0 + 2.0 * m[i, i] - trace
+        products[i, j] = products[j, i] = m[j, i] + m[i, j]
+        products[i, 3] = products[3, i] = m[k, j] - m[j, k]
+    products[3, 3] = 1.0 + trace
+    rows = np.moveaxis(products, (0, 1), (-2, -1))
+    largest = np.argmax(np.stack([products[i, i] for i in range(4)], axis=-1), axis=-1)
+    found = np.take_along_axis(rows, largest[..., None, None], axis=-2)[..., 0, :]
+    return np.asarray(unit(found), np.float64)
+
+
+def matrices(quaternions: NDArray) -> Floats:
+    """(..., 4) -> (..., 3, 3) rotations."""
+    x, y, z, w = np.moveaxis(np.asarray(quaternions, np.float64), -1, 0)
+    rows = (
+        (1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
+        (2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
+        (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
+    )
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def times(a: NDArray, b: NDArray) -> Floats:
+    """Products (..., 4): first b, then a, as a_from_b and b_from_c make a_from_c."""
+    ax, ay, az, aw = np.moveaxis(np.asarray(a, np.float64), -1, 0)
+    bx, by, bz, bw = np.moveaxis(np.asarray(b, np.float64), -1, 0)
+    return np.stack(
+        [
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+            aw * bw - ax * bx - ay * by - az * bz,
+        ],
+        axis=-1,
+    )
+
+
+def inverse(quaternions: NDArray) -> Floats:
+    """(..., 4) the rotations back."""
+    return np.asarray(quaternions * _CONJUGATE, np.float64)
+
+
+def turned(quaternions: NDArray, vectors: NDArray) -> Floats:
+    """Vectors (..., 3) turned by (..., 4)."""
+    return np.asarray((matrices(quaternions) @ np.asarray(vectors)[..., None])[..., 0], np.float64)
+
+
+def angle_deg(a: NDArray, b: NDArray) -> Floats:
+    """(...) degrees, 0 to 180, between the rotations a and b (..., 4)."""
+    apart = inverse(a)
+    apart = times(apart, b)
+    return np.degrees(2 * np.arctan2(np.linalg.norm(apart[..., :3], axis=-1), np.abs(apart[..., 3])))
+
+
+def unit(vectors: NDArray) -> NDArray:
+    """Vectors (..., n) at length 1; one without length stays near zero."""
+    return vectors / np.maximum(np.sqrt((vectors * vectors).sum(axis=-1, keepdims=True)), _TINY)
