@@ -141,14 +141,14 @@ def _whole_way(pictures: Sequence[ClaspedPicture]) -> None:
 
 
 def _milliseconds(detector: PairDetector) -> float:
-    """Median time of a look."""
+    """The fastest of many looks: what others do on the machine counts least there."""
     image = cv2.resize(np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8), (640, 480))
     times = []
     for _ in range(_TIMED):
         started = time.perf_counter()
         detector(image, PAIR_SCORE)
         times.append(time.perf_counter() - started)
-    return 1000 * float(np.median(times))
+    return 1000 * min(times)
 
 
 if __name__ == "__main__":

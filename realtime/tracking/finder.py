@@ -14,7 +14,7 @@ from engines.pair_detector import PairDetector
 from realtime.messages import HandBox, PairBox
 from realtime.tracking.detector import HandDetector
 
-PAIR_SCORE: Final = 0.3
+PAIR_SCORE: Final = 0.2
 """Of a pair that is worth a look of the network, which decides whether hands are there (docs/training.md)."""
 
 Found = HandBox | PairBox

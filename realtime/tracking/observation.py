@@ -21,8 +21,6 @@ _UNSURE_HAND: Final = 0.5
 """Likewise, in a crop of both hands where the network is not sure of each ..."""
 _BOTH_ARE_THERE: Final = 0.8
 """... by so much."""
-_PAIR_CONFIDENCE: Final = 2.0
-"""Hands that nobody has followed yet must be so many times surer than what is lost."""
 _FILLS: Final = 0.35
 """The joints of a pair extend over at least so much of its crop: else the crop shows something else ..."""
 _EQUAL: Final = 0.3
@@ -87,12 +85,13 @@ def sure_pair(
 ) -> list[Observation]:
     """Both hands of a crop in which a detector sees two that touch, if the network is sure of them; else nothing.
 
+    Its flags tell: a single hand does not raise both, nor does a place without hands; how sure its joints are does not.
     Where one is followed already, it keeps its name: the hand that lies where it must be is it.
     """
     both = [observe(output, crop, input_px, side, side, shared=True) for side in SIDES]
     if min(one.probability for one in both) < _BOTH_ARE_THERE:
         return []
-    if min(one.confidence for one in both) < _PAIR_CONFIDENCE * least_confidence or not _fill(both, crop):
+    if min(one.confidence for one in both) < least_confidence or not _fill(both, crop):
         return []
     known = {side: place for side, place in places.items() if place is not None}
     as_named, crossed = (

@@ -162,7 +162,8 @@ class HandTracker:
         pair: list[Observation] = []
         for plan, output in zip(plans, outputs, strict=True):
             if plan.trial:
-                pair = sure_pair(plan.crop, output, self._input_px, places, self._settings.lose_confidence)
+                least = _SHARED_CONFIDENCE * self._settings.lose_confidence
+                pair = sure_pair(plan.crop, output, self._input_px, places, least)
                 continue
             read = self._shared if len(plan.sides) > 1 else self._single
             there += [one for one in read(plan, output, places) if self._is_sure(one)]

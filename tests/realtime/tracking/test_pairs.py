@@ -45,7 +45,7 @@ def test_what_the_network_is_not_sure_of_is_no_hand(fault: str) -> None:
     exact = answer(scene.plans[0], CLASPED)
     changed = {
         "one hand": {"hand_probability": np.array([0.98, 0.3], np.float32)},
-        "unsure": {"joint_confidence": np.full(42, 0.15, np.float32)},
+        "unsure": {"joint_confidence": np.full(42, 0.04, np.float32)},
         "a point": {"joints_crop_px": (INPUT_PX / 2 + 0.1 * (exact.joints_crop_px - INPUT_PX / 2)).astype(np.float32)},
         "no hands": {"hand_probability": np.array([0.1, 0.1], np.float32)},
     }[fault]
