@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -13,17 +14,18 @@ from engines.geometry.pinhole import project
 from engines.output import NetworkOutput
 from engines.pair_boxes import Proposal
 from engines.skeleton import SIDES, Side
-from realtime.messages import HandBox, PairBox
-from realtime.tracking.finder import pair_box
-from realtime.tracking.tracker import HandTracker
+from realtime.messages import HandBox, Proposed
+from realtime.snapshot import freeze, thaw
+from realtime.tracking.finder import as_crop
+from realtime.tracking.tracker import HandTracker, TrackerState
 from tests.realtime.tracking.test_tracker import APART, CAMERA, INPUT_PX, SETTINGS, Scene, answer, assert_hands, near
 
 CLASPED = near(50)
 
 
-def pair_of(hands: dict[Side, NDArray[np.float64]], shift_px: float = 0.0) -> PairBox:
+def pair_of(hands: dict[Side, NDArray[np.float64]], shift_px: float = 0.0) -> Proposed:
     crop = crop_around(project(np.concatenate(list(hands.values())), CAMERA))
-    return PairBox(replace(crop, center_px=(crop.center_px[0] + shift_px, crop.center_px[1])), 0.4)
+    return Proposed(replace(crop, center_px=(crop.center_px[0] + shift_px, crop.center_px[1])), SIDES, 0.4)
 
 
 def test_hands_that_no_palm_detector_finds_are_taken_up_in_one_crop() -> None:
@@ -108,7 +110,7 @@ def test_a_proposal_becomes_the_crop_that_the_joints_would_have() -> None:
     points = np.array([[100.0, 50.0], [200.0, 90.0]])
     low, high = points.min(0), points.max(0)
     grow = 0.1 * (high - low)
-    made = pair_box(Proposal("pair", 0.5, np.concatenate([low - grow, high + grow]), 0.0)).crop
+    made = as_crop(Proposal("pair", 0.5, np.concatenate([low - grow, high + grow]), 0.0)).crop
     wanted = crop_around(points)
     assert made.side_px == pytest.approx(wanted.side_px)
     assert made.center_px == pytest.approx(wanted.center_px)
@@ -120,3 +122,38 @@ def test_palm_boxes_and_pairs_come_together() -> None:
     found = HandBox("right", crop_around(project(CLASPED["right"], CAMERA)), 0.9)
     scene.tracker.acquire([found, pair_of(CLASPED)], 0.0)
     assert_hands(scene.see(CLASPED), CLASPED)
+
+
+def hand_at(side: Side, hands: dict[Side, NDArray[np.float64]]) -> Proposed:
+    return Proposed(crop_around(project(hands[side], CAMERA)), (side,), 0.3)
+
+
+def test_single_hands_that_the_palm_detector_misses_are_taken_up_a_frame_later() -> None:
+    scene = Scene()
+    scene.tracker.acquire([hand_at(side, APART) for side in SIDES], 0.0)
+    assert scene.see(APART) == ()
+    assert [plan.trial for plan in scene.plans] == [True, True]
+    assert_hands(scene.see(APART), APART)
+
+
+def test_a_place_without_a_hand_is_no_hand_and_a_followed_one_is_not_found_twice() -> None:
+    scene = Scene()
+    alone: dict[Side, NDArray[np.float64]] = {"right": APART["right"]}
+    scene.acquire(alone)
+    scene.see(alone)
+    scene.tracker.acquire([hand_at("right", APART), hand_at("left", APART)], scene.t_s)
+    for _ in range(3):
+        assert [pose.side for pose in scene.see(alone)] == ["right"]
+        assert scene.tracker.sides == ("right",)
+    scene.tracker.acquire([hand_at("right", APART)], scene.t_s)
+    scene.see(alone)
+    assert len(scene.plans) == 1
+
+
+def test_what_is_yet_to_be_tried_is_part_of_the_state() -> None:
+    scene = Scene()
+    scene.tracker.acquire([pair_of(CLASPED)], 0.0)
+    kept = json.loads(json.dumps(freeze(scene.tracker.state)))
+    other = Scene()
+    other.tracker.state = thaw(TrackerState, kept)
+    assert other.tracker.plan(0.0) == scene.tracker.plan(0.0)
