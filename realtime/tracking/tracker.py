@@ -83,7 +83,7 @@ class TrackerState:
     pair_crop: Crop | None = None
     planned_s: float = 0.0
     trials: tuple[Proposed, ...] = ()
-    """Where hands may be: looked at once, beside what is followed."""
+    """Where hands may be: each is looked at once, in crops that a frame has free."""
 
 
 class HandTracker:
@@ -148,9 +148,10 @@ class HandTracker:
         else:
             tracks = {side: self._with_crop(track, places[side], t_s) for side, track in tracks.items()}
             plans = [CropPlan(tracks[side].crop, (side,)) for side in SIDES if side in tracks]
-        if len(tracks) < len(SIDES):
-            plans += [CropPlan(one.crop, one.sides, trial=True) for one in state.trials]
-        self.state = replace(state, tracks=tracks, merged=merged, pair_crop=pair_crop, planned_s=t_s, trials=())
+        free = len(SIDES) - len(tracks)  # a frame has two crops; what finds no room is tried in the next one
+        plans += [CropPlan(one.crop, one.sides, trial=True) for one in state.trials[:free]]
+        trials = state.trials[free:] if free else ()
+        self.state = replace(state, tracks=tracks, merged=merged, pair_crop=pair_crop, planned_s=t_s, trials=trials)
         return plans
 
     def update(self, plans: Sequence[CropPlan], outputs: Sequence[NetworkOutput], t_s: float) -> Sighting:

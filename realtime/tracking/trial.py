@@ -22,9 +22,15 @@ from realtime.tracking.track import Track
 
 _WITHIN: Final = 0.4
 """Of a pair's crop, from its middle: a followed hand whose crop lies farther off is not one of the pair."""
-_ONE_IS_THERE: Final = 0.8
+_MOST_SINGLE: Final = 2
+"""Single hands that are tried, the surest ones."""
+_CLEAR: Final = 0.6
+"""Where one hand of a pair is seen so clearly, confidence of its joints, ..."""
+_LIKEWISE: Final = 0.35
+"""... the other one's must be so large a share of it: chins beside a hand are taken for the second one."""
+_ONE_IS_THERE: Final = 0.9
 """Probability of a single hand, ..."""
-_SURE_JOINTS: Final = 2.0
+_SURE_JOINTS: Final = 3.0
 """... and how many times surer than those that are lost its joints must be."""
 _FILLS: Final = 0.35
 """The joints extend over at least so much of the crop: else it shows something else ..."""
@@ -33,23 +39,19 @@ _EQUAL: Final = 0.3
 
 
 def worth_a_look(proposed: Sequence[Proposed], tracks: Sequence[Track], most_hands: int) -> tuple[Proposed, ...]:
-    """Those that may show a hand which is not followed yet, as many as a frame has crops for; a pair comes first.
+    """Those that may show a hand which is not followed yet, in the order in which they are tried: a pair first.
 
     `proposed` comes with the surest first.
     """
-    free = min(most_hands, len(SIDES)) - len(tracks)
-    if free <= 0:
+    if len(tracks) >= min(most_hands, len(SIDES)):
         return ()
+    pairs = [one for one in proposed if len(one.sides) == len(SIDES) <= most_hands and _shows(one.crop, tracks)]
+    singles: list[Proposed] = []
     for one in proposed:
-        shows_ours = all(apart_px(one.crop, track.crop) < _WITHIN * one.crop.side_px for track in tracks)
-        if len(one.sides) == len(SIDES) <= most_hands and shows_ours:
-            return (one,)
-    chosen: list[Proposed] = []
-    for one in proposed:
-        others = [*(track.crop for track in tracks), *(other.crop for other in chosen)]
+        others = [*(track.crop for track in tracks), *(other.crop for other in singles)]
         if len(one.sides) == 1 and not any(near(one.crop, other) for other in others):
-            chosen.append(one)
-    return tuple(chosen[:free])
+            singles.append(one)
+    return (*pairs[:1], *singles[:_MOST_SINGLE])
 
 
 def sure_pair(
@@ -62,7 +64,8 @@ def sure_pair(
     both = [observe(output, crop, input_px, side, side, shared=True) for side in SIDES]
     if min(one.probability for one in both) < BOTH_ARE_THERE or not _fill(both, crop):
         return []
-    if min(one.confidence for one in both) < least_confidence:
+    less, more = sorted(one.confidence for one in both)
+    if less < least_confidence or (more > _CLEAR and less < _LIKEWISE * more):
         return []
     known = {side: place for side, place in places.items() if place is not None}
     crossed = [replace(one, side=_other(one.side)) for one in both]
@@ -78,6 +81,11 @@ def sure_hand(crop: Crop, output: NetworkOutput, input_px: int, least_confidence
     if one.probability < _ONE_IS_THERE or unsure:
         return None
     return HandBox(side, crop_around(one.joints_px, upright_angle_rad([one.joints_px])), one.probability)
+
+
+def _shows(crop: Crop, tracks: Sequence[Track]) -> bool:
+    """Whether a pair's crop can show all that are followed."""
+    return all(apart_px(crop, track.crop) < _WITHIN * crop.side_px for track in tracks)
 
 
 def _farther(hands: Sequence[Observation], known: Places) -> float:

@@ -26,7 +26,7 @@ class PairDataSettings(Banks):
     """Share of both hands among the rendered pieces of a frame."""
     real: float = Field(0.35, ge=0, lt=1)
     """Share of real pieces."""
-    empty: float = Field(0.1, ge=0, le=1)
+    empty: float = Field(0.25, ge=0, le=1)
     """Share of frames without any hand."""
     repeats: int = Field(4, ge=1)
     """How often a composed batch is learnt from, on average."""

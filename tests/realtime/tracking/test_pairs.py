@@ -39,7 +39,7 @@ def test_hands_that_no_palm_detector_finds_are_taken_up_in_one_crop() -> None:
     assert_hands(poses, CLASPED)
 
 
-@pytest.mark.parametrize("fault", ["one hand", "unsure", "a point", "no hands"])
+@pytest.mark.parametrize("fault", ["one hand", "unsure", "a chin", "a point", "no hands"])
 def test_what_the_network_is_not_sure_of_is_no_hand(fault: str) -> None:
     scene = Scene()
     scene.tracker.acquire([pair_of(CLASPED)], 0.0)
@@ -48,6 +48,7 @@ def test_what_the_network_is_not_sure_of_is_no_hand(fault: str) -> None:
     changed = {
         "one hand": {"hand_probability": np.array([0.98, 0.3], np.float32)},
         "unsure": {"joint_confidence": np.full(42, 0.04, np.float32)},
+        "a chin": {"joint_confidence": np.repeat(np.array([0.75, 0.2], np.float32), 21)},
         "a point": {"joints_crop_px": (INPUT_PX / 2 + 0.1 * (exact.joints_crop_px - INPUT_PX / 2)).astype(np.float32)},
         "no hands": {"hand_probability": np.array([0.1, 0.1], np.float32)},
     }[fault]
