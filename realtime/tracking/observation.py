@@ -19,7 +19,7 @@ NAME_COUNTS: Final = 0.25
 """The network's name for a hand in a shared crop outweighs such a distance, in hands."""
 _UNSURE_HAND: Final = 0.5
 """Likewise, in a crop of both hands where the network is not sure of each ..."""
-BOTH_ARE_THERE: Final = 0.8
+_BOTH_ARE_THERE: Final = 0.8
 """... by so much."""
 Places = Mapping[Side, NDArray[np.float64] | None]
 """Where the joints (21, 2) px of each followed hand must be, if they were ever seen."""
@@ -85,7 +85,7 @@ def one_each(there: Sequence[Observation], places: Places) -> list[Observation]:
         return list(there)
     a, b = there
     distance = hand_distance(a.joints_px, b.joints_px)
-    if a.shared and (distance > _UNSURE_HAND or min(a.probability, b.probability) >= BOTH_ARE_THERE):
+    if a.shared and (distance > _UNSURE_HAND or min(a.probability, b.probability) >= _BOTH_ARE_THERE):
         return [a, b]
     if not a.shared and distance > SAME_HAND:
         return [a, b]

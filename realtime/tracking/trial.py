@@ -17,7 +17,7 @@ from engines.output import NetworkOutput
 from engines.skeleton import SIDES, Side
 from realtime.messages import HandBox, Proposed
 from realtime.tracking.next_crop import apart_px, near
-from realtime.tracking.observation import BOTH_ARE_THERE, NAME_COUNTS, Observation, Places, hand_distance, observe
+from realtime.tracking.observation import NAME_COUNTS, Observation, Places, hand_distance, observe
 from realtime.tracking.track import Track
 
 _WITHIN: Final = 0.4
@@ -28,10 +28,10 @@ _CLEAR: Final = 0.6
 """Where one hand of a pair is seen so clearly, confidence of its joints, ..."""
 _LIKEWISE: Final = 0.35
 """... the other one's must be so large a share of it: chins beside a hand are taken for the second one."""
-_ONE_IS_THERE: Final = 0.9
-"""Probability of a single hand, ..."""
+_IS_THERE: Final = 0.9
+"""Probability of a hand, ..."""
 _SURE_JOINTS: Final = 3.0
-"""... and how many times surer than those that are lost its joints must be."""
+"""... and how many times surer than those that are lost the joints of a single one must be."""
 _FILLS: Final = 0.35
 """The joints extend over at least so much of the crop: else it shows something else ..."""
 _EQUAL: Final = 0.3
@@ -62,7 +62,7 @@ def sure_pair(
     Where one is followed already, it keeps its name: the hand that lies where it must be is it.
     """
     both = [observe(output, crop, input_px, side, side, shared=True) for side in SIDES]
-    if min(one.probability for one in both) < BOTH_ARE_THERE or not _fill(both, crop):
+    if min(one.probability for one in both) < _IS_THERE or not _fill(both, crop):
         return []
     less, more = sorted(one.confidence for one in both)
     if less < least_confidence or (more > _CLEAR and less < _LIKEWISE * more):
@@ -78,7 +78,7 @@ def sure_hand(crop: Crop, output: NetworkOutput, input_px: int, least_confidence
     side: Side = "right" if right > left else "left"
     one = observe(output, crop, input_px, side, side)
     unsure = one.confidence < _SURE_JOINTS * least_confidence or not _fill([one], crop)
-    if one.probability < _ONE_IS_THERE or unsure:
+    if one.probability < _IS_THERE or unsure:
         return None
     return HandBox(side, crop_around(one.joints_px, upright_angle_rad([one.joints_px])), one.probability)
 
