@@ -135,7 +135,7 @@ def _box(crop: Crop) -> NDArray[np.float64]:
     return np.concatenate([middle - half, middle + half])
 
 
-def _whole_way(pictures: Sequence[ClaspedPicture], photos: Sequence[NDArray[np.uint8]]) -> None:
+def _whole_way(pictures: Sequence[ClaspedPicture], photos: NDArray[np.uint8]) -> None:
     nowhere = np.zeros(4)
     empty = [ClaspedPicture("", np.ascontiguousarray(photo[..., ::-1]), nowhere) for photo in photos]
     for name, pairs in (("without it", "false"), ("with it", "true")):
