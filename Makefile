@@ -9,6 +9,8 @@ EXTRAS ?=
 
 # The tests try everything that takes no GPU: TensorRT-RTX and INT8 builds, all file formats, a local Ray cluster.
 test: override EXTRAS := $(EXTRAS),rtx,int8,formats,rerun,cluster
+# And pages in Chromium, where apt may bring it.
+test: export BROWSER := yes
 
 # The venv is complete; somebody's PYTHONPATH (ROS sets one) would put other packages before it.
 unexport PYTHONPATH PYTHONHOME
@@ -21,7 +23,7 @@ help:
 	@echo "make soak                  an hour under load: memory, rate, threads, files, windows; SOAK='--minutes 5' is shorter"
 	@echo 'make format                let ruff format the sources and mend what it can'
 	@echo 'make setup EXTRAS=tensorrt set-up only, with extra dependencies: tensorrt (NVIDIA GPU), rtx (TensorRT for RTX),'
-	@echo '                           int8 (quantisation), formats (Parquet, glTF), rerun (.rrd), cluster (Ray); several with commas'
+	@echo '                           int8 (quantisation), formats (Parquet, glTF, C3D, .pose), rerun (.rrd), cluster (Ray); several with commas'
 	@echo "make retrain               data, training, evaluation, weights, verified engine; RETRAIN='--dry-run' tries it"
 	@echo 'make clean                 remove the venv, caches and out/demo'
 	@echo
@@ -34,17 +36,8 @@ setup:
 demo: setup
 	@$(VENV_PYTHON) run_demo.py --demo
 
-# Ray's cluster, and what compiles engines within the test process, run in processes of their own: after such tests the process
-# has sometimes died in the next ones, for a reason not found.
-ALONE := tests/realtime/batch/test_batch_ray.py
-COMPILERS := tests/engines/building/test_int8.py tests/engines/building/test_tensorrt.py tests/program/test_benchmarks.py
 test: setup
-	$(VENV_PYTHON) -m ruff format --check .
-	$(VENV_PYTHON) -m ruff check .
-	$(VENV_PYTHON) -m mypy
-	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile $(addprefix --ignore=,$(ALONE) $(COMPILERS))
-	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest $(COMPILERS)
-	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest $(ALONE)
+	@scripts/test.sh
 
 # With windows wherever a display is, or xvfb-run can make one.
 soak: setup

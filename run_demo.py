@@ -29,7 +29,6 @@ try:
     from realtime.cli.options import BatchOptions, Options, parse
     from realtime.cli.outputs import check_files
     from realtime.cli.stopping import SIGNALS, StopSignals, leave
-    from realtime.config import Settings
     from realtime.engine import backend_of
     from realtime.formats.saving import save_as
     from realtime.pipeline import HandPipeline
@@ -71,7 +70,7 @@ def run(options: Options) -> int:
         meter = RunMeter(source, settings.timing.warmup_frames)
         trace = None if options.report.trace is None else Trace()
         # Before the network loads, so that a port that is taken is told at once.
-        streams = open_streams(to.osc, to.websocket, to.origins, say)
+        streams = open_streams(to.osc, to.websocket, to.origins, say, vmc=to.vmc, openxr=to.openxr)
         if streams is not None:
             at_end.callback(streams.close)
         intrinsics_of = partial(resolve_intrinsics, settings.intrinsics)
@@ -98,12 +97,16 @@ def _add_sinks(
     """Every way out of a run. Another one is a line here; the last one is closed first."""
     view, report = options.view, options.report
     live, three_d, display = source.is_live, view.three_d, Display(mirror=view.mirror)
-    files = (options.save_tracks, view.save_video, report.profile_json, report.trace)
+    files = (options.save_tracks, options.mcap, view.save_video, report.profile_json, report.trace)
     sinks.every(RunSummary(meter, report.profile, report.profile_json, files))
     tracing = TraceSink(trace, report.trace, live) if trace and report.trace else None
     sinks.every(tracing)
     if options.save_tracks is not None:
-        sinks.every(_open_tracks(options.save_tracks, options.settings, source), "tracks")
+        sinks.every(_open_tracks(options, options.save_tracks, source), "tracks")
+    if options.mcap is not None:
+        from realtime.formats.robots.mcap_file import McapSink  # its package may not be installed
+
+        sinks.every(McapSink(options.mcap), "tracks")
     if streams is not None:
         meter.count_drops("late for the streams", lambda: streams.dropped)
         sinks.every(streams, "streams")
@@ -116,10 +119,11 @@ def _add_sinks(
         sinks.newest(Each(tracing.shown))
 
 
-def _open_tracks(path: Path, settings: Settings, source: Source) -> TrackWriter:
-    intrinsics = resolve_intrinsics(settings.intrinsics, source.size_px)
-    texts = settings.model_dump_json(), json.dumps(versions())
-    return TrackWriter(path, intrinsics, source.size_px, *texts, save=save_as)
+def _open_tracks(options: Options, path: Path, source: Source) -> TrackWriter:
+    intrinsics = resolve_intrinsics(options.settings.intrinsics, source.size_px)
+    texts = options.settings.model_dump_json(), json.dumps(versions())
+    save = partial(save_as, recording=options.source.video or options.source.images)
+    return TrackWriter(path, intrinsics, source.size_px, *texts, save=save)
 
 
 def _refuse_early(options: Options) -> None:

@@ -9,7 +9,6 @@ speed does not depend on them.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import platform
@@ -29,6 +28,7 @@ from engines.building.graph import deployed_module
 from engines.errors import UserError
 from engines.presets import spec_of
 from engines.terminal import command
+from realtime.command import CommandParser
 
 _FLOOR_COLUMNS: Final = ("preset", "precision", "batch", "operations ms", "weights ms", "features ms", "floor ms")
 
@@ -36,7 +36,7 @@ _FLOOR_COLUMNS: Final = ("preset", "precision", "batch", "operations ms", "weigh
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.engines", description=__doc__)
+    parser = CommandParser("python -m benchmarks.engines", __doc__)
     parser.add_argument("--presets", nargs="+", default=["lite", "paper"], metavar="NAME")
     parser.add_argument("--backends", nargs="+", default=list(CHOICES), choices=list(CHOICES), metavar="NAME")
     parser.add_argument("--paper", type=Path, metavar="FILE", help="weights of preset paper")

@@ -7,7 +7,6 @@ look is written, too: the frames before and after each exchange and jump; `--she
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -25,6 +24,7 @@ from engines.errors import UserError
 from engines.skeleton import SIDES, WRIST, Side
 from engines.terminal import command
 from realtime.camera_space.intrinsics import resolve_intrinsics
+from realtime.command import CommandParser
 from realtime.config import Settings, load_settings
 from realtime.engine import backend_of
 from realtime.live import run_recorded
@@ -183,7 +183,7 @@ def table(found: dict[str, Holding]) -> str:
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.holding", description=__doc__)
+    parser = CommandParser("python -m benchmarks.holding", __doc__)
     parser.add_argument("clip", type=Path, nargs="+", help="videos")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=VALUE", help="change a setting")
     parser.add_argument(

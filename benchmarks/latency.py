@@ -8,7 +8,6 @@ exposure. Needs an X display, or xvfb-run to make one. OPTIONS go to run_demo.py
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -29,6 +28,7 @@ from benchmarks.screen_grab import grab
 from benchmarks.whole_way import ROOT, screen_command
 from engines.errors import UserError
 from engines.terminal import command
+from realtime.command import CommandParser
 from viz.window.display import has_display
 
 _PROGRAM: Final = "two hands: camera"
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     argv = sys.argv[1:] if argv is None else argv
     own, theirs = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
+    parser = CommandParser("python -m benchmarks.latency", __doc__)
     parser.add_argument("--camera", metavar="ID", help="a camera that sees the clock on the screen")
     parser.add_argument("--seconds", type=float, default=15.0, metavar="N", help="how long to look (15)")
     parser.add_argument("--output", type=Path, help="write the figures as JSON, too")

@@ -6,7 +6,6 @@ hand's true length known. The figures are those of `python -m training.sequences
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -23,6 +22,7 @@ from engines.skeleton import HAND_SLICES
 from engines.terminal import command
 from realtime.batch.run import batch_settings
 from realtime.camera_space.bone_lengths import bone_lengths, hand_length
+from realtime.command import CommandParser
 from realtime.config import load_settings
 from realtime.messages import HandFrame
 from realtime.tracks.offline import smooth_offline
@@ -64,7 +64,7 @@ def offline(frames: Sequence[HandFrame], hand_length_mm: float | None) -> list[H
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.offline", description=__doc__)
+    parser = CommandParser("python -m benchmarks.offline", __doc__)
     parser.add_argument("--clip", type=Path, default=SAMPLE, help="a clip with labels, or a folder of them")
     arguments = parser.parse_args(argv)
     try:

@@ -6,7 +6,6 @@ the tracker has its usual work.
 
 from __future__ import annotations
 
-import argparse
 import http.server
 import itertools
 import threading
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from benchmarks.clock_code import HEIGHT, WIDTH, draw
 from benchmarks.screen_grab import grab
+from realtime.command import CommandParser
 from realtime.handover import Mailbox, MailboxClosed
 from realtime.opencv_windows import choose_platform
 from realtime.sources.recording import VideoSource
@@ -103,7 +103,7 @@ def _pictures(clip: Path) -> list[NDArray[np.uint8]]:
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.screen_clock", description=__doc__)
+    parser = CommandParser("python -m benchmarks.screen_clock", __doc__)
     parser.add_argument("clip", type=Path)
     parser.add_argument("--serve", action="store_true")
     given = parser.parse_args()

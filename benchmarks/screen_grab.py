@@ -9,6 +9,7 @@ from typing import Final
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from benchmarks.x_windows import Area, area_of
@@ -42,13 +43,17 @@ def _of_area(area: Area, title: str, rate_hz: float) -> Iterator[tuple[float, ND
     """As `grab`, while the window is there."""
     x, y, width, height = area
     options = {"video_size": f"{width}x{height}", "framerate": f"{rate_hz:g}", "draw_mouse": "0"}
-    looked_s = time.monotonic()
+    looked_s, reformatter = time.monotonic(), VideoReformatter()
     with av.open(f"{os.environ['DISPLAY']}+{x},{y}", format="x11grab", options=options) as screen:
         for frame in screen.decode(video=0):
             assert frame.pts is not None
             assert frame.time_base is not None
-            yield float(frame.pts * frame.time_base), frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
+            yield float(frame.pts * frame.time_base), _picture(reformatter, frame)
             if time.monotonic() - looked_s > _LOOK_AGAIN_S:
                 looked_s = time.monotonic()
                 if area_of(title) != area:
                     return
+
+
+def _picture(reformatter: VideoReformatter, frame: av.VideoFrame) -> NDArray[np.uint8]:
+    return reformatter.reformat(frame, format="bgr24", threads=1).to_ndarray().astype(np.uint8, copy=False)

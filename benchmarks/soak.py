@@ -7,7 +7,6 @@ whether memory grew, the rate fell, or threads, files or windows were left over.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from benchmarks.x_windows import open_windows as windows_on_screen
 from engines.errors import UserError
 from engines.terminal import command
 from realtime.camera_space.intrinsics import resolve_intrinsics
+from realtime.command import CommandParser
 from realtime.config import Settings, load_settings
 from realtime.engine import backend_of
 from realtime.pipeline import HandPipeline
@@ -156,7 +156,7 @@ class Soak:
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code: 1 for a leak or a drop, 2 where it cannot run."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser = CommandParser("python -m benchmarks.soak", __doc__)
     parser.add_argument("--minutes", type=int, default=60, metavar="N", help="how long (60; 3 at least)")
     parser.add_argument("--headless", action="store_true", help="no windows, also where there is a display")
     given = parser.parse_args(argv)

@@ -2,12 +2,12 @@
 
 Runs the program itself on the sample clip, a process for each row: with and without windows, one and two hands, three
 sizes, every backend that runs here, and in real time; then next to MediaPipe Hands on the same frames in one process.
-Prints Markdown and writes it with a JSON beside it. Windows need a display, or xvfb-run to make one.
+Prints Markdown, at its end which goals are met and what bounds each figure, and writes it with a JSON beside it.
+Windows need a display, or xvfb-run to make one.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.clips import SIZES_PX, clip_of
+from benchmarks.goals import COLUMNS, judged, summary
 from benchmarks.side_by_side import Rate, compare
 from benchmarks.whole_way import Case, Outcome, run_case
 from engines.backends.gpu import nvidia_gpu
 from engines.errors import UserError
 from engines.installed import is_installed
 from engines.terminal import command
+from realtime.command import CommandParser
 from realtime.config import load_settings
 from realtime.engine import backend_of
 from realtime.reports.machine import machine
@@ -44,7 +46,7 @@ _ON_GPU: Final = ("tensorrt", "tensorrt_rtx")
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.system", description=__doc__)
+    parser = CommandParser("python -m benchmarks.system", __doc__)
     how_much = parser.add_mutually_exclusive_group()
     how_much.add_argument("--quick", action="store_true", help=f"480p only, {QUICK_FRAMES} frames, one turn")
     how_much.add_argument("--full", action="store_true", help="every combination")
@@ -60,11 +62,18 @@ def main(argv: list[str] | None = None) -> int:
         _tell(f"error: {error}")
         return 2
     about = {"machine": machine(), "versions": versions(), "load": os.getloadavg()[0]}
-    text = "\n".join([*_about_lines(about), "", *_outcome_lines(outcomes), "", *_rate_lines(rates)])
+    goals = judged(outcomes, rates, backends()[0])
+    text = "\n".join(
+        [
+            *_about_lines(about), "", *_outcome_lines(outcomes), "", *_rate_lines(rates), "",
+            *_table(COLUMNS, [one.cells() for one in goals]), "", summary(goals),
+        ]
+    )  # fmt: skip
     print(text)
     given.output.parent.mkdir(parents=True, exist_ok=True)
     given.output.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
     content = {**about, "runs": [asdict(one) for one in outcomes], "side_by_side": [asdict(rate) for rate in rates]}
+    content["goals"] = [asdict(one) for one in goals]
     given.output.with_suffix(".json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return 0
 

@@ -53,8 +53,12 @@ class Outcome:
     memory_peak_mb: float = 0.0
     cpu_ms_per_frame: float = 0.0
     dropped: int = 0
+    shown_per_s: float = 0.0
+    """Results that reached the display."""
     first_frame_s: float = 0.0
     """From the command to the first frame shown (without a window: handed on)."""
+    first_result_s: float = 0.0
+    """The part of it from the source's opening to the first result: the network is loaded, the detector started."""
     stage_ms: dict[str, float] | None = None
     """Mean milliseconds a frame, over all frames."""
 
@@ -66,7 +70,10 @@ class Outcome:
 
 
 def run_case(case: Case, clip: Path, folder: Path, seconds: float | None = None) -> Outcome:
-    """Run it to its end, or for so many seconds of tracking. Raises RuntimeError with what the program said."""
+    """Run it to its end, or for so many seconds of tracking; one that hangs is ended, and says so in its row.
+
+    Raises RuntimeError with what the program said.
+    """
     screen = screen_command() if case.window else ()
     if screen is None:
         return Outcome(case, skipped="no display, and no xvfb-run to make one")
@@ -78,7 +85,10 @@ def run_case(case: Case, clip: Path, folder: Path, seconds: float | None = None)
     command += ["--realtime"] if case.replay else []
     command += ["--seconds", str(seconds)] if seconds else []
     started_s = time.monotonic()
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_LONGEST_S, check=False)
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_LONGEST_S, check=False)
+    except subprocess.TimeoutExpired:
+        return Outcome(case, skipped=f"took longer than {_LONGEST_S:g} s; do other programs need the processor?")
     if done.returncode != 0 or not profile.exists():
         raise RuntimeError(f"{case.name}: {done.stderr.strip().splitlines()[-1:] or done.returncode}")
     return _outcome(case, json.loads(profile.read_text()), started_s)
@@ -106,6 +116,8 @@ def _outcome(case: Case, facts: dict[str, Any], started_s: float) -> Outcome:
         memory_peak_mb=facts["usage"]["memory_peak_mb"],
         cpu_ms_per_frame=facts["usage"]["cpu_ms_per_frame"],
         dropped=sum(facts["drops_after_warmup"].values()),
+        shown_per_s=facts["frames_per_s"] * (1 - facts["drops_after_warmup"]["late for the view"] / count),
         first_frame_s=facts["first_shown_clock_s"] - started_s,
+        first_result_s=facts["first_result_s"],
         stage_ms=stages,
     )

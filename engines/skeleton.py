@@ -27,6 +27,9 @@ JOINT_NAMES: Final = tuple(f"{finger}{k}" for finger in FINGERS for k in (4, 3, 
 PARENTS: Final = tuple(WRIST if j in FINGER_BASES else j + 1 for j in range(20)) + (-1,)
 """PARENTS[j] is the next joint towards the wrist; the wrist has none (-1)."""
 
+WRIST_FIRST: Final = (WRIST, *(base - k for base in FINGER_BASES for k in range(4)))
+"""The 21 joints in the order of OpenPose, MediaPipe and MANO's users: the wrist, then each finger from base to tip."""
+
 BONES: Final = tuple((j, parent) for j, parent in enumerate(PARENTS) if parent >= 0)
 """(child, parent) of the 20 bones of one hand."""
 BONE_CHILD, BONE_PARENT = np.array(BONES).T

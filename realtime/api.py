@@ -18,6 +18,7 @@ from realtime.own_loop.hands import Hands
 from realtime.own_loop.live_hands import LiveHands
 from realtime.own_loop.saving import save_tracks
 from realtime.own_loop.wishes import Wishes
+from realtime.rotations.joint_angles import joint_angles_deg
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import Tracks
 
@@ -36,6 +37,7 @@ __all__ = [
     "Tracks",
     "UserError",
     "Wishes",
+    "joint_angles_deg",
     "load_settings",
     "load_tracks",
     "save_tracks",

@@ -1,18 +1,12 @@
-"""Files that a run writes: looked at before anything slow begins, and there as a whole or not at all (any thread)."""
+"""Files that a run is to write, looked at before anything slow begins (`engines.files` then writes them whole)."""
 
 from __future__ import annotations
 
-import json
 import os
-import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
 
 from engines.errors import UserError
-
-_UNFINISHED: Final = re.compile(r"\.(.+)\.\d+\.tmp(\.[^.]+)")
 
 
 def check_output(option: str, path: Path, suffixes: tuple[str, ...], inputs: Iterable[Path]) -> None:
@@ -41,51 +35,3 @@ def _same(path: Path, other: Path) -> bool:
     if path.exists() and other.exists():
         return path.samefile(other)
     return path.resolve() == other.resolve()
-
-
-@contextmanager
-def in_one_step(path: Path) -> Iterator[Path]:
-    """Gives the name under which to write what becomes `path` behind the `with` block; nothing of it stays otherwise.
-
-    Missing folders are created. A block that wrote no file leaves none. Raises OSError.
-    """
-    temporary = unfinished(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        if temporary.exists():
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def unfinished(path: Path) -> Path:
-    """Where this process writes what becomes `path` in one step, with the same ending; no other process does."""
-    return path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
-
-
-def remove_unfinished(folder: Path, names: Iterable[str]) -> None:
-    """Remove what killed processes left of files with these names; nobody may be writing them. Raises OSError."""
-    wanted = set(names)
-    for path in folder.iterdir():
-        found = _UNFINISHED.fullmatch(path.name)
-        if found is not None and found[1] + found[2] in wanted:
-            path.unlink(missing_ok=True)
-
-
-def write_json(path: Path, content: Any, **how: Any) -> None:
-    """Write JSON in one step; `how` goes to `json.dump`. Missing folders are created. Raises OSError.
-
-    What a kill leaves is `.NAME.tmp`, which the next write replaces.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(content, file, **how)
-            file.write("\n")
-        temporary.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise

@@ -10,7 +10,7 @@ import cv2
 
 ROOT = Path(__file__).parents[1]
 CLIP = ROOT / "samples" / "two_hands.mp4"
-SIZE_PX = (1120, 1950)
+SIZE_PX = (1120, 1745)
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 browser = next((path for path in map(shutil.which, NAMES) if path), None)

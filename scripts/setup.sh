@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Set-up of this checkout: Python, system libraries, and .venv with the pinned dependencies.
 #
-#   [PYTHON=/path/to/python3.11] scripts/setup.sh [extras]     extras: "tensorrt" or "tensorrt,rtx"
+#   [PYTHON=/path/to/python3.11] [BROWSER=yes] scripts/setup.sh [extras]     extras: "tensorrt" or "tensorrt,rtx"
 #
+# BROWSER=yes, as `make test` has it, also brings Chromium for the tests of pages, where apt may.
 # A second call finds .venv/ready and ends at once. System packages come through apt when this user may install them
 # (root, or sudo without a password); otherwise what is missing is named. Files are written to .venv only.
 set -euo pipefail
@@ -116,6 +117,26 @@ system_packages() {
   [ -z "$missing" ] || die "system packages are missing; install them with: sudo apt-get install -y $missing"
 }
 
+# ---- A browser, which only tests of pages need
+
+has_browser() { # the names of tests/support/chromium.py
+  local name
+  for name in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable; do
+    ! command -v "$name" >/dev/null || return 0
+  done
+  return 1
+}
+
+browser() { # tried once for a venv: without network each try would take a while
+  if [ -z "${BROWSER:-}" ] || [ -e .venv/browser ] || has_browser; then return 0; fi
+  if may_use_apt; then
+    apt_install chromium-headless-shell
+    has_browser || apt_install chromium
+  fi
+  has_browser || say "going on without Chromium: the tests of pages will be skipped (sudo apt-get install -y chromium)"
+  touch .venv/browser
+}
+
 # ---- The venv
 
 with_known_extras() { # the extras asked for now and before, sorted, with commas
@@ -152,7 +173,10 @@ install() {
 }
 
 extras=$(with_known_extras "${1:-}")
-if venv_runs && [ "$(cat .venv/ready 2>/dev/null)" = "$(key)" ]; then exit 0; fi
+if venv_runs && [ "$(cat .venv/ready 2>/dev/null)" = "$(key)" ]; then
+  browser
+  exit 0
+fi
 
 check_extras
 [ "$(uname -s) $(uname -m)" = "Linux x86_64" ] || say "only Linux on x86_64 is tested; MediaPipe has no wheel for Linux on ARM"
@@ -167,4 +191,5 @@ rm -f .venv/ready
 install
 echo "$extras" >.venv/extras
 key >.venv/ready
+browser
 say "ready"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from engines.building import graph
-from engines.presets import DEFAULT_WEIGHTS
+from engines.files import file_sha256
+from engines.witness_file import witness_file
 from tests.support.dead_process import pytest_testnodedown  # noqa: F401  pytest finds it here
 
 settings.register_profile("project", deadline=None, derandomize=True)
@@ -18,16 +20,27 @@ settings.load_profile("project")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _shipped_graphs_are_exported_once() -> Iterator[None]:
-    """Half a dozen engines of the shipped weights are built in a test run, and an export takes five seconds."""
-    export, shipped = graph.onnx_graph, cache(graph.onnx_graph)
-    weights = DEFAULT_WEIGHTS["lite"]
+def _each_graph_is_exported_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A dozen engines are built of the same few weights, in several test processes, and an export takes seconds.
+
+    `scripts/test.sh` gives a folder to all processes of its run.
+    """
+    kept = Path(os.environ.get("TEST_GRAPHS") or tmp_path_factory.mktemp("graphs"))
+    export = graph.onnx_graph
+
+    def exported(
+        preset: str, weights: Path, precision: graph.GraphPrecision = "fp32", *, witness: bool = True
+    ) -> bytes:
+        sources = [path for path in (weights, witness_file(preset, weights, witness)) if path and path.is_file()]
+        file = kept / f"{preset}-{precision}-{'-'.join(file_sha256(path) for path in sources)}.onnx"
+        with (kept / "lock").open("w") as lock:  # who comes second waits for the first one's
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not file.exists():
+                file.write_bytes(export(preset, weights, precision, witness=witness))
+        return file.read_bytes()
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            graph,
-            "onnx_graph",
-            lambda preset, path, *rest, **named: (shipped if path == weights else export)(preset, path, *rest, **named),
-        )
+        patch.setattr(graph, "onnx_graph", exported)
         yield
 
 

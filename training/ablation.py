@@ -20,6 +20,7 @@ from engines.backends.opening import open_backend
 from engines.contract import EngineRequest
 from engines.networks.checkpoints import save_weights
 from engines.terminal import command
+from realtime.command import CommandParser
 from training.command import exit_code
 from training.datasets.sample import LabelledSample
 from training.datasets.synthetic import balanced, on_photographs
@@ -93,9 +94,7 @@ def _table(rows: Sequence[tuple[str, _Figures]], tests: Sequence[str]) -> str:
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.ablation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser("python -m training.ablation", __doc__)
     parser.add_argument("--configs", type=Path, nargs="+", default=ROWS, metavar="FILE", help="settings, a row each")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting of all")
     parser.add_argument("--webcam", type=Path, default=WEBCAM, metavar="DIR", help="the real hands to judge on")

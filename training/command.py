@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import signal
-import sys
 from collections.abc import Callable
 
-from engines.errors import UserError
+from realtime.command import exit_code as run_to_the_end
 
 
 def positive(text: str) -> int:
@@ -30,12 +29,4 @@ def exit_code(work: Callable[[], None]) -> int:
     """Do the work: 0, 2 with one line for a UserError, 130 after Ctrl-C or SIGTERM."""
     for stop in (signal.SIGINT, signal.SIGTERM):  # also where a shell started this with signals ignored
         signal.signal(stop, signal.default_int_handler)
-    try:
-        work()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; run the same command to go on", file=sys.stderr)
-        return 130
-    return 0
+    return run_to_the_end(work, "stopped; run the same command to go on")

@@ -19,6 +19,7 @@ from engines.contract import EngineRequest
 from engines.errors import UserError
 from engines.second_look import looking_twice
 from engines.terminal import command
+from realtime.command import CommandParser
 from training.command import positive
 from training.datasets.sample import LabelledSample
 from training.datasets.synthetic import on_photographs
@@ -78,7 +79,7 @@ def _samples(arguments: argparse.Namespace) -> Sequence[LabelledSample]:
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m training.depth", description=__doc__)
+    parser = CommandParser("python -m training.depth", __doc__)
     parser.add_argument("--dataset", default="webcam", choices=tuple(DATA_SETS), help="one with 3D labels")
     parser.add_argument("--root", type=Path, help="folder of the data set")
     parser.add_argument("--split", default="test", help="for synthetic: numbers of shards, or all")

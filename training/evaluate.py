@@ -23,6 +23,7 @@ from engines.geometry.crop import Crop
 from engines.presets import SPECS
 from engines.second_look import Looks, looking_twice
 from engines.terminal import command
+from realtime.command import CommandParser
 from training.datasets.interhand.interhand26m import SUBSETS
 from training.datasets.sample import LabelledSample
 from training.datasets.synthetic import balanced, on_photographs
@@ -189,9 +190,7 @@ def _default_root(name: str) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser("python -m training.evaluate", __doc__)
     parser.add_argument("--dataset", default="webcam", choices=tuple(DATA_SETS), help="what to judge on")
     parser.add_argument("--root", type=Path, help="folder of the data set")
     parser.add_argument("--split", help="test, unless the set has none")

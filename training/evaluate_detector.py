@@ -27,6 +27,7 @@ from engines.pair_boxes import Proposal
 from engines.pair_detector import PAIR_DETECTOR, PairDetector
 from engines.terminal import command
 from realtime.camera_space.intrinsics import resolve_intrinsics
+from realtime.command import CommandParser
 from realtime.config import Settings, load_settings
 from realtime.engine import backend_of
 from realtime.messages import HandFrame
@@ -52,11 +53,7 @@ _TIMED: Final = 200
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.evaluate_detector",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser("python -m training.evaluate_detector", __doc__)
     parser.add_argument(
         "--config", type=Path, default=Path("training/configs/pairs.yaml"), help="settings that name what is held out"
     )

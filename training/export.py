@@ -8,7 +8,6 @@ puts both into it. `--config training/configs/pairs.yaml` writes the pair detect
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -24,6 +23,7 @@ from engines.networks.decode import DeployedLite
 from engines.pair_detector import PAIR_DETECTOR
 from engines.presets import DEFAULT_WEIGHTS
 from engines.terminal import command
+from realtime.command import CommandParser
 from training.evaluation.reliability import Reliability, reliability
 from training.lite.averaged import mean_network
 from training.lite.backgrounds import load_backgrounds
@@ -118,9 +118,7 @@ def _filled(found: Reliability) -> dict[str, Any]:
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser("python -m training.export", __doc__)
     parser.add_argument("--config", type=Path, default=Path("training/configs/lite.yaml"), help="settings of the run")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting")
     parser.add_argument("--weights", type=Path, help="what the run started from, where it was trained with --weights")

@@ -6,7 +6,6 @@ training on real hands (Wortsman et al., "Robust fine-tuning of zero-shot models
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Final
@@ -15,6 +14,7 @@ from engines.networks.checkpoints import load_weights, save_weights
 from engines.networks.lite import Lite
 from engines.presets import DEFAULT_WEIGHTS
 from engines.terminal import command
+from realtime.command import CommandParser
 from training.command import exit_code, share
 from training.lite.mediapipe_trunk import mix_trunk
 from training.sidecar import read_sidecar
@@ -36,9 +36,7 @@ def write_mix(weights: Path, part: float, output: Path) -> None:
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.mix_trunk", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser("python -m training.mix_trunk", __doc__)
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS["lite"], help="trained weights of lite")
     parser.add_argument("--share", type=share, default=MEDIAPIPES_SHARE, help="MediaPipe's part, 0 to 1 (0.3)")
     parser.add_argument("--output", type=Path, required=True, help="where the mixed weights go")

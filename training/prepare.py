@@ -7,7 +7,6 @@ before training on the set. Nothing is fetched: every set has terms that a perso
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ import numpy as np
 
 from engines.errors import UserError
 from engines.terminal import command
+from realtime.command import CommandParser
 from training.command import positive
 from training.datasets.interhand.interhand26m import SUBSETS
 from training.datasets.sample import LabelledSample, read_picture
@@ -107,9 +107,7 @@ def check(name: str, root: Path, splits: Sequence[str], subset: str, pictures: i
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.prepare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser("python -m training.prepare", __doc__)
     parser.add_argument("--dataset", choices=tuple(DATA_SETS), help="one data set instead of all")
     parser.add_argument("--root", type=Path, help="folder of the data set, to check it")
     parser.add_argument("--split", action="append", help="check this split only (may be given again)")

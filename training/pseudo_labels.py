@@ -24,7 +24,7 @@ from engines.files import file_sha256
 from engines.presets import DEFAULT_WEIGHTS
 from engines.second_look import SecondLook
 from engines.terminal import command
-from realtime.command import above_zero
+from realtime.command import CommandParser, above_zero
 from training.command import exit_code
 from training.pseudo.agreement import Limits
 from training.pseudo.labelling import Labeller
@@ -93,11 +93,7 @@ def _tell(source: PictureSet, bank: LabelBank) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The words of the command."""
-    words = argparse.ArgumentParser(
-        prog="python -m training.pseudo_labels",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    words = CommandParser("python -m training.pseudo_labels", __doc__)
     add = words.add_argument
     add("--pictures", type=Path, nargs="+", required=True, metavar="DIR|VIDEO", help="pictures, or a video: a set each")
     add("--out", type=Path, required=True, metavar="DIR", help="where the labelled sets go")

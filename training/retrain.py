@@ -20,6 +20,7 @@ from typing import Final
 
 from engines.errors import UserError
 from engines.terminal import command
+from realtime.command import CommandParser
 from training.command import exit_code, positive
 from training.evaluate import WEBCAM
 from training.retraining.plan import CONFIGS, REAL_CONFIG, RetrainPlan, settings_of
@@ -116,9 +117,7 @@ def _backgrounds(arguments: argparse.Namespace, config: Path) -> Path | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.retrain", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser("python -m training.retrain", __doc__)
     parser.add_argument("--output", type=Path, help=f"where everything goes ({_OUTPUT}; a dry run: nowhere)")
     parser.add_argument(
         "--data",

@@ -8,7 +8,6 @@ jitter on still and on moving hands, and how far they trail the truth; each befo
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import sys
@@ -25,6 +24,7 @@ from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics
 from engines.terminal import command
 from realtime.camera_space.smoothing import HandSmoother
+from realtime.command import CommandParser
 from realtime.config import Settings, load_settings
 from realtime.engine import backend_of
 from realtime.live import run_recorded
@@ -112,7 +112,7 @@ def clips_of(path: Path) -> list[Path]:
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m training.sequences", description=__doc__)
+    parser = CommandParser("python -m training.sequences", __doc__)
     parser.add_argument(
         "--clip", type=Path, default=SAMPLE, help="a video with an .npz of labels beside it, or a folder of such"
     )

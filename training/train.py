@@ -5,13 +5,13 @@ On several GPUs: `torchrun --nproc_per_node=N -m training.train ...`.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 import torch
 
 from engines.terminal import command
+from realtime.command import CommandParser
 from training.command import exit_code
 from training.lite.state import new_state
 from training.lite.task import LiteTask, start_network
@@ -32,7 +32,7 @@ from training.settings import AnySettings, load_any_settings, start_override
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
+    parser = CommandParser("python -m training.train", __doc__)
     parser.add_argument("--config", type=Path, default=Path("training/configs/lite.yaml"), help="settings of the run")
     parser.add_argument(
         "--set",

@@ -5,7 +5,6 @@ Its weights (Apache-2.0) are taken over as they are; `engines.networks.witness` 
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from engines.networks.lite import Lite
 from engines.networks.witness import Witness, shared_parameters
 from engines.presets import WITNESS_WEIGHTS
 from engines.terminal import command
+from realtime.command import CommandParser
 from training.command import exit_code
 from training.lite.mediapipe_trunk import load_mediapipe_witness
 
@@ -41,9 +41,7 @@ def write_witness(path: Path) -> None:
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.witness", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser("python -m training.witness", __doc__)
     parser.add_argument("--output", type=Path, default=WITNESS_WEIGHTS, help="where the weights go")
     arguments = parser.parse_args(argv)
     return exit_code(lambda: write_witness(arguments.output))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,29 +29,62 @@ from engines.spec import INPUT_NAME, OUTPUT_NAMES, NetworkSpec
 _DEVICE = "CPU"
 
 
+class Compiled:
+    """A network for each batch size, its buffers kept from call to call.
+
+    The largest is compiled at once, the others in a thread: half a second each, in which camera, detector and windows
+    start. Who needs one that is not ready waits for it, so that results never depend on the machine.
+    """
+
+    def __init__(self, compile_for: Callable[[int], ov.CompiledModel], batches: Sequence[int], input_px: int) -> None:
+        self.batches = tuple(batches)
+        self._compile_for, self._input_px = compile_for, input_px
+        self._requests: dict[int, Future[ov.InferRequest]] = {batch: Future() for batch in batches}
+        first, *others = sorted(batches, reverse=True)
+        self._make(first)
+        self._requests[first].result()  # what cannot be compiled is told here
+        # Daemon: a program that ends before it is through need not wait.
+        threading.Thread(target=self._make_all, args=(others,), name="compiling", daemon=True).start()
+
+    def request(self, batch: int) -> ov.InferRequest | None:
+        """Of that batch size; None if nobody asked for such a size."""
+        made = self._requests.get(batch)
+        return None if made is None else made.result()
+
+    def _make_all(self, batches: Sequence[int]) -> None:
+        for batch in batches:
+            self._make(batch)
+
+    def _make(self, batch: int) -> None:
+        try:
+            request = self._compile_for(batch).create_infer_request()
+            # the first call of each allocates
+            request.infer([np.zeros((batch, self._input_px, self._input_px, 3), np.uint8)])
+        except BaseException as error:  # noqa: BLE001 - it is raised again where it is needed
+            self._requests[batch].set_exception(error)
+        else:
+            self._requests[batch].set_result(request)
+
+
 class OpenVinoBackend:
-    """One compiled network per batch size, its input and output buffers kept from call to call."""
+    """The network on a CPU, for each batch size that was asked for."""
 
     name = "openvino"
 
-    def __init__(
-        self, compiled: dict[int, ov.CompiledModel], spec: NetworkSpec, precision: str, folder: Path, witness: bool
-    ) -> None:
+    def __init__(self, compiled: Compiled, spec: NetworkSpec, precision: str, folder: Path, witness: bool) -> None:
         self.input_px = spec.input_px
         self.depth_along_ray = spec.depth_along_ray
         self.witness = witness
         self.precision = precision
         self.folder: Path | None = folder
-        self._cutter = CpuCutter(spec.input_px, max(compiled))
-        self._requests = {batch: model.create_infer_request() for batch, model in compiled.items()}
-        for batch in self._requests:  # the first call of each allocates
-            self(np.zeros((batch, spec.input_px, spec.input_px, 3), np.uint8))
+        self._cutter = CpuCutter(spec.input_px, max(compiled.batches))
+        self._compiled = compiled
 
     def __call__(self, crops_bgr: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
         """As `Backend.__call__`."""
-        request = self._requests.get(len(crops_bgr))
+        request = self._compiled.request(len(crops_bgr))
         if request is None:
-            raise UserError(f"a batch of {len(crops_bgr)} crops was not compiled; use {tuple(self._requests)}")
+            raise UserError(f"a batch of {len(crops_bgr)} crops was not compiled; use {self._compiled.batches}")
         request.infer([crops_bgr], share_inputs=True)
         return {name: request.get_output_tensor(k).data for k, name in enumerate(OUTPUT_NAMES)}
 
@@ -81,13 +116,16 @@ class OpenVinoBackend:
         if folder is None:
             say(f"building the {request.preset} engine for {cls.name} {precision} ({why_not_cached(cache, key)}) ...")
             folder = store_engine(cache, key, *_build(core, request, weights, precision, say))
-        config = _config(precision, request.threads)
+        config = openvino_config(precision, request.threads)
         model = core.read_model(folder / MODEL_FILE)
-        compiled = {}
-        for batch in request.batches:
+
+        def compile_for(batch: int) -> ov.CompiledModel:
             model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
-            compiled[batch] = core.compile_model(model, _DEVICE, config)
-        return cls(compiled, spec_of(request.preset), precision, folder, bool(key.witness_sha256))
+            return core.compile_model(model, _DEVICE, config)
+
+        spec = spec_of(request.preset)
+        compiled = Compiled(compile_for, request.batches, spec.input_px)
+        return cls(compiled, spec, precision, folder, bool(key.witness_sha256))
 
 
 def _precision(core: ov.Core, request: EngineRequest) -> str:
@@ -99,8 +137,13 @@ def _precision(core: ov.Core, request: EngineRequest) -> str:
     return "bf16" if "BF16" in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES") else "fp32"
 
 
-def _config(precision: str, threads: int) -> dict[str, Any]:
-    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
+def openvino_config(precision: str, threads: int) -> dict[str, Any]:
+    """How a network is compiled; `benchmarks.openvino_hints` measures what else could be chosen.
+
+    Threads are not pinned to cores (OpenVINO does so by itself): a window or another program that takes one of these
+    cores would hold up every layer, while the next core is free.
+    """
+    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
     config["INFERENCE_PRECISION_HINT"] = "bf16" if precision == "bf16" else "f32"  # what int8 leaves, too
     if threads:
         config["INFERENCE_NUM_THREADS"] = threads

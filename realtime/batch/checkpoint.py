@@ -16,11 +16,10 @@ from typing import Any, Final
 
 from engines.building.calibration import calibration_sha256
 from engines.errors import UserError
-from engines.files import file_sha256
+from engines.files import file_sha256, write_json
 from engines.presets import weights_of
 from realtime.batch.job import Counts
 from realtime.config import Settings
-from realtime.files import write_json
 from realtime.sources.image_folder import PICTURE_SUFFIXES
 
 FORMAT: Final = "two-hands-state 3"

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from engines.errors import UserError
+from engines.files import write_json
 from realtime.batch.checkpoint import fingerprint
 from realtime.batch.job import Counts, Job, Outcome, Work
-from realtime.files import write_json
 
 NAME: Final = "batch.json"
 FORMAT: Final = "two-hands-batch 1"
@@ -47,7 +47,7 @@ class Manifest:
         """Whether all that is made from the tracks of a finished job is there, and would come out the same today."""
         made = self._made(job)
         wanted = self._work.derived(job)
-        return all(made.get(name) == key and job.output.with_name(name).is_file() for name, key in wanted.items())
+        return all(made.get(name) == key and job.output.with_name(name).exists() for name, key in wanted.items())
 
     def add(self, outcome: Outcome) -> None:
         """Keep what came of a job. Raises UserError if the file cannot be written; the next `add` tries it again."""

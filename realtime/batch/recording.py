@@ -17,11 +17,11 @@ from typing import Final
 
 from engines.contract import Backend
 from engines.errors import UserError
+from engines.files import in_one_step, remove_unfinished
 from realtime.batch.checkpoint import fingerprint
 from realtime.batch.job import Counts, Job, Outcome, Work
 from realtime.batch.lock import hold
 from realtime.batch.tracking import open_recording, track
-from realtime.files import in_one_step, remove_unfinished
 from realtime.formats.saving import SUFFIXES, save_as
 from realtime.messages import Frame
 from realtime.tracks.offline import smooth_offline
@@ -122,7 +122,7 @@ def finish(tracked: Outcome, work: Work, should_stop: Callable[[], bool]) -> Out
     tracks, outcome = _final_tracks(tracked, work, should_stop)
     for path in work.exports(job):
         _check(should_stop)
-        _save(tracks, path)
+        _save(tracks, path, job.source)
     if work.render is not None:
         _render(job, work, tracks, should_stop)
     if work.smooth:
@@ -147,9 +147,9 @@ def _final_tracks(tracked: Outcome, work: Work, should_stop: Callable[[], bool])
     return tracks, replace(tracked, counts=Counts.of(tracks))
 
 
-def _save(tracks: Tracks, path: Path) -> None:
+def _save(tracks: Tracks, path: Path, recording: Path | None = None) -> None:
     try:
-        save_as(tracks, path)
+        save_as(tracks, path, recording)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror}); make room, then --resume goes on") from error
 

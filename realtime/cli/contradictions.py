@@ -10,9 +10,12 @@ from typing import Final
 
 from realtime.cli.words import BESIDE
 
-_ONE_ONLY: Final = ("save_tracks", "realtime", "seconds", "profile_json", "profile", "trace")
+_ONE_ONLY: Final = ("save_tracks", "mcap", "realtime", "seconds", "profile_json", "profile", "trace")
 _MANY_ONLY: Final = ("workers", "resume", "format", "offline_smoothing", "ray")
-_NOT_MEASURING: Final = ("save_tracks", "save_video", "profile", "profile_json", "trace", "osc", "websocket")
+_NOT_MEASURING: Final = (
+    *("save_tracks", "mcap", "save_video", "profile", "profile_json", "trace"),
+    *("osc", "vmc", "websocket"),
+)
 """What a run does that `--calibrate-hand` does not: it measures the hand, and no more."""
 
 
@@ -20,12 +23,14 @@ def contradictions(words: argparse.Namespace) -> Iterator[str]:
     """What does not go together, and the way out: a line each."""
     yield from _one_or_many(words)
     yield from _measuring(words)
-    if words.out is not None and (words.osc or words.websocket):
-        yield "--osc and --websocket go with one source, not with --out"
-    if words.websocket_origin and words.websocket is None:
-        yield "--websocket-origin goes with --websocket"
-    if words.osc is not None and words.osc.port == 0:
-        yield "--osc needs the port that the other program listens at"
+    if words.out is not None and (words.osc or words.vmc or words.websocket):
+        yield "--osc, --vmc and --websocket go with one source, not with --out"
+    if words.websocket is None:
+        lonely = _given(words, ("websocket_origin", "websocket_openxr"))
+        yield from (f"{option} goes with --websocket" for option in lonely)
+    for option in _given(words, ("osc", "vmc")):
+        if getattr(words, option.removeprefix("--")).port == 0:
+            yield f"{option} needs the port that the other program listens at"
     if words.realtime and words.video is None and not words.demo:
         yield "--realtime goes with --video only; a camera always runs in real time"
     if words.fps is not None and words.images is None:

@@ -13,10 +13,10 @@ from typing import Any, Final
 import yaml
 
 from engines.errors import UserError
+from engines.files import in_one_step
 from engines.text_file import read_text
 from engines.user_folders import user_folder
 from realtime.camera_space.hand_size import HandProfile, checked_length
-from realtime.files import in_one_step
 
 _MAX_FILE_BYTES: Final = 1 << 16
 

@@ -52,8 +52,11 @@ class StreamOptions:
     """Hands for other programs."""
 
     osc: Address | None
+    vmc: Address | None
     websocket: Address | None
     origins: tuple[str, ...]
+    openxr: bool
+    """The WebSocket sends OpenXR's joints, too."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,8 @@ class Options:
     batch: BatchOptions | None
     """None: one source."""
     save_tracks: Path | None
+    mcap: Path | None
+    """Where ROS 2 messages are written as they come."""
     config: Path | None
     """The settings file, which nothing may be written to."""
     seconds: float | None
@@ -137,11 +142,14 @@ def parse(argv: list[str] | None) -> Options:
             images_fps=words.fps or PICTURES_A_SECOND,
         ),
         view=ViewOptions(words.headless, not words.no_3d, words.mirror, None if many else words.save_video),
-        streams=StreamOptions(words.osc, words.websocket, tuple(words.websocket_origin)),
+        streams=StreamOptions(
+            words.osc, words.vmc, words.websocket, tuple(words.websocket_origin), words.websocket_openxr
+        ),
         hand=hand,
         report=ReportOptions(words.profile, words.profile_json, words.trace),
         batch=_batch(words) if many else None,
         save_tracks=words.save_tracks,
+        mcap=words.mcap,
         config=words.config,
         seconds=words.seconds,
     )

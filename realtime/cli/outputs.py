@@ -7,7 +7,7 @@ from pathlib import Path
 from engines.presets import weights_of
 from realtime.cli.options import Options
 from realtime.files import check_output
-from realtime.formats.saving import SUFFIXES, require
+from realtime.formats.saving import check_tracks, require
 
 
 def check_files(options: Options) -> None:
@@ -19,8 +19,8 @@ def check_files(options: Options) -> None:
     profile = options.hand.profile if options.hand.keep or options.hand.calibrate_mm else None
     outputs = (
         ("--profile-file", profile, (".yaml", ".yml")),
-        ("--save-tracks", options.save_tracks, SUFFIXES),
         ("--save-video", options.view.save_video, (".mp4",)),
+        ("--mcap", options.mcap, (".mcap",)),
         ("--profile-json", report.profile_json, (".json",)),
         ("--trace", report.trace, (".json",)),
     )
@@ -29,4 +29,6 @@ def check_files(options: Options) -> None:
             check_output(option, path, suffixes, taken)
             taken.append(path)
     if options.save_tracks is not None:
-        require(options.save_tracks.suffix)
+        check_tracks("--save-tracks", options.save_tracks, taken)
+    if options.mcap is not None:
+        require(options.mcap.suffix)

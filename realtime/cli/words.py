@@ -15,8 +15,9 @@ from realtime.command import CommandParser, above_zero, between
 from realtime.config import Person
 from realtime.formats.saving import FORMATS, SUFFIXES
 from realtime.reports.versions import versions
-from realtime.streams.address import parse_address
+from realtime.streams.address import at_usual_port, parse_address
 from realtime.streams.origins import parse_origin
+from realtime.streams.vmc import PORT as VMC_PORT
 
 DESCRIPTION: Final = """Two hands, in millimetres, from one ordinary camera, live.
 
@@ -33,6 +34,7 @@ examples:
   python run_demo.py --video "clips/*.mp4" --out tracks
                                                      many recordings, over all cores; --resume goes on after a kill
   python -m viz.playback clip.npz --video clip.mp4   look at the tracks again
+  python -m viz.report clip.npz --video clip.mp4     the same as a page of pictures and plots
 """
 BESIDE: Final = Path("-")
 """`--save-video` without a name: beside the tracks of each recording."""
@@ -176,6 +178,7 @@ def _add_views(parser: CommandParser) -> None:
         metavar="OUT.mp4",
         help="the picture with the hands drawn in, and the 3D view beside it; with --out without a name",
     )
+    add("--mcap", type=Path, metavar="OUT.mcap", help="hands as ROS 2 messages, written as they come, for Foxglove")
 
 
 def _add_batch(parser: CommandParser) -> None:
@@ -192,11 +195,18 @@ def _add_streams(parser: CommandParser) -> None:
     add = parser.add_argument_group("hands for other programs, docs/streams.md").add_argument
     add("--osc", type=parse_address, metavar="HOST:PORT", help="send every frame as an OSC bundle (UDP)")
     add(
+        "--vmc",
+        type=at_usual_port(VMC_PORT),
+        metavar="HOST[:PORT]",
+        help=f"send hand and finger bones to avatars by the VMC protocol (UDP, port {VMC_PORT})",
+    )
+    add(
         "--websocket",
         type=parse_address,
         metavar="[HOST:]PORT",
         help="serve every frame as JSON, and a page that draws it, to this machine (0.0.0.0:PORT: to all)",
     )
+    add("--websocket-openxr", action="store_true", help="send OpenXR's 26 joints of each hand beside ours")
     add(
         "--websocket-origin",
         type=parse_origin,

@@ -13,7 +13,7 @@ import numpy as np
 import pygltflib as gl
 from numpy.typing import NDArray
 
-from engines.skeleton import BONES, HAND_SLICES, JOINT_NAMES, JOINTS_PER_HAND, PARENTS, SIDE_RGB, SIDES, WRIST
+from engines.skeleton import BONES, JOINT_NAMES, JOINTS_PER_HAND, PARENTS, SIDE_RGB, SIDES, WRIST
 from realtime.formats.rig import FROM_WRIST, HandMotion, hand_motion, local_places
 from realtime.tracks.schema import Tracks
 
@@ -35,7 +35,7 @@ def write(tracks: Tracks, path: Path) -> None:
     data = _Data(document)
     times = data.add(tracks.t_s - tracks.t_s[0] if len(tracks) else tracks.t_s, gl.SCALAR, limits=True)
     for side in SIDES:
-        motion = hand_motion(tracks.joints_cam_mm[:, HAND_SLICES[side]], side)
+        motion = hand_motion(tracks, side)
         joints = _add_skeleton(document, motion)
         _add_skin(data, motion, joints)
         if len(tracks):

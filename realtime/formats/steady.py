@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime.tracks.schema import Tracks, rotations_of
+from realtime.tracks.schema import FRAME_FIELDS, Tracks, rotations_of
 
 LONGEST_PAUSE_S: Final = 2.0
 """A longer one becomes one of so much: nothing is known of what happened in it."""
@@ -24,22 +24,28 @@ _STEADY: Final = 0.01
 Times = NDArray[np.float64]
 
 
-def at_steady_rate(tracks: Tracks) -> tuple[float, Tracks]:
-    """Step in seconds, and tracks at that rate; joints lie between those nearest in time where the stamps stray."""
+def at_steady_rate(tracks: Tracks, step_s: float | None = None) -> tuple[float, Tracks]:
+    """Step in seconds, the recording's own unless one is given, and tracks at that rate, from time 0 on.
+
+    Where the stamps stray, joints lie between those nearest in time; all else, frame numbers too, is the nearest's.
+    """
     if len(tracks) < 2:
-        return USUAL_STEP_S, tracks
-    step_s = usual_step_s(tracks.t_s)
+        return step_s or USUAL_STEP_S, replace(tracks, t_s=np.zeros(len(tracks)))
+    step_s = step_s or usual_step_s(tracks.t_s)
     times_s = with_short_pauses(tracks.t_s)
     even_s = np.arange(round(times_s[-1] / step_s) + 1) * step_s
     if len(even_s) == len(tracks) and np.abs(even_s - times_s).max() < _STEADY * step_s:
-        return step_s, tracks
+        return step_s, replace(tracks, t_s=even_s)
     after = np.clip(np.searchsorted(times_s, even_s), 1, len(times_s) - 1)
-    share = np.clip((even_s - times_s[after - 1]) / (times_s[after] - times_s[after - 1]), 0.0, 1.0)[:, None, None]
-    before, behind = tracks.joints_cam_mm[after - 1], tracks.joints_cam_mm[after]
-    between = before + (behind - before) * share
-    nearest = np.where(share < 0.5, before, behind)
-    joints_mm = np.where(np.isnan(between), nearest, between)
-    return step_s, replace(tracks, t_s=even_s, joints_cam_mm=joints_mm, joint_rotations=rotations_of(joints_mm))
+    share = np.clip((even_s - times_s[after - 1]) / (times_s[after] - times_s[after - 1]), 0.0, 1.0)
+    nearest = np.where(share < 0.5, after - 1, after)
+    fields = {name: getattr(tracks, name)[nearest] for name in FRAME_FIELDS}
+    for name in ("joints_cam_mm", "joints_px"):
+        joints = getattr(tracks, name)
+        between = joints[after - 1] + (joints[after] - joints[after - 1]) * share[:, None, None]
+        fields[name] = np.where(np.isnan(between), fields[name], between).astype(np.float32)
+    fields["joint_rotations"] = rotations_of(fields["joints_cam_mm"])
+    return step_s, replace(tracks, **{**fields, "t_s": even_s})
 
 
 def with_short_pauses(t_s: Times) -> Times:

@@ -23,9 +23,10 @@ _AGAIN: Final = "call reset() before another recording"
 class Hands:
     """Both hands of one stream of pictures, in camera space.
 
-    The keywords are those of `Wishes`. The first use on a machine builds the engine, which takes some seconds, and
-    keeps it where `run_demo.py` does. Results do not depend on how fast the machine is; a missing hand is searched in
-    the call, which takes longer then (`LiveHands` searches beside). One thread at a time.
+    The keywords are those of `Wishes`: fov_deg, intrinsics, hand_length_mm, max_hands, person, backend, threads,
+    settings, say; docs/api.md explains them. The first use on a machine builds the engine, which takes some seconds,
+    and keeps it where `run_demo.py` does. Results do not depend on how fast the machine is; a missing hand is searched
+    in the call, which takes longer then (`LiveHands` searches beside). One thread at a time.
 
     Raises UserError, in one line, for settings, files or weights that make no sense, or where nothing can run.
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.errors import UserError
-from realtime.files import write_json
+from engines.files import write_json
 from realtime.live import Result
 from realtime.reports.meter import RunMeter
 from realtime.sinks import Sink

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engines.errors import UserError
-from realtime.files import write_json
+from engines.files import write_json
 from realtime.live import Result
 from realtime.reports.usage import UsageMeter
 from realtime.sinks import Sink

@@ -1,14 +1,22 @@
-"""What the process takes of the machine: processor time and memory, sampled while results come (one thread)."""
+"""What the program takes of the machine: processor time and memory, sampled while results come (one thread).
+
+The processes that it started count, too: the 3D window draws in one of its own.
+"""
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
 SAMPLE_S: Final = 0.5
+_LOOK_FOR_OTHERS_S: Final = 5.0
+"""How often to look for processes it started: that reads all that run on the machine."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,8 @@ class UsageMeter:
 
     def __init__(self) -> None:
         self._process = psutil.Process()
+        self._others: list[psutil.Process] = []
+        self._looked_s = -math.inf
         self._begin_s = self._sampled_s = time.monotonic()
         self._begin_cpu_s = self._cpu_s()
         self._frames = 0
@@ -63,8 +73,16 @@ class UsageMeter:
         return Usage(cpu_s / spent_s, 1e3 * cpu_s / self._frames, memory / 1e6, max(self._peak, memory) / 1e6)
 
     def _cpu_s(self) -> float:
-        times = self._process.cpu_times()
-        return times.user + times.system
+        return sum(times.user + times.system for times in self._each(psutil.Process.cpu_times))
 
     def _resident(self) -> int:
-        return int(self._process.memory_info().rss)
+        return sum(int(memory.rss) for memory in self._each(psutil.Process.memory_info))
+
+    def _each(self, ask: Callable[[psutil.Process], Any]) -> Iterator[Any]:
+        """The answer of each process that still runs."""
+        if time.monotonic() - self._looked_s > _LOOK_FOR_OTHERS_S:
+            self._looked_s = time.monotonic()
+            self._others = self._process.children(recursive=True)
+        for process in (self._process, *self._others):
+            with suppress(psutil.Error):
+                yield ask(process)

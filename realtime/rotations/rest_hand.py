@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engines.skeleton import FINGER_BASES, WRIST
+from engines.skeleton import FINGER_BASES, JOINTS_PER_HAND, WRIST, Side
 from realtime.rotations.quaternions import Floats, unit
 
 PALM_JOINTS: Final = (WRIST, *FINGER_BASES)
@@ -58,3 +59,21 @@ def _rest_frames() -> Floats:
 
 
 WRIST_FROM_FINGER: Final = _rest_frames()
+
+
+_MIRROR: Final = np.array([-1.0, 1.0, 1.0])
+
+
+def mirrored_for(side: Side, vectors: NDArray) -> Floats:
+    """Vectors (..., 3) of a right hand, in its wrist's frame, as those of that hand."""
+    return np.asarray(vectors * _MIRROR if side == "left" else vectors, np.float64)
+
+
+def rest_frames(side: Side) -> Floats:
+    """(21, 3, 3) wrist_from_joint of the rest pose: straight fingers, all angles 0."""
+    frames = np.tile(np.eye(3), (JOINTS_PER_HAND, 1, 1))
+    c, s = np.cos(np.radians(STRAIGHT_ABDUCTION_DEG)), np.sin(np.radians(STRAIGHT_ABDUCTION_DEG))
+    for finger, base in enumerate(FINGER_BASES):
+        aside = np.array([[c[finger], 0.0, s[finger]], [0.0, 1.0, 0.0], [-s[finger], 0.0, c[finger]]])
+        frames[base - 3 : base + 1] = WRIST_FROM_FINGER[finger] @ aside
+    return frames * np.outer(_MIRROR, _MIRROR) if side == "left" else frames

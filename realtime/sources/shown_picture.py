@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -100,6 +101,8 @@ class ShownPictures:
     def __init__(self, name: str, aspect: PixelAspect, first: VideoFrame) -> None:
         self._name = name
         self._aspect = aspect
+        # One for all frames: each frame's own would start a thread for every core, and keep them until it is collected.
+        self._reformatter = VideoReformatter()
         check_size(name, (first.width, first.height))
         self.size_px = self._size(first)
         """(width, height) of every picture."""
@@ -116,7 +119,7 @@ class ShownPictures:
         lay = orientation(frame)
         # Scaling and the conversion to BGR are one step.
         width, height = lay.size(self.size_px)
-        image = frame.to_ndarray(format="bgr24", width=width, height=height)
+        image = self._reformatter.reformat(frame, width, height, "bgr24", threads=1).to_ndarray()
         return lay.laid(image.astype(np.uint8, copy=False))
 
     def _size(self, frame: VideoFrame) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import argparse
 import errno
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, Final
@@ -39,6 +40,16 @@ def parse_address(text: str) -> Address:
     if (":" in host and not bracketed) or (not host and text != port) or host == "[]":
         raise argparse.ArgumentTypeError(f"{text} is no HOST:PORT; an IPv6 address stands in brackets")
     return Address((host[1:-1] if bracketed else host) or LOOPBACK, int(port))
+
+
+def at_usual_port(port: int) -> Callable[[str], Address]:
+    """Return a reader like `parse_address` that takes a host alone, too, and this port then."""
+
+    def parse(text: str) -> Address:
+        alone = text.endswith("]") or not (":" in text or text.isdecimal())
+        return parse_address(f"{text}:{port}" if text and alone else text)
+
+    return parse
 
 
 def resolve(option: str, address: Address, kind: socket.SocketKind) -> list[tuple[socket.AddressFamily, Address]]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from engines.skeleton import BONES, JOINT_NAMES
 from realtime.live import Result
 from realtime.messages import HandFrame, HandPose
+from realtime.rotations.openxr import OPENXR_JOINTS, openxr_hands
 
 FORMAT: Final = "two-hands-stream 1"
 DECIMALS: Final = 3
@@ -24,6 +25,7 @@ DECIMALS: Final = 3
 
 ROTATION_DECIMALS: Final = 5
 """Of quaternions: a thousandth of a degree."""
+METRE_DECIMALS: Final = 6
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,9 @@ def stream_frame(result: Result) -> StreamFrame:
     return StreamFrame(result.hands, time.time() - age_s)
 
 
-def head_json() -> str:
+def head_json(openxr: bool = False) -> str:
     """Return the first message that a client gets: what the others mean."""
-    head = {
+    head: dict[str, Any] = {
         "type": "head",
         "format": FORMAT,
         "unit": "mm",
@@ -51,11 +53,13 @@ def head_json() -> str:
         "joints": JOINT_NAMES,
         "bones": BONES,
     }
+    if openxr:
+        head["openxr_joints"] = OPENXR_JOINTS
     return _text(head)
 
 
-def frame_json(frame: StreamFrame) -> str:
-    """Return one result as a message."""
+def frame_json(frame: StreamFrame, openxr: bool = False) -> str:
+    """Return one result as a message, with OpenXR's joints beside ours if they are wanted."""
     hands = frame.hands
     lens = hands.intrinsics
     message = {
@@ -68,7 +72,7 @@ def frame_json(frame: StreamFrame) -> str:
         "intrinsics_px": {"fx": lens.fx, "fy": lens.fy, "cx": lens.cx, "cy": lens.cy},
         "distortion": lens.distortion,
         "lens_model": lens.lens_model,
-        "hands": [_hand(hand) for hand in hands.hands],
+        "hands": [_hand(hand) | (_openxr(hand) if openxr else {}) for hand in hands.hands],
     }
     return _text(message)
 
@@ -85,6 +89,19 @@ def _hand(hand: HandPose) -> dict[str, Any]:
         "joint_rotations": _rotations(hand),
         "joint_confidence": _numbers(hand.confidence),
     }
+
+
+def _openxr(hand: HandPose) -> dict[str, Any]:
+    if np.isnan(hand.joint_rotations).any():
+        return {"openxr": None}
+    found = openxr_hands(hand.joints_cam_mm, hand.joint_rotations, hand.confidence)
+    joints = {
+        "position_m": np.round(found.position_m, METRE_DECIMALS).tolist(),
+        "orientation": np.round(found.orientation, ROTATION_DECIMALS).tolist(),
+        "radius_m": np.round(found.radius_m, METRE_DECIMALS).tolist(),
+        "location_flags": found.location_flags.tolist(),
+    }
+    return {"openxr": joints}
 
 
 def _rotations(hand: HandPose) -> Any:

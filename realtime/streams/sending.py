@@ -19,6 +19,9 @@ from realtime.live import Result
 from realtime.sinks import Sink
 from realtime.streams.address import Address
 from realtime.streams.message import StreamFrame, stream_frame
+from realtime.streams.osc import encode
+from realtime.streams.udp import UdpStream
+from realtime.streams.vmc import packets
 
 JOIN_S: Final = 1.0
 
@@ -120,19 +123,25 @@ class Streams(Sink):
 
 
 def open_streams(
-    osc: Address | None, websocket: Address | None, origins: Collection[str], say: Callable[[str], None]
+    osc: Address | None,
+    websocket: Address | None,
+    origins: Collection[str],
+    say: Callable[[str], None],
+    *,
+    vmc: Address | None = None,
+    openxr: bool = False,
 ) -> Streams | None:
     """Open what was asked for; None if nothing was. Raises UserError for an address that cannot be had."""
     streams: list[Stream] = []
     try:
         if osc is not None:
-            from realtime.streams.osc import OscStream
-
-            streams.append(OscStream(osc, say))
+            streams.append(UdpStream("OSC", osc, lambda frame: [encode(frame)], say))
+        if vmc is not None:
+            streams.append(UdpStream("VMC", vmc, packets, say))
         if websocket is not None:
             from realtime.streams.websocket import WebSocketStream
 
-            streams.append(WebSocketStream(websocket, origins, say))
+            streams.append(WebSocketStream(websocket, origins, say, openxr))
     except ModuleNotFoundError as missing:
         raise UserError(f"{missing.name} is not installed in this Python: run make setup") from missing
     return Streams(streams, say) if streams else None

@@ -45,19 +45,21 @@ _library_log.setLevel(logging.CRITICAL)
 
 
 class WebSocketStream:
-    """Listens at one address. `origins` are allowed besides this machine's own pages."""
+    """Listens at one address. `origins` are allowed besides this machine's own pages; `openxr`: its 26 joints, too."""
 
     def __init__(
         self,
         address: Address,
         origins: Collection[str],
         say: Callable[[str], None],
+        openxr: bool = False,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self.name = f"websocket {address}"
         self._address = address
         self._origins = frozenset(origins)
         self._say = say
+        self._openxr = openxr
         self._patience_s = patience_s
         self._servers: list[Server] = []
 
@@ -107,7 +109,7 @@ class WebSocketStream:
         """Give a frame to every client that has taken the one before."""
         free = [client for client in self._clients if not client.transport.get_write_buffer_size()]
         if free:
-            broadcast(free, frame_json(frame))
+            broadcast(free, frame_json(frame, self._openxr))
 
     async def close(self) -> None:
         """Say good-bye to the clients, and end within half a second with or without their answer."""
@@ -139,7 +141,7 @@ class WebSocketStream:
             return
         connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         try:
-            await connection.send(head_json())
+            await connection.send(head_json(self._openxr))
             await connection.recv()
             await connection.close(CloseCode.POLICY_VIOLATION, "this stream only sends")
         except ConnectionClosed as closed:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from realtime.files import in_one_step
+from engines.files import in_one_step
 from realtime.tracks.schema import FORMAT, FRAME_FIELDS, RUN_FIELDS, Tracks
 
 

@@ -7,7 +7,7 @@ on, its frames lie as records in `<name>.part`; at its end they become the `.npz
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -16,10 +16,11 @@ from numpy.typing import DTypeLike, NDArray
 from engines.geometry.crop import Crop
 from engines.geometry.distortion import LENS_MODELS, MOST, trimmed
 from engines.geometry.pinhole import Intrinsics
-from engines.skeleton import HAND_SLICES, SIDES
+from engines.skeleton import HAND_SLICES, JOINTS_PER_HAND, SIDES
 from realtime.messages import HandFrame, HandPose
 from realtime.rotations.hand_rotations import hand_rotations, steady_signs
 from realtime.rotations.joint_angles import joint_angles_deg
+from realtime.rotations.openxr import OpenXRHands, openxr_hands
 
 FORMAT: Final = "two-hands-tracks 2"
 FORMATS_READ: Final = (FORMAT, "two-hands-tracks 1")
@@ -139,6 +140,14 @@ class Tracks:
         hands = [joint_angles_deg(self.joint_rotations[:, HAND_SLICES[side]], side) for side in SIDES]
         return np.concatenate(hands, axis=1)
 
+    def openxr(self) -> OpenXRHands:
+        """OpenXR's 26 joints of every frame: arrays (F, 2, 26, ...), right before left."""
+        shape = (len(self), len(SIDES), JOINTS_PER_HAND)
+        joints, rotations = self.joints_cam_mm.reshape(*shape, 3), self.joint_rotations.reshape(*shape, 4)
+        found = openxr_hands(joints, rotations, self.joint_confidence.reshape(shape))
+        seen = self.root_depth_from != ROOT_DEPTH_NAMES.index("filled")
+        return replace(found, tracked=found.tracked & seen[..., None])
+
     def _hand(self, i: int, h: int) -> HandPose:
         rows = HAND_SLICES[SIDES[h]]
         return HandPose(
@@ -166,6 +175,12 @@ def _crop(row: NDArray) -> Crop:
     return Crop((x, y), side, angle)
 
 
+def _rotations(hand: HandPose) -> NDArray:
+    """Of a hand that did not come out of a pipeline they may be missing."""
+    missing = np.isnan(hand.joint_rotations).any()
+    return hand_rotations(hand.joints_cam_mm, hand.side) if missing else hand.joint_rotations
+
+
 def encode(hand_frame: HandFrame) -> bytes:
     """One frame as a record of the part file."""
     if len(hand_frame.crops) > MAX_CROPS:
@@ -187,7 +202,7 @@ def encode(hand_frame: HandFrame) -> bytes:
         h, rows = SIDES.index(hand.side), HAND_SLICES[hand.side]
         record["joints_cam_mm"][rows] = hand.joints_cam_mm
         record["joints_px"][rows] = hand.joints_px
-        record["joint_rotations"][rows] = hand.joint_rotations
+        record["joint_rotations"][rows] = _rotations(hand)
         record["joint_confidence"][rows] = hand.confidence
         record["hand_probability"][h] = hand.hand_probability
         record["root_depth_from"][h] = ROOT_DEPTH_NAMES.index(hand.root_depth_from)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks import openvino_hints as hints
 from benchmarks.engine_rows import Plan, measure
 from benchmarks.engine_table import Failure, Row, digits
 from benchmarks.floor import Machine, Work, floor_of, measured_machine, work_of
@@ -81,6 +82,13 @@ def test_every_engine_has_a_row_or_says_why_not(tmp_path: Path) -> None:
     assert exact.crops_per_s == pytest.approx(1e3 / exact.p50_ms)
     assert {row.markdown().count("|") for row in rows} == {12}
     assert "choose --precision" in rows[-1].markdown()
+
+
+def test_hints_of_openvino_are_measured_side_by_side() -> None:
+    some = {name: hints.CHOICES[name] for name in ("as it is", "pinned to cores")}
+    times = hints.times_ms(1, 3, some)
+    assert {name: len(each) for name, each in times.items()} == dict.fromkeys(some, 3)
+    assert hints.table({"a": [2.0, 2.0], "b": [3.0, 3.0]}).splitlines()[2].endswith("1.50")
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,8 @@ def test_a_run_whose_every_name_is_no_text(tmp_path: Path) -> None:
 
 def test_a_batch_of_names_that_are_no_text(tmp_path: Path) -> None:
     clip = cut(tmp_path / "clip.mp4", 60, FRAMES).rename(tmp_path / f"{NAME}.mp4")
-    done = track("--video", str(clip), str(tmp_path / f"{NAME}.mkv"), "--out", str(tmp_path / NAME), "--format", "csv")
+    words = ["--video", str(clip), str(tmp_path / f"{NAME}.mkv"), "--out", str(tmp_path / NAME), "--format", "csv"]
+    done = track(*words, "--workers", "1")
     assert done.returncode == 2
     assert f"{SHOWN}.mkv: cannot be read" in done.stderr
     (tracks,) = (tmp_path / NAME).glob("*.npz")

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.clips import clip_of
+from benchmarks.goals import COLUMNS, judged, summary
+from benchmarks.side_by_side import Rate
 from benchmarks.soak import Minute, problems
 from benchmarks.system import backends, cases
-from benchmarks.whole_way import screen_command
+from benchmarks.whole_way import Case, Outcome, screen_command
 from realtime.sources.recording import VideoSource
 
 STEADY = Minute(frames_per_s=90.0, cpu_ms_per_frame=12.0, memory_mb=500.0, threads=3, files=20, windows=2)
@@ -57,6 +59,39 @@ def test_what_is_run() -> None:
         assert {case.hands for case in chosen} == {1, 2}
         assert {case.backend for case in chosen} == {"openvino", "torch"}
     assert backends()[-1] == "torch"
+
+
+def test_goals_are_judged_by_the_runs_of_the_first_backend() -> None:
+    fast = Outcome(
+        Case("480p", 2, False, "openvino"), frames=300, frames_per_s=112.0, memory_peak_mb=360, first_frame_s=1.4
+    )
+    slow = replace(fast, case=Case("480p", 2, False, "torch"), frames_per_s=17.0)
+    alone = replace(fast, case=Case("480p", 2, False, "openvino", replay=True), frames_per_s=30.0, age_p95_ms=14.0)
+    beside = replace(
+        alone, case=Case("480p", 2, True, "openvino", replay=True), frames_per_s=25.0, age_p95_ms=44.0, shown_per_s=29.5
+    )
+    rates = [
+        Rate("this program", "480p", 2, 90.0, 1.0, 12.0, 1.8),
+        Rate("MediaPipe, complexity 1", "480p", 2, 40.0, 2.25, 30.0, 1.7),
+    ]
+    found = judged([slow, fast, alone, beside], rates, "openvino")
+    verdicts = {one.what: one.met for one in found}
+    assert verdicts == {
+        "frames/s, no window": True,
+        "times MediaPipe, complexity 1, 2 hands": True,
+        "times MediaPipe, complexity 1, 1 hand": None,
+        "results at 30 Hz with windows, of those without": False,
+        "shown a second, both windows, of 30": True,
+        "p95 ms to display, 30 Hz, no window": True,
+        "p95 ms to display, 30 Hz, both windows": False,
+        "first frame s, no window": True,
+        "first frame s, both windows": None,
+        "MB, no window": False,
+        "MB, both windows": None,
+        "frames/s, 1080p recording": None,
+    }
+    assert summary(found) == "5 of 12 goals met, 4 not measured"
+    assert {len(one.cells()) for one in found} == {len(COLUMNS)}
 
 
 def test_without_a_display_a_screen_is_made_or_the_case_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,8 @@ class Server:
 def server(origins: tuple[str, ...] = (), patience_s: float = 30.0, port: int = 0) -> Iterator[Server]:
     """Serve at a free port of this machine."""
     said: list[str] = []
-    streams = Streams([WebSocketStream(Address("127.0.0.1", port), origins, said.append, patience_s)], said.append)
+    stream = WebSocketStream(Address("127.0.0.1", port), origins, said.append, patience_s=patience_s)
+    streams = Streams([stream], said.append)
     try:
         yield Server(streams, said)
     finally:

@@ -27,7 +27,10 @@ from training.retraining.steps import install, label_pictures
 from training.synth.render.render_bank import check_drawing
 
 ROOT = Path(__file__).parents[2]
-STAGES = ["train-lite", "export-lite", "train-lite_finish", "export-lite_finish", "evaluate-held-out", "engine"]
+STAGES = [
+    *("train-lite", "export-lite", "train-lite_finish", "export-lite_finish"),
+    *("mix-trunk", "train-lite_real", "export-lite_real", "evaluate-held-out", "engine"),
+]
 
 
 def can_draw() -> bool:
@@ -40,11 +43,16 @@ def can_draw() -> bool:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """Folder of a dry run, and the words that made it; where nothing can be drawn it is given shards."""
+    """Folder of a dry run with real hands, and its words; where nothing can be drawn it is given shards."""
     folder = tmp_path_factory.mktemp("retrain")
+    for name in ("1", "2"):
+        write_set(folder / "real", f"set{name}", 6)
     arguments = ["--dry-run", "--workers", "1", "--output", str(folder / "out"), "--webcam", str(folder / "none")]
     arguments += [word for config in CONFIGS for word in ("--config", str(ROOT / config))]
-    if not can_draw():
+    arguments += ["--real-config", str(ROOT / REAL_CONFIG), "--real", str(folder / "real")]
+    if can_draw():
+        arguments += ["--count", "20", "--shard-size", "10"]
+    else:
         for name in ("1", "2"):
             write_shard(folder / "bank", name, 16, seed=int(name))
         arguments += ["--data", str(folder / "bank")]
@@ -61,9 +69,9 @@ def test_a_dry_run_goes_the_whole_way(made: tuple[Path, list[str]]) -> None:
     assert list(done)[-len(STAGES) :] == STAGES
     assert not any(record["kept"] for record in done.values())
     assert all(Path(record["file"]).exists() for record in done.values())
-    weights = Path(done["export-lite_finish"]["file"])
+    weights = Path(done["export-lite_real"]["file"])
     facts = json.loads(weights.with_suffix(".json").read_text())
-    assert facts["samples"] == 2 * 48, "the second run starts from the weights of the first"
+    assert facts["samples"] == 3 * 48, "each run starts from the weights of the one before"
     engine = open_backend(EngineRequest(weights=weights, backend="torch"))
     found = engine(np.zeros((1, engine.input_px, engine.input_px, 3), np.uint8))
     assert all(np.isfinite(value).all() for value in found.values())
@@ -240,25 +248,16 @@ def test_summary_is_a_table() -> None:
     assert lines[1].index(" f") == lines[2].index(" g")
 
 
-def test_a_users_real_hands_are_learnt_from_last(tmp_path: Path) -> None:
+def test_a_users_real_hands_are_learnt_from_last(made: tuple[Path, list[str]], tmp_path: Path) -> None:
     """MediaPipe's trunk is mixed in first; one of two sets is held out."""
-    for name in ("1", "2"):
-        write_shard(tmp_path / "bank", name, 16, seed=int(name))
-        write_set(tmp_path / "real", f"set{name}", 6)
-    arguments = ["--dry-run", "--output", str(tmp_path / "out"), "--webcam", str(tmp_path / "none")]
-    arguments += ["--config", str(ROOT / CONFIGS[0]), "--real-config", str(ROOT / REAL_CONFIG)]
-    arguments += ["--data", str(tmp_path / "bank"), "--real", str(tmp_path / "real")]
-    assert main(arguments) == 0
-    done = records(tmp_path / "out")
-    assert list(done)[-5:] == ["mix-trunk", "train-lite_real", "export-lite_real", "evaluate-held-out", "engine"]
-    facts = json.loads(Path(done["export-lite_real"]["file"]).with_suffix(".json").read_text())
-    assert facts["samples"] == 2 * 48
+    folder, arguments = made
+    facts = json.loads(Path(records(folder)["export-lite_real"]["file"]).with_suffix(".json").read_text())
     assert "MediaPipe" in facts["start"]["mixed"]
     assert "set1" in facts["data"] and "set2" not in facts["data"]
     assert facts["held_out"]["real_px"] > 0
     assert main([*arguments, "--pictures", str(tmp_path / "none")]) == 2
     (tmp_path / "empty").mkdir()
-    assert main([*arguments[:-1], str(tmp_path / "empty")]) == 2
+    assert main([*arguments, "--real", str(tmp_path / "empty")]) == 2
 
 
 def test_a_users_pictures_are_labelled_for_the_run(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 import subprocess
 import sys
+import threading
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -17,6 +20,7 @@ from engines.errors import UserError
 from realtime.sources.recording import VideoSource
 from tests.support.hand_frames import hand_frame
 from viz.drawing.status import StatusMeter
+from viz.video.in_order import InOrder
 from viz.video.recorder import Recorder, beside
 from viz.video.video_reader import VideoReader
 from viz.video.video_writer import GROUP_OF_PICTURES, VideoWriter
@@ -215,6 +219,39 @@ def test_the_recorder_writes_the_overlay_at_the_frames_own_times(tmp_path: Path)
     x, y = np.rint(hand_frame("right").hands[0].joints_px[20]).astype(int)
     blue, green, red = frames[-1].to_ndarray(format="bgr24")[y, x].astype(int)
     assert red > green > blue, "the right wrist is drawn in its colour"
+
+
+def test_the_encoder_works_beside_in_order_and_its_error_comes_back() -> None:
+    done: list[int] = []
+    may_go = threading.Event()
+    worker = InOrder("test")
+    worker.give(lambda: done.append(int(may_go.wait(20))))
+    for i in (2, 3, 4):
+        worker.give(partial(done.append, i))
+    assert done == [], "nobody waits for the first one"
+    may_go.set()
+    worker.finish()
+    worker.finish()
+    assert done == [1, 2, 3, 4]
+    failing = InOrder("test")
+    failing.give(partial(int, "no number"))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="no number"):
+        failing.finish()
+    failing.finish()
+
+
+def test_a_full_disk_ends_the_recorder_with_one_error(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "a.mp4", StatusMeter(live=False).update)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, hard))
+    noise = np.random.default_rng(0).integers(0, 255, (480, 640, 3), np.uint8)
+    try:
+        with pytest.raises(UserError, match=r"a\.mp4: the video cannot be written"):
+            for i in range(200):
+                recorder.show(hand_frame("right", index=i, t_s=i / 30), noise)
+        recorder.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_beside_keeps_the_height_of_the_left_picture() -> None:

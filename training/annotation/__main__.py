@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from importlib import import_module
 from typing import Final
 
 from engines.terminal import command
+from realtime.command import CommandParser
 from training.command import exit_code
 
 STEPS: Final = {
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
         _overview(words)
         return 0 if words[:1] in ([], ["-h"], ["--help"]) else 2
     step = import_module(f"training.annotation.steps.{words[0]}_step")
-    parser = argparse.ArgumentParser(prog=f"python -m training.annotation {words[0]}", description=step.__doc__)
+    parser = CommandParser(f"python -m training.annotation {words[0]}", step.__doc__)
     step.add_arguments(parser)
     arguments = parser.parse_args(words[1:])
     return exit_code(lambda: step.run(arguments))

@@ -8,7 +8,6 @@ same shard at once; each puts a whole file in place.
 
 from __future__ import annotations
 
-import os
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.files import in_one_step
 from engines.npz import ARCHIVE_ERRORS
 
 
@@ -133,12 +133,8 @@ def _stored(path: Path, count: int) -> NDArray[np.uint8] | None:
 
 
 def _save(target: Path, pictures: NDArray[np.uint8]) -> None:
-    partial = target.with_name(f".{target.stem}.{os.getpid()}.partial.npy")
-    try:
-        np.save(partial, pictures)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with in_one_step(target) as whole:
+        np.save(whole, pictures)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def labels_sheet(samples: Sequence[LabelledSample], path: Path, count: int = 40)
     for i in np.linspace(0, len(samples) - 1, min(count, len(samples))).astype(int):
         tile, tile_from_image = _tile(samples[i], samples[i].crop())
         draw_labels(tile, samples[i], tile_from_image)
-        _caption(tile, f"{samples[i].annotation_id} {samples[i].sequence}"[:34])
+        caption(tile, f"{samples[i].annotation_id} {samples[i].sequence}"[:34])
         tiles.append(tile)
     save_sheet(tiles, path)
 
@@ -38,14 +38,14 @@ def answers_sheet(
 ) -> None:
     """Found joints in colour over the labelled ones in white, for the named rows."""
     tiles = []
-    for i, caption in zip(rows, captions, strict=True):
+    for i, text in zip(rows, captions, strict=True):
         tile, tile_from_image = _tile(samples[i], samples[i].crop())
         draw_labels(tile, samples[i], tile_from_image, colour=WHITE)
         for hand, (side, colour) in enumerate(zip(SIDES, (BLUE, ORANGE), strict=True)):
             if found.hand_probability[i, hand] > 0.5:
                 points = transform(tile_from_image, found.joints_px[i, HAND_SLICES[side]])
                 draw_hand(tile, points, np.ones(21, bool), colour)
-        _caption(tile, caption)
+        caption(tile, text)
         tiles.append(tile)
     save_sheet(tiles, path)
 
@@ -96,6 +96,7 @@ def _tile(sample: LabelledSample, crop: Crop) -> tuple[NDArray[np.uint8], NDArra
     return extract(read_picture(sample.picture), wider, TILE_PX), wider.crop_from_image(TILE_PX)
 
 
-def _caption(tile: NDArray[np.uint8], text: str) -> None:
+def caption(tile: NDArray[np.uint8], text: str) -> None:
+    """A line of text in the tile's upper corner, in place."""
     for colour, thickness in (((0, 0, 0), 3), (WHITE, 1)):
         cv2.putText(tile, text, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, thickness, cv2.LINE_AA)

@@ -10,11 +10,13 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.lines import Line2D
 from torch.utils.tensorboard import SummaryWriter
 
 from engines.errors import UserError
 
 _COLOURS: Final = {"held_out": "tab:blue", "train": "tab:orange"}
+_KINDS: Final = tuple(_COLOURS)
 
 
 class RunLog:
@@ -56,20 +58,31 @@ class RunLog:
             return list(csv.DictReader(file))
 
 
+def curves_of(rows: list[dict[str, str]]) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """For each thing that is measured, by `train` and `held_out`: points (samples, value), without those left empty."""
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for column in (name for name in rows[-1] if name.startswith(_KINDS)):
+        kind = next(kind for kind in _KINDS if column.startswith(kind))
+        points = [(float(row["samples"]), float(row[column])) for row in rows if row.get(column)]
+        found.setdefault(column.removeprefix(f"{kind}_"), {})[kind] = points
+    return found
+
+
 def draw_curves(rows: list[dict[str, str]], path: Path) -> None:
     """Every held-out error and every training loss over the samples seen; the same thing in the same axes."""
-    columns = [name for name in rows[-1] if name.startswith(("train_", "held_out_"))]
-    panels = list(dict.fromkeys(name.removeprefix("train_").removeprefix("held_out_") for name in columns))
-    figure, axes = plt.subplots(3, (len(panels) + 2) // 3, figsize=(13, 8), layout="constrained")
-    samples = [float(row["samples"]) / 1000 for row in rows]
-    for axis, name in zip(axes.flat, panels, strict=False):
-        for kind, label in (("held_out", "held out"), ("train", "training")):
-            column = f"{kind}_{name}"
-            if column in rows[-1]:
-                values = [float(row.get(column) or "nan") for row in rows]
-                axis.plot(samples, values, label=label, color=_COLOURS[kind])
-        axis.set(title=name, xlabel="thousand samples")
+    panels = curves_of(rows)
+    # Places by hand, and one legend: a layout that is searched for draws everything several times over.
+    figure, axes = plt.subplots(3, (len(panels) + 2) // 3, figsize=(13, 8))
+    figure.subplots_adjust(left=0.05, right=0.99, bottom=0.06, top=0.92, wspace=0.25, hspace=0.4)
+    for axis, (name, kinds) in zip(axes.flat, panels.items(), strict=False):
+        for kind, points in kinds.items():
+            axis.plot([samples / 1000 for samples, _ in points], [value for _, value in points], color=_COLOURS[kind])
+        axis.set_title(name)
         axis.grid(alpha=0.3)
-        axis.legend()
+    for axis in axes.flat[len(panels) :]:
+        axis.remove()
+    figure.supxlabel("thousand samples")
+    lines = [Line2D([], [], color=colour) for colour in _COLOURS.values()]
+    figure.legend(lines, ["held out", "training"], loc="upper right", ncols=2)
     figure.savefig(path, dpi=100)
     plt.close(figure)

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from engines.errors import UserError
+from engines.files import in_one_step
 from engines.networks.reading import read_checkpoint
 from training.loop.run_settings import RunSettings
 
@@ -57,9 +58,8 @@ def save_state(state: TrainingState[NetworkT], path: Path) -> None:
         "scaler": state.scaler.state_dict(),
         "samples": state.samples,
     }
-    partial = path.with_suffix(".partial")
-    torch.save(content, partial)
-    partial.replace(path)
+    with in_one_step(path, alone=True) as whole:
+        torch.save(content, whole)
 
 
 def load_state(state: TrainingState[NetworkT], path: Path) -> None:

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.files import in_one_step, write_json
 from engines.skeleton import HAND_SLICES, SIDES
-from realtime.files import in_one_step, write_json
 from training.evaluation.pictures import BLUE, ORANGE, TILE_PX, draw_hand, save_sheet
 from training.pseudo.labelling import STORED_PX, Labelled
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engines.errors import UserError
+from engines.files import file_sha256, write_json
 
 RECORD: Final = "stage.json"
 _EXPECTED: Final = (OSError, RuntimeError, ValueError, ArithmeticError, LookupError, MemoryError, TypeError)
@@ -92,18 +93,12 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's content, or of the names in a folder."""
     if path.is_dir():
         return digest({"names": sorted(str(each.relative_to(path)) for each in path.rglob("*"))})
-    with path.open("rb") as file:
-        content = hashlib.sha256()
-        while block := file.read(1 << 20):
-            content.update(block)
-    return content.hexdigest()
+    return file_sha256(path)
 
 
 def _write(folder: Path, record: Record, file: Path) -> None:
     content = asdict(record) | {"sha256": file_digest(file)}
-    partial = folder / f"{RECORD}.partial"
-    partial.write_text(json.dumps(content, indent=2) + "\n")
-    partial.replace(folder / RECORD)
+    write_json(folder / RECORD, content, indent=2)
 
 
 def _found(folder: Path, name: str) -> Record | None:

@@ -19,6 +19,7 @@ from engines.backends.opening import open_backend
 from engines.building.sample_crops import sample_crops
 from engines.contract import EngineRequest
 from engines.errors import UserError
+from engines.files import in_one_step
 from engines.networks.checkpoints import load_weights, sidecar_path
 from engines.networks.lite import Lite
 from engines.presets import DEFAULT_WEIGHTS
@@ -166,9 +167,8 @@ def install(weights: Path, settings: Settings, force: bool, shipped: Path = DEFA
     if not (new < old or force):
         return Outcome(f"kept the old ones: the new ones {new:.2f} px held out, {judged}", shipped)
     for source, target in ((sidecar_path(weights), sidecar_path(shipped)), (weights, shipped)):
-        partial = target.with_name(target.name + ".partial")
-        shutil.copyfile(source, partial)
-        partial.replace(target)
+        with in_one_step(target, alone=True) as whole:
+            shutil.copyfile(source, whole)
     return Outcome(f"installed: {new:.2f} px held out, {judged}", shipped)
 
 

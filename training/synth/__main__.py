@@ -12,6 +12,7 @@ from pathlib import Path
 
 from engines.errors import UserError
 from engines.terminal import command
+from realtime.command import CommandParser
 from training.command import positive
 from training.synth.pair.families import FAMILIES
 from training.synth.pair.plans import PAIR_SHARE
@@ -21,7 +22,7 @@ from training.synth.render.render_bank import check_drawing, render_bank
 @command
 def main(argv: list[str] | None = None) -> int:
     """Command line entry; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = CommandParser("python -m training.synth", __doc__)
     parser.add_argument("--count", type=positive, required=True, help="number of pictures in the whole bank")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
     parser.add_argument("--seed", type=_natural, default=0, help="another bank of the same kind")

@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 
 from engines.errors import UserError
 from engines.terminal import command
+from realtime.command import CommandParser
 from training.command import positive
-from training.synth.story.clip_random import Surroundings, load_surroundings, random_scene
-from training.synth.story.clip_scene import HEIGHT, RATE_HZ, WIDTH, Scene, frame_times, make_scene, render_frame
-from training.synth.story.clip_sheet import clip_sheet
 from training.synth.story.ground_truth import ground_truth
+from training.synth.story.random_scene import Surroundings, load_surroundings, random_scene
+from training.synth.story.scene import HEIGHT, RATE_HZ, WIDTH, Scene, frame_times, make_scene, render_frame
+from training.synth.story.sheet import clip_sheet
 
 
 def frames(scene: Scene) -> Iterator[NDArray[np.uint8]]:
@@ -100,9 +101,7 @@ def write_sequences(folder: Path, seeds: Sequence[int], seconds: float, surround
 @command
 def main(argv: list[str] | None = None) -> int:
     """Command line entry; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.synth.clip", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser("python -m training.synth.clip", __doc__)
     parser.add_argument("--output", type=Path, default=Path("samples/two_hands.mp4"), help="where the sample clip goes")
     parser.add_argument("--out", type=Path, metavar="DIR", help="render random sequences into this folder instead")
     parser.add_argument("--count", type=positive, default=1, help="number of sequences, of seeds S, S + 1, ...")

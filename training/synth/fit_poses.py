@@ -8,7 +8,6 @@ crowd out rare ones; what the model cannot follow within a few millimetres is le
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from engines.errors import UserError
 from engines.skeleton import BONES, SIDES, WRIST
+from realtime.command import CommandParser
 from training.command import positive
 from training.synth.hand.contact import SELF_TOLERANCE_MM, self_gap_mm
 from training.synth.hand.model import Placement, hand_skeleton
@@ -122,11 +122,7 @@ def _model(values: NDArray, shape: HandShape) -> NDArray[np.float64]:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line entry; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.synth.fit_poses",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser("python -m training.synth.fit_poses", __doc__)
     parser.add_argument("--labels", type=Path, required=True, help="folder of shards of labelled real hands")
     parser.add_argument("--out", type=Path, required=True, help="file of joint angles to write")
     parser.add_argument("--count", type=positive, default=500, help="hands to fit; those that fit badly are left out")

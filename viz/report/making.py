@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
+from engines.files import in_one_step
 from engines.terminal import command
 from realtime.command import CommandParser, exit_code
-from realtime.files import check_output, in_one_step
+from realtime.files import check_output
 from realtime.tracks.reader import load_tracks
 from viz.playback.pictures import Pictures
 from viz.report.index import INDEX, Row, index_page, row_of
@@ -22,7 +23,7 @@ from viz.report.strip import strip
 DESCRIPTION: Final = """Make a page to look at of a recording's tracks, or of every one in a folder.
 
 The page holds all it shows and works offline: pictures, where each hand was seen, distance with its standard deviation,
-speeds, bend of the fingers, confidence, gaps.
+speeds, angles of the fingers, confidence, gaps.
 """
 
 

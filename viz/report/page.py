@@ -39,7 +39,7 @@ class Plot:
     columns: int = 1
     """Time axes side by side."""
     key: tuple[str, ...] = ()
-    """What full, paler and palest lines are."""
+    """What full, paler, palest and dashed lines are."""
 
 
 def page(name: str, tracks: Tracks, strip: Sequence[StripPicture], back: str = "") -> str:
@@ -85,7 +85,7 @@ def facts(tracks: Tracks) -> list[str]:
 
 
 def _plots(tracks: Tracks, strip: Sequence[StripPicture], seen: Sequence[Side]) -> list[Plot]:
-    """All of them; of hands that are never `seen` there is no bend."""
+    """All of them; of hands that are never `seen` there are no angles."""
     marks_s = [picture.t_s for picture in strip]
     return [
         Plot(
@@ -105,11 +105,11 @@ def _plots(tracks: Tracks, strip: Sequence[StripPicture], seen: Sequence[Side]) 
             Markup(plots.speed(tracks)),
         ),
         Plot(
-            "Bend of the fingers",
-            "Degrees between neighbouring bones, 0 is straight.",
-            Markup(plots.bend(tracks, seen or SIDES)),
+            "Angles of the fingers",
+            "0 is straight; abduction is at the palm, positive towards the thumb.",
+            Markup(plots.angles(tracks, seen or SIDES)),
             columns=len(seen or SIDES),
-            key=("joint at the palm", "middle joint", "joint at the tip"),
+            key=("flexion at the palm", "in the middle", "at the tip", "abduction"),
         ),
         Plot(
             "Confidence",

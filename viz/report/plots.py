@@ -10,13 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from engines.skeleton import FINGER_TIPS, FINGERS, HAND_SLICES, SIDES, WRIST, Side
+from engines.skeleton import FINGER_BASES, FINGER_TIPS, FINGERS, HAND_SLICES, SIDES, WRIST, Side
 from realtime.tracks.schema import ROOT_DEPTH_NAMES, Tracks
-from viz.report.motion import bend_deg, speed_mm_s
+from viz.report.motion import speed_mm_s
 from viz.report.plotting import DIM, band, colour, line, stacked, svg
 
 _INDEX_TIP = FINGER_TIPS[1]
-_HEIGHTS_IN = {"coverage": 0.95, "depth": 2.4, "speed": 3.0, "bend": 6.2, "confidence": 2.2}
+_HEIGHTS_IN = {"coverage": 0.95, "depth": 2.4, "speed": 3.0, "angles": 6.6, "confidence": 2.2}
 
 
 def coverage(tracks: Tracks, marks_s: Sequence[float]) -> str:
@@ -34,9 +34,9 @@ def speed(tracks: Tracks) -> str:
     return svg(_HEIGHTS_IN["speed"], partial(_speed, tracks))
 
 
-def bend(tracks: Tracks, sides: Sequence[Side]) -> str:
-    """Bend of each finger's three joints, in a column for each of these hands."""
-    return svg(_HEIGHTS_IN["bend"], partial(_bend, tracks, sides))
+def angles(tracks: Tracks, sides: Sequence[Side]) -> str:
+    """Flexion of each finger's three joints and abduction of its first, in a column for each of these hands."""
+    return svg(_HEIGHTS_IN["angles"], partial(_angles, tracks, sides))
 
 
 def confidence(tracks: Tracks) -> str:
@@ -91,16 +91,19 @@ def _speed(tracks: Tracks, figure: Figure) -> None:
     rows[0].set_ylim(bottom=0)
 
 
-def _bend(tracks: Tracks, sides: Sequence[Side], figure: Figure) -> None:
-    rows = stacked(figure, 5, _HEIGHTS_IN["bend"], tracks.t_s, len(sides))
+def _angles(tracks: Tracks, sides: Sequence[Side], figure: Figure) -> None:
+    rows = stacked(figure, 5, _HEIGHTS_IN["angles"], tracks.t_s, len(sides))
+    every = tracks.joint_angles_deg()
     for column, side in enumerate(sides):
-        degrees = bend_deg(tracks.joints_cam_mm[:, HAND_SLICES[side]])
+        angles = every[:, HAND_SLICES[side]]  # (F, 21, 2)
         for finger, axes in enumerate(rows[:, column]):
-            for joint, paleness in ((2, 0.62), (1, 0.3), (0, 0.0)):
-                line(axes, tracks.t_s, degrees[:, finger, joint], 0.08, color=colour(side, paleness), linewidth=1.1)
+            base = FINGER_BASES[finger]
+            line(axes, tracks.t_s, angles[:, base, 1], 0.0, color=DIM, linewidth=0.9, linestyle=(0, (3, 2)))
+            for joint, paleness in ((base - 2, 0.62), (base - 1, 0.3), (base, 0.0)):
+                line(axes, tracks.t_s, angles[:, joint, 0], 0.08, color=colour(side, paleness), linewidth=1.1)
             _name(axes, f"{side} {FINGERS[finger]}")
-    rows[0, 0].set_ylim(0, 145)
-    rows[0, 0].set_yticks([0, 45, 90], ["0°", "45°", "90°"])
+    rows[0, 0].set_ylim(-50, 140)
+    rows[0, 0].set_yticks([-45, 0, 45, 90], ["-45°", "0°", "45°", "90°"])
 
 
 def _confidence(tracks: Tracks, figure: Figure) -> None:

@@ -1,8 +1,13 @@
-"""A view without a window: each result's picture with the overlay, and the 3D view beside it, into a video file."""
+"""A view without a window: each result's picture with the overlay, and the 3D view beside it, into a video file.
+
+Open3D belongs to the main thread; overlay and encoder work in one beside, while the next frame is tracked.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +19,7 @@ from engines.errors import UserError
 from realtime.messages import HandFrame
 from viz.drawing.overlay import draw_overlay
 from viz.drawing.status import OverlayStatus
+from viz.video.in_order import InOrder
 from viz.video.video_writer import VideoWriter
 from viz.viewer import Display
 
@@ -54,28 +60,40 @@ class Recorder:
         renderer: Renderer | None = None,
     ) -> None:
         self._video = VideoWriter(path)
+        self._beside = InOrder("video")
         self._status = status
         self._display = display or Display()
         self._renderer = renderer
 
     def show(self, hand_frame: HandFrame, image_bgr: NDArray[np.uint8]) -> None:
-        """Append one result at its own time stamp."""
-        picture = draw_overlay(image_bgr, hand_frame, self._status(hand_frame), self._display.mirror)
-        if self._renderer is not None:
-            picture = beside(picture, self._renderer.render(hand_frame))
-        self._video.write(picture, hand_frame.t_capture_s)
+        """Append one result at its own time stamp; raises UserError if an earlier one could not be written."""
+        status, mirror = self._status(hand_frame), self._display.mirror
+        in_space = None if self._renderer is None else self._renderer.render(hand_frame)
+        self._beside.give(partial(self._write, hand_frame, image_bgr, status, mirror, in_space))
 
     def is_running(self) -> bool:
         """Return True."""
         return True
 
     def close(self) -> None:
-        """Finish the file; a second call does nothing."""
-        try:
-            self._video.close()
-        finally:
+        """Finish the file; a second call does nothing. Raises UserError if it could not be written."""
+        with ExitStack() as at_end:
             if self._renderer is not None:
-                self._renderer.close()
+                at_end.callback(self._renderer.close)
+            at_end.callback(self._video.close)
+            self._beside.finish()
+
+    def _write(
+        self,
+        hand_frame: HandFrame,
+        image_bgr: NDArray[np.uint8],
+        status: OverlayStatus,
+        mirror: bool,
+        in_space: NDArray[np.uint8] | None,
+    ) -> None:
+        picture = draw_overlay(image_bgr, hand_frame, status, mirror)
+        picture = picture if in_space is None else beside(picture, in_space)
+        self._video.write(picture, hand_frame.t_capture_s)
 
 
 def beside(left_bgr: NDArray[np.uint8], right_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:

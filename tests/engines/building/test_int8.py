@@ -41,7 +41,7 @@ def quantised(graph: bytes) -> bytes:
         pytest.skip("nncf is not installed (make setup EXTRAS=int8)")
     from engines.building.int8 import quantised_graph
 
-    return quantised_graph(graph, sample_crops(INPUT_PX, count=16), limit_mm=20.0)
+    return quantised_graph(graph, sample_crops(INPUT_PX, count=8), limit_mm=20.0)
 
 
 def answers(graph: bytes, crops: np.ndarray) -> dict[str, np.ndarray]:
@@ -74,7 +74,7 @@ def test_tensorrt_gets_signed_pairs_in_half_precision_that_were_judged(graph: by
     from engines.building.int8 import halved_graph, onnx_answers, quantised_graph
 
     lines: list[str] = []
-    crops = sample_crops(INPUT_PX, count=16)
+    crops = sample_crops(INPUT_PX, count=8)
     signed = quantised_graph(graph, crops, lines.append, limit_mm=20.0, signed_only=True)
     prepared = halved_graph(signed)
     model = onnx.load_from_string(prepared)

@@ -199,7 +199,7 @@ def test_conversion_keeps_every_output(snapshots: Path, tmp_path: Path, capsys: 
         torch.testing.assert_close(ours, theirs)
     torch.testing.assert_close(released[5], gamma_from_bones(released[0], released[1], 256))
     assert not torch.equal(converted[5], released[5]), "RootNet's own"
-    assert not list(tmp_path.glob("*.partial"))
+    assert not list(tmp_path.glob("*.tmp*"))
     assert convert_main(["--internet", rootnet, "--output", str(output)]) == 2
     assert convert_main(["--internet", internet, "--output", "paper.onnx"]) == 2
     assert "ending .safetensors" in capsys.readouterr().err

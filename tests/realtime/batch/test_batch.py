@@ -64,6 +64,24 @@ def whole(clip: Path, work: Work, backend: Backend, tmp_path_factory: pytest.Tem
     return load_tracks(job.output)
 
 
+SHORT = 40
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip for what begins anew anyway."""
+    return cut(tmp_path_factory.mktemp("clips") / "short.mp4", 171, SHORT)
+
+
+@pytest.fixture(scope="module")
+def short_whole(short: Path, work: Work, backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Tracks:
+    job = Job(short, tmp_path_factory.mktemp("short") / "t.npz")
+    outcome = process(job, work, backend, never)
+    assert (outcome.status, outcome.counts.frames) == ("done", SHORT)
+    assert outcome.counts.both > 20
+    return load_tracks(job.output)
+
+
 def test_names_are_as_short_as_they_can_be(tmp_path: Path) -> None:
     out = tmp_path / "out"
 
@@ -122,58 +140,58 @@ def test_stops_and_resumes_leave_no_trace(
 
 @needs_weights
 def test_a_part_of_another_run_is_no_place_to_go_on(
-    clip: Path, work: Work, backend: Backend, whole: Tracks, tmp_path: Path
+    short: Path, work: Work, backend: Backend, short_whole: Tracks, tmp_path: Path
 ) -> None:
-    job = Job(clip, tmp_path / "t.npz")
+    job = Job(short, tmp_path / "t.npz")
     other = replace(work, settings=load_settings(None, ["engine.threads=1", "tracker.lose_after_s=0.07"]))
-    process(job, other, backend, after(30))
+    process(job, other, backend, after(15))
     outcome = process(replace(job, resume=True), work, backend, never)
-    assert (outcome.status, outcome.tracked_frames) == ("done", CLIP)
+    assert (outcome.status, outcome.tracked_frames) == ("done", SHORT)
     assert any("begins anew" in note for note in outcome.notes)
-    same(load_tracks(job.output), whole)
+    same(load_tracks(job.output), short_whole)
 
 
 @needs_weights
 def test_frames_behind_the_last_checkpoint_are_done_again(
-    clip: Path, work: Work, backend: Backend, whole: Tracks, tmp_path: Path
+    short: Path, work: Work, backend: Backend, short_whole: Tracks, tmp_path: Path
 ) -> None:
     """A kill leaves a part that is longer than the checkpoint says, and half a record."""
-    job = Job(clip, tmp_path / "t.npz", resume=True)
-    process(job, work, backend, after(40))
+    job = Job(short, tmp_path / "t.npz", resume=True)
+    process(job, work, backend, after(20))
     state = job.state.read_bytes()
-    process(job, work, backend, after(30))
+    process(job, work, backend, after(10))
     part = job.part(smooth=False)
     part.write_bytes(part.read_bytes()[:-100])
     job.state.write_bytes(state)
     outcome = process(job, work, backend, never)
-    assert (outcome.status, outcome.tracked_frames) == ("done", CLIP - 40)
-    same(load_tracks(job.output), whole)
+    assert (outcome.status, outcome.tracked_frames) == ("done", SHORT - 20)
+    same(load_tracks(job.output), short_whole)
 
 
 @needs_weights
 def test_a_broken_checkpoint_means_a_new_beginning(
-    clip: Path, work: Work, backend: Backend, whole: Tracks, tmp_path: Path
+    short: Path, work: Work, backend: Backend, short_whole: Tracks, tmp_path: Path
 ) -> None:
-    job = Job(clip, tmp_path / "t.npz", resume=True)
-    process(job, work, backend, after(30))
+    job = Job(short, tmp_path / "t.npz", resume=True)
+    process(job, work, backend, after(15))
     job.state.write_bytes(job.state.read_bytes()[:500])
-    assert process(job, work, backend, never).tracked_frames == CLIP
-    same(load_tracks(job.output), whole)
+    assert process(job, work, backend, never).tracked_frames == SHORT
+    same(load_tracks(job.output), short_whole)
 
 
 @needs_weights
 def test_a_checkpoint_that_fits_no_pipeline_is_a_warning_and_a_new_beginning(
-    clip: Path, work: Work, backend: Backend, whole: Tracks, tmp_path: Path
+    short: Path, work: Work, backend: Backend, short_whole: Tracks, tmp_path: Path
 ) -> None:
     """Sound as JSON, but what the pipeline remembered is that of another version, or damaged."""
-    job = Job(clip, tmp_path / "t.npz", resume=True)
-    process(job, work, backend, after(30))
+    job = Job(short, tmp_path / "t.npz", resume=True)
+    process(job, work, backend, after(15))
     kept = json.loads(job.state.read_text())
     job.state.write_text(json.dumps(kept | {"pipeline": kept["pipeline"] | {"tracker": {"tracks": {"left": 3}}}}))
     outcome = process(job, work, backend, never)
-    assert (outcome.status, outcome.tracked_frames) == ("done", CLIP)
+    assert (outcome.status, outcome.tracked_frames) == ("done", SHORT)
     assert any("tracks.left" in note and "begins anew" in note for note in outcome.notes)
-    same(load_tracks(job.output), whole)
+    same(load_tracks(job.output), short_whole)
 
 
 def test_checkpoints_are_read_with_care(tmp_path: Path) -> None:
@@ -273,7 +291,7 @@ def test_videos_and_pictures_damage_and_the_table(
 
     (out / "a.csv").unlink()
     written = (out / "a.npz").stat().st_mtime_ns, (out / "pictures.npz").stat().st_mtime_ns
-    assert run_demo.main([*words, "--resume"]) == 2
+    assert run_demo.main([*words, "--workers", "1", "--resume"]) == 2
     said = capfd.readouterr()
     assert "done before" in re_line(said.out, "clips/pictures")
     assert written == ((out / "a.npz").stat().st_mtime_ns, (out / "pictures.npz").stat().st_mtime_ns)

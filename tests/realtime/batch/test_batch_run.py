@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from engines.errors import UserError
+from engines.files import remove_unfinished, unfinished
 from engines.presets import DEFAULT_WEIGHTS
 from realtime.batch import pool as batch_pool
 from realtime.batch.checkpoint import fingerprint
@@ -27,7 +28,6 @@ from realtime.batch.progress import ExpectedFrames
 from realtime.batch.run import run_batch
 from realtime.batch.worker import worker_main
 from realtime.config import load_settings
-from realtime.files import remove_unfinished, unfinished
 from realtime.reports.machine import usable_cores
 from tests.support.long_runs import never
 from tests.support.recordings import ROOT

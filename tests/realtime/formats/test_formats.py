@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from engines.errors import UserError
-from engines.skeleton import JOINT_NAMES, PARENTS, SIDES
+from engines.skeleton import HAND_SLICES, JOINT_NAMES, PARENTS, SIDES
 from realtime.formats import saving
 from realtime.formats.__main__ import main
 from realtime.formats.saving import SUFFIXES, require, save_as
 from realtime.tracks.reader import load_tracks
-from realtime.tracks.schema import FRAME_FIELDS, ROOT_DEPTH_NAMES, Tracks
+from realtime.tracks.schema import FRAME_FIELDS, ROOT_DEPTH_NAMES, Tracks, rotations_of
 from realtime.tracks.writer import TrackWriter
 from tests.support.bvh_parser import read_bvh
-from tests.support.hand_frames import INTRINSICS, SIZE, hand_frame
+from tests.support.hand_frames import INTRINSICS, SIZE, hand_frame, joints_mm
 from tests.support.track_files import tracks_of
 
 PRESENT = ["", "r", "rl", "rl", "l", "", "rl", "rl", "rl", "r"]
@@ -178,13 +178,31 @@ def test_bvh_angles_do_not_jump_where_the_hand_does_not(tmp_path: Path) -> None:
     for i in range(73):
         turn = Rotation.from_euler("zxy", [10.0 * i, 70.0 * np.sin(0.3 * i), 30.0 * np.cos(0.2 * i)], degrees=True)
         tracks.joints_cam_mm[i] = turn.apply(tracks.joints_cam_mm[0] - [0, 0, 500]) + [0, 0, 500]
-    save_as(tracks, tmp_path / "t.bvh")
+    save_as(replace(tracks, joint_rotations=rotations_of(tracks.joints_cam_mm)), tmp_path / "t.bvh")
     bvh = read_bvh(tmp_path / "t.bvh")
     assert np.abs(np.diff(bvh.rows[:, 6:], axis=0)[:, 3:6]).max() < 60  # the right wrist's rotation
     assert np.abs(np.diff(bvh.rows, axis=0)).max() < 60
-    assert abs(bvh.rows[-1, 9] - bvh.rows[0, 9]) == pytest.approx(720, abs=45)
+    assert np.abs(bvh.rows[-1, 9:12] - bvh.rows[0, 9:12]).max() == pytest.approx(720, abs=45)
     error = np.linalg.norm(bvh_places(tmp_path / "t.bvh", 50) - tracks.joints_cam_mm[50], axis=1)
     assert error.max() < 5
+
+
+def test_bvh_angles_of_a_closing_hand_are_its_flexion(tmp_path: Path) -> None:
+    """Every finger joint of both hands bends by 100 degrees: one channel says so, the others hardly move."""
+    tracks = tracks_of(["rl"] * 51)
+    for i in range(51):
+        for side in SIDES:
+            tracks.joints_cam_mm[i, HAND_SLICES[side]] = joints_mm(side, (0, 0, 500), curl_deg=2.0 * i)
+    tracks = replace(tracks, joint_rotations=rotations_of(tracks.joints_cam_mm))
+    save_as(tracks, tmp_path / "t.bvh")
+    bvh = read_bvh(tmp_path / "t.bvh")
+    hands = bvh.rows[:, 6:].reshape(51, 2, -1)
+    wrists, fingers = hands[:, :, :6], hands[:, :, 6:].reshape(51, 2, 5, 3, 3)[:, :, 1:]
+    np.testing.assert_allclose(wrists[:, :, 3:], wrists[:1, :, 3:].repeat(51, 0), atol=0.1)
+    np.testing.assert_allclose(fingers[-1, :, :, :, 0] - fingers[0, :, :, :, 0], 100, atol=12)
+    assert np.abs(np.diff(fingers, axis=0)).max() < 4
+    angles = tracks.joint_angles_deg()[:, 5:8]  # index finger: joints 3, 2, 1
+    np.testing.assert_allclose(fingers[:, 0, 0, ::-1, 0], angles[:, :, 0], atol=4)
 
 
 def glb_parts(path: Path) -> tuple[dict, bytes]:

@@ -149,15 +149,16 @@ def test_what_is_no_time_is_told(t_s: Any, both: tuple[Hands, LiveHands]) -> Non
         both[0](BLACK, t_s)
 
 
-def test_time_that_does_not_grow_is_told_and_changes_nothing() -> None:
-    with Hands() as hands:
-        hands(BLACK, 5.0)
-        for t_s in (5.0, 4.9):
-            with pytest.raises(UserError, match=r"after 5 s; times must grow: call reset\(\)"):
-                hands(BLACK, t_s)
-        assert hands(BLACK, 5.1).index == 1
-        hands.reset()
-        assert hands(BLACK, 0).index == 0
+def test_time_that_does_not_grow_is_told_and_changes_nothing(both: tuple[Hands, LiveHands]) -> None:
+    hands, _ = both
+    hands.reset()
+    hands(BLACK, 5.0)
+    for t_s in (5.0, 4.9):
+        with pytest.raises(UserError, match=r"after 5 s; times must grow: call reset\(\)"):
+            hands(BLACK, t_s)
+    assert hands(BLACK, 5.1).index == 1
+    hands.reset()
+    assert hands(BLACK, 0).index == 0
 
 
 @pytest.mark.parametrize(
@@ -207,7 +208,7 @@ def test_closing_twice_is_as_good_as_once_and_then_it_is_closed() -> None:
         live.submit(BLACK)
 
 
-def test_two_threads_in_one_call_are_told(frames: list[Frame]) -> None:
+def test_two_threads_in_one_call_are_told(frames: list[Frame], both: tuple[Hands, LiveHands]) -> None:
     said: list[str] = []
 
     def call(hands: Hands, first: int) -> None:
@@ -217,12 +218,12 @@ def test_two_threads_in_one_call_are_told(frames: list[Frame]) -> None:
             except UserError as error:
                 said.append(str(error))
 
-    with Hands() as hands:
-        threads = [threading.Thread(target=call, args=(hands, first)) for first in (0, 1000)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    both[0].reset()
+    threads = [threading.Thread(target=call, args=(both[0], first)) for first in (0, 1000)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert any("two threads" in line for line in said)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import run_demo
@@ -144,3 +147,17 @@ def test_usage_counts_processor_time_of_all_threads() -> None:
     assert usage is not None
     assert usage.cpu_ms_per_frame >= 80
     assert usage.memory_peak_mb >= usage.memory_mb > 0
+
+
+def test_usage_counts_the_processes_that_the_program_started() -> None:
+    """The 3D window is one."""
+    words = "held = bytearray(b'1' * 150_000_000); print(len(held), flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", words], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        meter = UsageMeter()
+        meter.sample()
+        usage = meter.usage()
+        other.kill()
+    assert usage is not None
+    assert usage.memory_mb > psutil.Process().memory_info().rss / 1e6 + 100

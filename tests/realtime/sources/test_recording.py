@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import struct
 import zlib
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ from engines.errors import UserError
 from realtime.messages import Frame
 from realtime.sources.image_folder import ImageFolderSource
 from realtime.sources.recording import VideoSource
+from tests.support.recordings import SAMPLE
 from tests.support.video_files import frame_of, picture, rotate_clockwise, steady, write_video
 
 
@@ -30,6 +32,25 @@ def assert_well_formed(source: VideoSource, frames: list[Frame]) -> None:
         assert frame.image_bgr.dtype == np.uint8
     assert all(b.t_capture_s > a.t_capture_s for a, b in pairwise(frames))
     assert all(b.index > a.index for a, b in pairwise(frames))
+
+
+def test_reading_starts_no_threads_but_the_decoders() -> None:
+    """Frames may stay until they are collected; whatever they hold stays with them."""
+
+    def threads() -> int:
+        return len(list(Path("/proc/self/task").iterdir()))
+
+    gc.collect()
+    gc.disable()
+    try:
+        with VideoSource(SAMPLE) as source:
+            frames = iter(source)
+            next(frames)
+            before = threads()
+            for _ in islice(frames, 40):
+                assert threads() <= before + 1
+    finally:
+        gc.enable()
 
 
 def test_variable_rate_keeps_its_time_stamps(tmp_path: Path) -> None:

@@ -68,6 +68,20 @@ def test_what_is_known_of_depth_and_lens_is_told() -> None:
     assert (sure["distortion"], sure["lens_model"]) == (list(lens.distortion), "fisheye")
 
 
+def test_rotations_and_openxrs_joints_are_told() -> None:
+    frame = StreamFrame(hand_frame("right", "left"), T_UNIX_S)
+    plain, full = (json.loads(frame_json(frame, openxr)) for openxr in (False, True))
+    assert valid(plain) and valid(full) and valid(json.loads(head_json(openxr=True)))
+    assert "openxr" not in plain["hands"][0]
+    for told, hand in zip(full["hands"], frame.hands.hands, strict=True):
+        np.testing.assert_allclose(told["joint_rotations"], hand.joint_rotations, atol=1e-5)
+        middle_tip = np.array(told["openxr"]["position_m"][15]) * [1000, -1000, -1000]
+        np.testing.assert_allclose(middle_tip, hand.joints_cam_mm[8], atol=2e-3)
+    unknown = replace(frame.hands.hands[0], joint_rotations=np.full((21, 4), np.nan, np.float32))
+    told = json.loads(frame_json(StreamFrame(replace(frame.hands, hands=(unknown,)), T_UNIX_S), openxr=True))
+    assert valid(told) and told["hands"][0]["joint_rotations"] is None
+
+
 def test_the_head_names_joints_and_bones() -> None:
     head = json.loads(head_json())
     assert valid(head)

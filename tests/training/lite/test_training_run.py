@@ -12,20 +12,20 @@ import pytest
 import torch
 import yaml
 
-from engines.backends.opening import open_backend
-from engines.contract import EngineRequest
 from engines.errors import UserError
-from engines.networks.checkpoints import save_weights
+from engines.networks.checkpoints import load_weights, save_weights
 from engines.networks.lite import Lite
 from tests.support.small_bank import SIZE_PX, write_backgrounds, write_shard
 from training.evaluation.reliability import reliability
 from training.export import main as export_main
 from training.lite.averaged import averaged_network, mean_network
+from training.lite.backgrounds import load_backgrounds
 from training.lite.calibration import fit_confidence
 from training.lite.losses import compute_losses
 from training.lite.settings import ScheduleSettings
 from training.lite.state import schedule_factor
-from training.loop.curves import RunLog
+from training.lite.validation import load_held_out, validate
+from training.loop.curves import RunLog, curves_of
 from training.settings import load_any_settings, load_settings
 from training.train import main as train_main
 
@@ -42,6 +42,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "backgrounds": str(root / "photos"),
             "cache": str(root / "cache"),
             "picture_px": SIZE_PX,
+            "crop_px": 64,
         },
         "schedule": {"samples": 64, "decay_from": 32, "warmup": 8, "release_trunk": 32},
         "batch": 8,
@@ -72,19 +73,30 @@ def test_an_interrupted_run_goes_on_to_the_same_result(config: Path, tmp_path: P
         torch.testing.assert_close(resumed[name], value, atol=1.0e-5, rtol=1.0e-4, msg=name)
 
 
-def test_a_run_leaves_log_curves_and_weights_that_run(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert train_main(["--config", str(config)]) == 0
+def test_a_run_leaves_log_curves_and_weights_that_learned(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changes = ("schedule.samples=160", "schedule.release_trunk=8", "validate_every=80", "ema_half_life=32")
+    command = ["--config", str(config), *(word for change in changes for word in ("--set", change))]
+    assert train_main(command) == 0
     root = config.parent
-    assert (root / "out" / "curves.png").stat().st_size > 10_000
-    assert len((root / "out" / "log.csv").read_text().splitlines()) == 3
+    assert (root / "out" / "curves.png").read_bytes().startswith(b"\x89PNG")
+    with (root / "out" / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    drawn = curves_of(rows)["pair_px"]["held_out"]
+    assert drawn == [(80.0, float(rows[0]["held_out_pair_px"])), (160.0, float(rows[1]["held_out_pair_px"]))]
     weights = root / "w.safetensors"
-    assert export_main(["--config", str(config), "--output", str(weights)]) == 0
+    assert export_main([*command, "--output", str(weights)]) == 0
     facts = json.loads(weights.with_suffix(".json").read_text())
-    assert facts["samples"] == 64
+    assert facts["samples"] == 160
     assert "held out" in capsys.readouterr().out
-    engine = open_backend(EngineRequest(weights=weights, backend="torch"))
-    confidence = engine(np.zeros((1, engine.input_px, engine.input_px, 3), np.uint8))["joint_confidence"]
-    assert ((confidence >= 0) & (confidence <= 1)).all()
+
+    settings = load_settings(config, changes)
+    backgrounds = load_backgrounds(settings.data.backgrounds)
+    before, after = Lite().eval(), Lite().eval()
+    load_weights(after, weights)
+    fresh, learned = (validate(one, load_held_out(settings.data), backgrounds, settings) for one in (before, after))
+    assert learned["pair_px"] < 0.9 * fresh["pair_px"]
+    assert learned["pair_px"] < 46
+    assert learned["pair_px"] == pytest.approx(drawn[-1][1], abs=0.01)
 
 
 def test_runs_with_other_seeds_give_the_mean_of_their_weights(config: Path, tmp_path: Path) -> None:
@@ -144,6 +156,17 @@ def test_weights_that_cannot_be_written_are_one_line(
     assert error[0].startswith(f"error: {output}: cannot be written")
     with pytest.raises(UserError, match="cannot be written"):
         save_weights(Lite(), output, {})
+
+
+def test_curves_are_drawn_through_what_was_measured(tmp_path: Path) -> None:
+    rows = [
+        {"samples": "8", "samples_per_s": "9", "train_loss": "1.5", "held_out_root_mm": "4.0", "held_out_loss": "2.5"},
+        {"samples": "16", "samples_per_s": "9", "train_loss": "1.0", "held_out_root_mm": "", "held_out_loss": "2.0"},
+    ]
+    assert curves_of(rows) == {
+        "loss": {"train": [(8.0, 1.5), (16.0, 1.0)], "held_out": [(8.0, 2.5), (16.0, 2.0)]},
+        "root_mm": {"held_out": [(8.0, 4.0)]},
+    }
 
 
 def test_a_log_takes_other_columns_after_a_resume(tmp_path: Path) -> None:

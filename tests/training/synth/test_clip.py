@@ -13,7 +13,7 @@ from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics, project
 from engines.skeleton import BONES
 from training.synth.clip import write_video
-from training.synth.story.clip_scene import HEIGHT, RATE_HZ, WIDTH
+from training.synth.story.scene import HEIGHT, RATE_HZ, WIDTH
 
 SAMPLES = Path(__file__).parents[3] / "samples"
 

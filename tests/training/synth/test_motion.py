@@ -14,10 +14,10 @@ from training.synth.hand.contact import gap_mm, self_gap_mm
 from training.synth.hand.model import HandSkeleton
 from training.synth.hand.poses import WRIST_LOWER_DEG, WRIST_UPPER_DEG
 from training.synth.hand.shape import HandShape, neutral_shape
-from training.synth.story.clip_scene import HEIGHT, INTRINSICS
 from training.synth.story.keyframes import Story
 from training.synth.story.keys import DURATION_S
 from training.synth.story.motion import KeyedRotations, KeyedValues, Sway, bump, minimum_jerk, smooth_upper_envelope
+from training.synth.story.scene import HEIGHT, INTRINSICS
 
 RATE_HZ = 60
 TIPS = [tip + offset for offset in (0, 21) for tip in FINGER_TIPS]

@@ -14,10 +14,10 @@ from engines.skeleton import BONES
 from training.synth.clip import main, write_sequences
 from training.synth.hand.contact import gap_mm, self_gap_mm
 from training.synth.hand.model import HandSkeleton
-from training.synth.story.clip_random import Surroundings, load_surroundings, random_scene
-from training.synth.story.clip_scene import HEIGHT, WIDTH, Scene, frame_times
 from training.synth.story.ground_truth import GroundTruth, ground_truth
+from training.synth.story.random_scene import Surroundings, load_surroundings, random_scene
 from training.synth.story.random_story import RandomStory
+from training.synth.story.scene import HEIGHT, WIDTH, Scene, frame_times
 
 RATE_HZ = 60
 SECONDS = 5.0

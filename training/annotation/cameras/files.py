@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 
 from engines.errors import UserError
+from engines.files import in_one_step
 from engines.geometry.distortion import COUNTS, trimmed
 from engines.geometry.pinhole import Intrinsics
 from realtime.camera_space.intrinsics import checked
-from realtime.files import in_one_step
 from training.annotation.cameras.camera import Camera, Rig, spread_mm
 from training.annotation.cameras.toml_text import read_toml, toml_text
 

@@ -6,16 +6,14 @@ header that no other site's page can send.
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
 from engines.errors import UserError
-from training.annotation.correction.desk import Desk, Locked
+from training.annotation.correction.answers import Answering
+from training.annotation.correction.desk import Desk
 from training.annotation.correction.frames import FrameCache
 
 _PAGE: Final = Path(__file__).parent / "page"
@@ -26,115 +24,86 @@ _FILES: Final = {
     "/page.css": ("page.css", "text/css; charset=utf-8"),
 }
 _HEADER: Final = "X-Annotation"
-_MOST_BYTES: Final = 1 << 20
 
 
-def make_server(desk: Desk, frames: FrameCache, port: int) -> ThreadingHTTPServer:
-    """A server on 127.0.0.1, not yet running; port 0 takes a free one. Raises UserError if the port is taken."""
+class DeskServer(ThreadingHTTPServer):
+    """Serves a desk on 127.0.0.1; not yet running."""
+
+    daemon_threads = True
+
+    def __init__(self, desk: Desk, frames: FrameCache, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _PageHandler)
+        self.desk, self.frames = desk, frames
+        self.lock = threading.Lock()  # one at the desk
+
+
+def make_server(desk: Desk, frames: FrameCache, port: int) -> DeskServer:
+    """The server; port 0 takes a free one. Raises UserError if the port is taken."""
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), _handler(desk, frames))
+        return DeskServer(desk, frames, port)
     except OSError as error:
         raise UserError(f"--port {port}: cannot be opened ({error.strerror}); take another one") from error
-    server.daemon_threads = True
-    return server
 
 
-def _handler(desk: Desk, frames: FrameCache) -> type[BaseHTTPRequestHandler]:
-    lock = threading.Lock()
+class _PageHandler(Answering):
+    """The addresses: the page's files, `api/overview`, `api/moment/K`, `api/picture/K/VIEW`, and what changes marks."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    server: DeskServer
 
-        def do_GET(self) -> None:
-            self._answered(self._get)
-
-        def do_POST(self) -> None:
-            self._answered(self._post)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-        def _get(self) -> None:
-            path = self.path.partition("?")[0]
-            if path in _FILES:
-                name, kind = _FILES[path]
-                self._send(HTTPStatus.OK, (_PAGE / name).read_bytes(), kind)
-                return
-            parts = path.strip("/").split("/")
-            if parts == ["api", "overview"]:
-                with lock:
-                    self._json(desk.overview())
-            elif len(parts) == 3 and parts[:2] == ["api", "moment"]:
-                with lock:
-                    self._json(desk.moment(self._moment(parts[2])))
-            elif len(parts) == 4 and parts[:2] == ["api", "picture"]:
-                view = int(parts[3])
-                if not 0 <= view < len(desk.recording.rig):
-                    raise LookupError("no such view")
-                picture = frames.jpeg(self._moment(parts[2]), view)
-                if picture is None:
-                    raise LookupError("no picture of this camera")
-                self._send(HTTPStatus.OK, picture, "image/jpeg")
-            else:
+    def get(self) -> None:
+        """A file of the page, the overview, a moment's marks, or a camera's picture of it."""
+        path = self.path.partition("?")[0]
+        if path in _FILES:
+            name, kind = _FILES[path]
+            self.send((_PAGE / name).read_bytes(), kind)
+            return
+        match path.strip("/").split("/"):
+            case ["api", "overview"]:
+                with self.server.lock:
+                    self.send_json(self.server.desk.overview())
+            case ["api", "moment", moment]:
+                with self.server.lock:
+                    self.send_json(self.server.desk.moment(self._moment(moment)))
+            case ["api", "picture", moment, view]:
+                self.send(self._picture(self._moment(moment), int(view)), "image/jpeg")
+            case _:
                 raise LookupError("no such address")
 
-        def _post(self) -> None:
-            if self.headers.get(_HEADER) is None:
-                raise PermissionError("only the page itself may change marks")
-            length = int(self.headers.get("Content-Length", 0))
-            if length > _MOST_BYTES:
-                raise ValueError("too long")
-            tree = json.loads(self.rfile.read(length))
-            what = self.path.strip("/").removeprefix("api/")
-            moment = self._moment(str(tree["moment"]))
-            page, person = str(tree.get("page", ""))[:80], str(tree.get("person", ""))[:80]
-            with lock:
-                if what == "place":
-                    self._json(desk.place(moment, int(tree["joint"]), tree["marks"]))
-                elif what == "save":
-                    self._json(desk.save(moment, tree, page, person))
-                elif what == "lock":
-                    desk.lock(moment, page, person)
-                    self._json({})
-                elif what == "release":
-                    desk.release(moment, page)
-                    self._json({})
-                else:
-                    raise LookupError("no such address")
+    def post(self) -> None:
+        """A change of marks, or of who is at a moment."""
+        if self.headers.get(_HEADER) is None:
+            raise PermissionError("only the page itself may change marks")
+        tree = self.question()
+        moment = self._moment(str(tree["moment"]))
+        with self.server.lock:
+            self.send_json(self._changed(self.path.strip("/").removeprefix("api/"), moment, tree))
 
-        def _moment(self, text: str) -> int:
-            moment = int(text)
-            if not 0 <= moment < len(desk.recording.t_s):
-                raise LookupError(f"no moment {moment}")
-            return moment
+    def _changed(self, what: str, moment: int, tree: dict[str, Any]) -> Any:
+        desk = self.server.desk
+        page, person = str(tree.get("page", ""))[:80], str(tree.get("person", ""))[:80]
+        match what:
+            case "place":
+                return desk.place(moment, int(tree["joint"]), tree["marks"])
+            case "save":
+                return desk.save(moment, tree, page, person)
+            case "lock":
+                desk.lock(moment, page, person)
+            case "release":
+                desk.release(moment, page)
+            case _:
+                raise LookupError("no such address")
+        return {}
 
-        def _answered(self, work: Callable[[], None]) -> None:
-            """Do the work; what goes wrong is an answer of one line."""
-            try:
-                if self.headers.get("Host", "").rpartition(":")[0] not in ("127.0.0.1", "localhost"):
-                    raise PermissionError("ask for 127.0.0.1")
-                work()
-            except Locked as error:
-                self._json({"error": str(error)}, HTTPStatus.CONFLICT)
-            except PermissionError as error:
-                self._json({"error": str(error)}, HTTPStatus.FORBIDDEN)
-            except LookupError as error:
-                self._json({"error": str(error)}, HTTPStatus.NOT_FOUND)
-            except (ValueError, TypeError, UserError) as error:
-                self._json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
-            except (BrokenPipeError, ConnectionResetError):
-                self.close_connection = True  # the page was closed
+    def _picture(self, moment: int, view: int) -> bytes:
+        if not 0 <= view < len(self.server.desk.recording.rig):
+            raise LookupError("no such view")
+        picture = self.server.frames.jpeg(moment, view)
+        if picture is None:
+            raise LookupError("no picture of this camera")
+        return picture
 
-        def _json(self, tree: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
-            self._send(status, json.dumps(tree, allow_nan=False).encode(), "application/json")
-
-        def _send(self, status: HTTPStatus, body: bytes, kind: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Cache-Control", "no-store")
-            self.send_header("Content-Security-Policy", "default-src 'self'; img-src 'self' blob:")
-            self.end_headers()
-            self.wfile.write(body)
-
-    return Handler
+    def _moment(self, text: str) -> int:
+        moment = int(text)
+        if not 0 <= moment < len(self.server.desk.recording.t_s):
+            raise LookupError(f"no moment {moment}")
+        return moment

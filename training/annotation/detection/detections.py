@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.files import in_one_step
 from engines.npz import ARCHIVE_ERRORS, load_arrays
-from realtime.files import in_one_step
 
 _NAMES: Final = ("joints_px", "sigma_px", "confidence", "probability", "done")
 

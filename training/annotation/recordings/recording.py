@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
-from realtime.files import in_one_step
+from engines.files import in_one_step
 from realtime.messages import Frame
 from realtime.sources.recording import VideoSource
 from training.annotation.cameras.camera import Rig

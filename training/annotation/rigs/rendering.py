@@ -23,8 +23,8 @@ from training.synth.person.appearance import DressedHand, Lights, Prop, unit
 from training.synth.person.worn import Dresser
 from training.synth.render.renderer import Renderer
 from training.synth.scene.background import room
-from training.synth.story.clip_random import load_surroundings, random_scene
-from training.synth.story.clip_scene import SUB_FRAMES, Scene, make_scene
+from training.synth.story.random_scene import load_surroundings, random_scene
+from training.synth.story.scene import SUB_FRAMES, Scene, make_scene
 
 MIDDLE_MM: Final = np.array([0.0, 20.0, 540.0])
 """Between two hands that are held up, in the frame of the generator's stories."""

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.files import in_one_step
 from engines.npz import ARCHIVE_ERRORS, load_arrays
-from realtime.files import in_one_step
 from training.annotation.cameras.camera import Rig
 
 REASONS: Final = (

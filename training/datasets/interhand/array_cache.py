@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.files import in_one_step
 from engines.npz import ARCHIVE_ERRORS, load_arrays
 
 Arrays = dict[str, NDArray]
@@ -61,14 +62,8 @@ def _load(path: Path, key: NDArray[np.int64]) -> Arrays | None:
 
 
 def _save(path: Path, arrays: Arrays) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as file:
-                np.savez(file, **arrays)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with in_one_step(path) as whole, whole.open("wb") as file:
+            np.savez(file, **arrays)
     except OSError as error:
         raise UserError(f"{path.parent}: the labels read cannot be kept there ({error.strerror})") from error

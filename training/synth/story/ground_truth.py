@@ -12,7 +12,7 @@ from engines.geometry.pinhole import project
 from engines.skeleton import HAND_SLICES, SIDES
 from training.synth.hand.contact import gap_mm
 from training.synth.hand.shape import calibrated_rest
-from training.synth.story.clip_scene import HEIGHT, WIDTH, Scene, frame_times, in_picture, state_mesh
+from training.synth.story.scene import HEIGHT, WIDTH, Scene, frame_times, in_picture, state_mesh
 
 INTERACTING_MM: Final = 20.0
 """Hands whose smallest gap is below this count as interacting."""

@@ -21,10 +21,10 @@ from training.synth.render.sensor import Webcam
 from training.synth.scene.background import room
 from training.synth.scene.panorama import Panorama, load_panoramas, panorama_lights
 from training.synth.scene.views import sample_view
-from training.synth.story.clip_scene import HEIGHT, RATE_HZ, WIDTH, Scene
 from training.synth.story.draft import on_forearm
 from training.synth.story.episodes import home
 from training.synth.story.random_story import RandomStory, Stage
+from training.synth.story.scene import HEIGHT, RATE_HZ, WIDTH, Scene
 
 FIELD_OF_VIEW_DEG: Final = (52.0, 78.0)
 HALF_WIDTH_MM: Final = (285.0, 400.0)

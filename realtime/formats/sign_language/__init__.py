@@ -1,0 +1,1 @@
+"""What sign-language research loads beside its videos: pose-format's `.pose` and ELAN's `.eaf`."""

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# What `make test` runs: format, lint, types and tests; types and some tests beside the others, so that no core waits.
+#
+# What goes beside speaks at the end, also after a failure. The exit code is 0 only if everything went well.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export OMP_NUM_THREADS=1
+
+# Ray's cluster, and what compiles engines within the test process, run in processes of their own: after such tests the
+# process has sometimes died in the next ones, for a reason not found.
+alone=tests/realtime/batch/test_batch_ray.py
+compilers=(tests/engines/building/test_int8.py tests/engines/building/test_tensorrt.py tests/program/test_benchmarks.py)
+python=.venv/bin/python
+
+told() { printf '+ %s\n' "$*"; "$@"; }
+
+beside() {
+  local code=0
+  told $python -m mypy || code=$?
+  told $python -m pytest "${compilers[@]}" || code=$?
+  told $python -m pytest "$alone" || code=$?
+  return $code
+}
+
+told $python -m ruff format --check . && told $python -m ruff check . || exit
+
+work=$(mktemp -d)
+log=$work/beside.log
+export TEST_GRAPHS=$work # exported networks, for all test processes (tests/conftest.py)
+set -m # a process group of its own, which can be ended as a whole
+beside >"$log" 2>&1 &
+others=$!
+set +m
+trap 'kill -- -$others 2>/dev/null; rm -rf "$work"' EXIT
+
+told $python -m pytest -n auto --maxprocesses 4 --dist loadfile "${compilers[@]/#/--ignore=}" "--ignore=$alone"
+code=$?
+[ $code = 2 ] && exit 2 # Ctrl-C
+wait $others || code=$?
+cat "$log"
+exit $code

@@ -1,0 +1,135 @@
+"""VMC: read by another implementation of OSC, put on an avatar's bones, received through a socket."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pythonosc.osc_bundle import OscBundle
+from pythonosc.osc_message import OscMessage
+from scipy.spatial.transform import Rotation
+
+from engines.skeleton import FINGER_BASES, PARENTS, SIDES, WRIST, Side
+from realtime.messages import HandFrame
+from realtime.rotations.hand_rotations import HandTurner
+from realtime.streams.address import Address, at_usual_port
+from realtime.streams.message import StreamFrame
+from realtime.streams.sending import open_streams
+from realtime.streams.vmc import PORT, packets
+from tests.support.hand_frames import hand_frame, joints_mm
+from tests.support.stream_clients import result
+
+PARTS = ("Proximal", "Intermediate", "Distal")
+FINGERS = ("Thumb", "Index", "Middle", "Ring", "Little")
+T_POSE = {
+    "right": np.array([[0.0, 1, 0], [0, 0, -1], [-1, 0, 0]]),
+    "left": np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]]),
+}
+"""Turns the test hands, fingers up and palm to the camera, into those of a person in T-pose before the camera."""
+
+
+def told(hands: HandFrame) -> list[OscMessage]:
+    datagrams = packets(StreamFrame(hands, 1.7e9))
+    assert all(len(datagram) <= 1472 for datagram in datagrams)
+    return [message for datagram in datagrams for message in OscBundle(datagram)]
+
+
+def bones_of(hands: HandFrame) -> dict[str, list[float]]:
+    return {m.params[0]: m.params[1:] for m in told(hands) if m.address == "/VMC/Ext/Bone/Pos"}
+
+
+def posed(side: Side, curl_deg: float, turn: NDArray[np.float64]) -> HandFrame:
+    frame = hand_frame(side)
+    joints = (joints_mm(side, (0, 0, 0), curl_deg) @ turn.T + [40, -30, 500]).astype(np.float32)
+    return replace(frame, hands=HandTurner()([replace(frame.hands[0], joints_cam_mm=joints)]))
+
+
+def avatar(bones: dict[str, list[float]], side: Side) -> dict[str, NDArray[np.float64]]:
+    """Where the bones of a hand lie in Unity, its wrist at the origin, as a humanoid's transforms are put together."""
+    name = side.capitalize()
+    hand = Rotation.from_quat(bones[f"{name}Hand"][3:])
+    places = {f"{name}Hand": np.zeros(3)}
+    for finger in FINGERS:
+        place, turn = np.zeros(3), hand
+        for part in PARTS:
+            x = bones[f"{name}{finger}{part}"]
+            place, turn = place + turn.apply(x[:3]), turn * Rotation.from_quat(x[3:])
+            places[f"{name}{finger}{part}"] = place
+    return places
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_an_avatars_bones_lie_as_the_hand_does(side: Side) -> None:
+    """However it is turned: for an avatar that looks along +z all axes are those of the camera reversed."""
+    for seed in range(5):
+        frame = posed(side, 35.0, Rotation.random(random_state=seed).as_matrix())
+        joints = frame.hands[0].joints_cam_mm
+        found = avatar(bones_of(frame), side)
+        assert len(found) == 16
+        for finger, base in zip(FINGERS, FINGER_BASES, strict=True):
+            for k, part in enumerate(PARTS):
+                expected = -(joints[base - k] - joints[WRIST]) / 1000
+                np.testing.assert_allclose(found[f"{side.capitalize()}{finger}{part}"], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_t_pose_is_no_rotation_and_fingers_bend_down_from_it(side: Side) -> None:
+    flat, bent = (bones_of(posed(side, curl, T_POSE[side])) for curl in (0.0, 60.0))
+    name = side.capitalize()
+    four = [f"{name}{finger}{part}" for finger in FINGERS[1:] for part in PARTS]
+    assert max(Rotation.from_quat(flat[bone][3:]).magnitude() for bone in [f"{name}Hand", *four]) < np.radians(14)
+    outward = 1.0 if side == "right" else -1.0
+    for bone in four:
+        turn = Rotation.from_quat(bent[bone][3:])
+        assert turn.magnitude() == pytest.approx(np.radians(60), abs=0.2)
+        assert turn.apply([outward, 0, 0])[1] < -0.6  # a finger that points outwards now points down
+
+
+def test_what_else_is_told() -> None:
+    messages = told(hand_frame("right", "left", t_s=2.5))
+    by_address = {message.address: message.params for message in messages}
+    assert (by_address["/VMC/Ext/OK"], by_address["/VMC/Ext/T"]) == ([1], [2.5])
+    trackers = {m.params[0]: m.params[1:4] for m in messages if m.address == "/VMC/Ext/Tra/Pos"}
+    assert trackers == {
+        "RightHand": pytest.approx([0.11, -0.07, -0.52]),
+        "LeftHand": pytest.approx([-0.12, -0.06, -0.47]),
+    }
+    assert len(bones_of(hand_frame("right", "left"))) == 32
+    assert [message.address for message in told(hand_frame())] == ["/VMC/Ext/OK", "/VMC/Ext/T"]
+    assert PARENTS[FINGER_BASES[0]] == WRIST
+
+
+def test_a_second_program_receives_it() -> None:
+    said: list[str] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(20)
+        port = listener.getsockname()[1]
+        streams = open_streams(None, None, [], said.append, vmc=Address("127.0.0.1", port))
+        assert streams is not None
+        streams.take(result(hand_frame("left", t_s=0.5)))
+        first, second = (list(OscBundle(listener.recv(65536))) for _ in range(2))
+        streams.close()
+    assert [message.address for message in first] == ["/VMC/Ext/OK", "/VMC/Ext/T", "/VMC/Ext/Tra/Pos"]
+    assert second[0].params[0] == "LeftHand"
+    assert said == [f"streaming   VMC to 127.0.0.1:{port}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("10.0.0.7", Address("10.0.0.7", PORT)),
+        ("studio:39540", Address("studio", 39540)),
+        ("39540", Address("127.0.0.1", 39540)),
+        ("[::1]", Address("::1", PORT)),
+    ],
+)
+def test_the_port_may_be_left_out(text: str, address: Address) -> None:
+    assert at_usual_port(PORT)(text) == address
+    for wrong in ("", "::1", "host:", "host:99999"):
+        with pytest.raises(argparse.ArgumentTypeError):
+            at_usual_port(PORT)(wrong)
