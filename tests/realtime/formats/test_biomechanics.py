@@ -69,7 +69,8 @@ import json, sys, opensim
 table = opensim.TimeSeriesTableVec3(sys.argv[1])
 column = table.getDependentColumn("LIndex4")
 rows = [column[i].to_numpy().tolist() for i in range(table.getNumRows())]
-print(json.dumps({"labels": list(table.getColumnLabels()), "units": table.getTableMetaDataString("Units"), "rows": rows}))
+units = table.getTableMetaDataString("Units")
+print(json.dumps({"labels": list(table.getColumnLabels()), "units": units, "rows": rows}))
 """
 
 
