@@ -97,12 +97,16 @@ def _add_sinks(
     """Every way out of a run. Another one is a line here; the last one is closed first."""
     view, report = options.view, options.report
     live, three_d, display = source.is_live, view.three_d, Display(mirror=view.mirror)
-    files = (options.save_tracks, view.save_video, report.profile_json, report.trace)
+    files = (options.save_tracks, options.mcap, view.save_video, report.profile_json, report.trace)
     sinks.every(RunSummary(meter, report.profile, report.profile_json, files))
     tracing = TraceSink(trace, report.trace, live) if trace and report.trace else None
     sinks.every(tracing)
     if options.save_tracks is not None:
         sinks.every(_open_tracks(options, options.save_tracks, source), "tracks")
+    if options.mcap is not None:
+        from realtime.formats.robots.mcap_file import McapSink  # its package may not be installed
+
+        sinks.every(McapSink(options.mcap), "tracks")
     if streams is not None:
         meter.count_drops("late for the streams", lambda: streams.dropped)
         sinks.every(streams, "streams")

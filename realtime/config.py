@@ -117,6 +117,7 @@ class FusionSettings(_Section):
 
     depth: Literal["root", "closed", "fused"]
     hand_length_mm: Annotated[float, Field(ge=80, le=300)] | None
+    keep_bones: bool
     blend_s: NotNegative
 
 

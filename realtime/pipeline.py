@@ -14,6 +14,7 @@ import numpy as np
 from engines.answers import answers
 from engines.contract import Backend
 from engines.geometry.pinhole import Intrinsics
+from realtime.camera_space.bone_lengths import usual_lengths, with_lengths
 from realtime.camera_space.fusion import DepthFusion, FusionState
 from realtime.camera_space.smoothing import HandSmoother, SmootherState
 from realtime.config import Settings
@@ -66,6 +67,8 @@ class HandPipeline:
         self._tracker = HandTracker(settings.tracker, backend.input_px, settings.detector.max_hands)
         depth = settings.fusion
         self._fusion = DepthFusion(depth.blend_s, depth.depth, depth.hand_length_mm)
+        known = depth.hand_length_mm if depth.keep_bones else None
+        self._bones_mm = None if known is None else usual_lengths(known)
         self._smoother = HandSmoother(settings.smoothing)
         self._turner = HandTurner()
         self._searched_s = -np.inf
@@ -95,6 +98,8 @@ class HandPipeline:
                 self._smoother.exchange_names()
                 self._turner.reset()
             hands = self._fusion(seen.hands, frame.t_capture_s, intrinsics)
+            if self._bones_mm is not None:
+                hands = with_lengths(hands, self._bones_mm, intrinsics)
             hands = self._smoother(hands, frame.t_capture_s, intrinsics)
             hands = self._turner(hands)
         return HandFrame(

@@ -84,7 +84,8 @@ def batch_settings(settings: Settings, smooth: bool) -> Settings:
         name: getattr(old, name).model_copy(update={"min_cutoff_hz": _RAW_HZ})
         for name in ("image", "relative_depth", "wrist_depth")
     }
-    return settings.model_copy(update={"smoothing": old.model_copy(update=opened)})
+    fusion = settings.fusion.model_copy(update={"keep_bones": False})  # what follows knows the recording's own bones
+    return settings.model_copy(update={"smoothing": old.model_copy(update=opened), "fusion": fusion})
 
 
 def _sorted_out(jobs: Sequence[Job], manifest: Manifest) -> tuple[dict[Path, Outcome], list[Job]]:

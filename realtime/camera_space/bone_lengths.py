@@ -8,6 +8,8 @@ for its distance thereby moves, and a finger that was seen too flat bends.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from engines.geometry.pinhole import Intrinsics, backproject
 from engines.skeleton import BONE_CHILD, BONE_PARENT, BONES, JOINTS_PER_HAND, WRIST
 from realtime.camera_space.closed_form import NEAREST_MM
+from realtime.messages import HandPose
 
 _LENGTH_SIGMA_MM: Final = 6.0
 _RELATIVE_SIGMA_MM: Final = 12.0
@@ -25,6 +28,16 @@ _HUBER: Final = 2.0
 _ITERATIONS: Final = 6
 _BLOCK: Final = 2048
 """Frames solved at once: bounds the memory of long recordings."""
+USUAL_LENGTHS_MM: Final = np.array(
+    [
+        *(28.0, 31.0, 37.0, 38.0),
+        *(22.0, 25.0, 41.0, 86.0),
+        *(22.0, 29.0, 43.0, 84.0),
+        *(22.0, 27.0, 39.0, 80.0),
+        *(19.0, 20.0, 30.0, 77.0),
+    ]
+)
+"""(20,) in the order of `engines.skeleton.BONES`: means of six adults (InterHand2.6M)."""
 _MIDDLE: Final = (8, 9, 10, 11)
 """Children of the four bones from the wrist to the middle fingertip."""
 
@@ -44,6 +57,21 @@ def typical_lengths(joints_mm: NDArray) -> Floats:
 def hand_length(lengths_mm: Floats) -> float:
     """From the wrist to the middle fingertip along the bones (20,)."""
     return float(sum(lengths_mm[i] for i, (child, _) in enumerate(BONES) if child in _MIDDLE))
+
+
+def usual_lengths(hand_length_mm: float) -> Floats:
+    """(20,) bones of a usual hand that is so long from wrist to middle fingertip."""
+    return USUAL_LENGTHS_MM * (hand_length_mm / hand_length(USUAL_LENGTHS_MM))
+
+
+def with_lengths(hands: Sequence[HandPose], lengths_mm: Floats, intrinsics: Intrinsics) -> tuple[HandPose, ...]:
+    """The hands of one frame, their joints moved along their rays until the bones agree as `keep_lengths` says."""
+    if not hands:
+        return ()
+    joints_px = np.stack([hand.joints_px for hand in hands]).astype(np.float64)
+    depth_mm = np.stack([hand.joints_cam_mm[:, 2] for hand in hands]).astype(np.float64)
+    moved = backproject(joints_px, keep_lengths(joints_px, depth_mm, lengths_mm, intrinsics), intrinsics)
+    return tuple(replace(hand, joints_cam_mm=mm) for hand, mm in zip(hands, moved.astype(np.float32), strict=True))
 
 
 def keep_lengths(joints_px: Floats, depth_mm: Floats, lengths_mm: Floats, intrinsics: Intrinsics) -> Floats:

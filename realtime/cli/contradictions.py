@@ -10,9 +10,12 @@ from typing import Final
 
 from realtime.cli.words import BESIDE
 
-_ONE_ONLY: Final = ("save_tracks", "realtime", "seconds", "profile_json", "profile", "trace")
+_ONE_ONLY: Final = ("save_tracks", "mcap", "realtime", "seconds", "profile_json", "profile", "trace")
 _MANY_ONLY: Final = ("workers", "resume", "format", "offline_smoothing", "ray")
-_NOT_MEASURING: Final = ("save_tracks", "save_video", "profile", "profile_json", "trace", "osc", "vmc", "websocket")
+_NOT_MEASURING: Final = (
+    *("save_tracks", "mcap", "save_video", "profile", "profile_json", "trace"),
+    *("osc", "vmc", "websocket"),
+)
 """What a run does that `--calibrate-hand` does not: it measures the hand, and no more."""
 
 

@@ -109,6 +109,8 @@ class Options:
     batch: BatchOptions | None
     """None: one source."""
     save_tracks: Path | None
+    mcap: Path | None
+    """Where ROS 2 messages are written as they come."""
     config: Path | None
     """The settings file, which nothing may be written to."""
     seconds: float | None
@@ -147,6 +149,7 @@ def parse(argv: list[str] | None) -> Options:
         report=ReportOptions(words.profile, words.profile_json, words.trace),
         batch=_batch(words) if many else None,
         save_tracks=words.save_tracks,
+        mcap=words.mcap,
         config=words.config,
         seconds=words.seconds,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from engines.presets import weights_of
 from realtime.cli.options import Options
 from realtime.files import check_output
-from realtime.formats.saving import check_tracks
+from realtime.formats.saving import check_tracks, require
 
 
 def check_files(options: Options) -> None:
@@ -20,6 +20,7 @@ def check_files(options: Options) -> None:
     outputs = (
         ("--profile-file", profile, (".yaml", ".yml")),
         ("--save-video", options.view.save_video, (".mp4",)),
+        ("--mcap", options.mcap, (".mcap",)),
         ("--profile-json", report.profile_json, (".json",)),
         ("--trace", report.trace, (".json",)),
     )
@@ -29,3 +30,5 @@ def check_files(options: Options) -> None:
             taken.append(path)
     if options.save_tracks is not None:
         check_tracks("--save-tracks", options.save_tracks, taken)
+    if options.mcap is not None:
+        require(options.mcap.suffix)

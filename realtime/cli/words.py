@@ -178,6 +178,7 @@ def _add_views(parser: CommandParser) -> None:
         metavar="OUT.mp4",
         help="the picture with the hands drawn in, and the 3D view beside it; with --out without a name",
     )
+    add("--mcap", type=Path, metavar="OUT.mcap", help="hands as ROS 2 messages, written as they come, for Foxglove")
 
 
 def _add_batch(parser: CommandParser) -> None:

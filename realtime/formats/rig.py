@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from engines.skeleton import BONES, FINGER_BASES, FINGERS, HAND_SLICES, JOINTS_PER_HAND, PARENTS, WRIST, Side
-from realtime.camera_space.bone_lengths import bone_lengths
+from engines.skeleton import BONES, FINGER_BASES, HAND_SLICES, JOINTS_PER_HAND, PARENTS, WRIST, Side
+from realtime.camera_space.bone_lengths import USUAL_LENGTHS_MM, bone_lengths
 from realtime.rotations.quaternions import matrices, unit
 from realtime.rotations.rest_hand import PALM, mirrored_for, rest_frames
 from realtime.tracks.schema import Tracks
@@ -28,8 +28,6 @@ FROM_WRIST: Final = (WRIST, *(base - k for base in FINGER_BASES for k in range(4
 """The 21 joints, parents before children."""
 _UPRIGHT: Final = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, -1.0, 0.0]])
 """The wrist's frame in the rest pose: fingers up, the back away from the viewer."""
-_LENGTHS_MM: Final = ((38, 37, 31, 28), (86, 41, 25, 22), (84, 43, 29, 22), (80, 39, 27, 22), (77, 30, 20, 19))
-"""Of a hand that is never seen: palm bone to last phalanx, means of six adults (InterHand2.6M)."""
 
 Floats = NDArray[np.float64]
 
@@ -73,9 +71,7 @@ def hand_motion(tracks: Tracks, side: Side) -> HandMotion:
 
 def _rest_offsets(joints_mm: Floats, frames: Floats, side: Side) -> Floats:
     """(21, 3) offsets of the rest pose as frames (F, 21, 3), with their rotations, show it; F may be 0."""
-    lengths = np.zeros(JOINTS_PER_HAND)
-    for finger in range(len(FINGERS)):
-        lengths[[FINGER_BASES[finger] - k for k in range(4)]] = _LENGTHS_MM[finger]
+    lengths = np.append(USUAL_LENGTHS_MM, 0.0)  # joint by joint, the wrist last
     palm = mirrored_for(side, PALM[1:])
     if len(joints_mm):
         lengths[[child for child, _ in BONES]] = np.median(bone_lengths(joints_mm), axis=0)

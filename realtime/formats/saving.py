@@ -31,6 +31,7 @@ _MODULES: Final = {
     ".pose": "realtime.formats.sign_language.pose_file",
     ".eaf": "realtime.formats.sign_language.eaf",
     ".lerobot": "realtime.formats.robots.lerobot",
+    ".mcap": "realtime.formats.robots.mcap_file",
 }
 _PACKAGES: Final = {
     ".parquet": ("pyarrow", "formats"),
@@ -40,6 +41,7 @@ _PACKAGES: Final = {
     ".c3d": ("ezc3d", "formats"),
     ".pose": ("pose_format", "formats"),
     ".lerobot": ("pyarrow", "formats"),
+    ".mcap": ("mcap_ros2", "formats"),
 }
 """The package that a format needs, and the extra that brings it."""
 _WITH_RECORDING: Final = (".eaf",)

@@ -110,6 +110,7 @@ HOMES = {
     "pyarrow": {"realtime/formats/parquet.py", "realtime/formats/robots/lerobot_tables.py"},
     "pygltflib": {"realtime/formats/gltf.py"},
     "rerun": {"realtime/formats/rerun_log.py"},
+    "mcap_ros2": {"realtime/formats/robots/mcap_file.py"},
     "ezc3d": {"realtime/formats/biomechanics/c3d_file.py"},
     "pose_format": {"realtime/formats/sign_language/pose_file.py"},
     "ray": {"realtime/batch/ray_cluster.py"},

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import resource
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -18,6 +15,7 @@ from safetensors.numpy import save_file
 import run_demo
 from realtime.tracks.part import recover_tracks
 from realtime.tracks.reader import load_tracks
+from tests.support.full_disk import files_no_larger_than
 from tests.support.network_camera import NetworkCamera
 from tests.support.video_files import steady, write_video
 
@@ -272,17 +270,6 @@ def test_grey_video_and_gif_without_hands(capfd: pytest.CaptureFixture[str], tmp
         facts = frames_of(capfd, tmp_path, "--video", path)
         assert facts["frames"] == facts["frames_without_hands"] == 5
         assert "none in any frame" in capfd.readouterr().out
-
-
-@contextmanager
-def files_no_larger_than(size: int) -> Iterator[None]:
-    """Writing on fails, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_keeps_the_tracks_so_far(

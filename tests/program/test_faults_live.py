@@ -30,6 +30,7 @@ from realtime.sources.camera import CameraSource
 from realtime.sources.live_source import ReplaySource
 from realtime.sources.recording import VideoSource
 from realtime.tracks.reader import load_tracks
+from realtime.tracks.schema import RECORD
 from realtime.tracks.writer import TrackWriter
 from tests.program.test_faults import files_no_larger_than, refused
 from tests.realtime.test_live import capture_threads, see_nothing
@@ -211,7 +212,11 @@ def test_a_screen_that_goes_away_loses_no_tracks(tmp_path: Path) -> None:
     )
     try:
         end_s = time.monotonic() + WAIT_S
-        while run.poll() is None and not (part.exists() and part.stat().st_size > 40_000) and time.monotonic() < end_s:
+        while (
+            run.poll() is None
+            and not (part.exists() and part.stat().st_size > 30 * RECORD.itemsize)
+            and time.monotonic() < end_s
+        ):
             time.sleep(0.01)
         screen.kill()
         _, errors = run.communicate(timeout=WAIT_S)

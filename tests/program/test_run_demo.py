@@ -145,7 +145,7 @@ def running(out: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             # About 70 frames, so that a piece of the video is written; the clip has 300.
-            while process.poll() is None and not (part.exists() and part.stat().st_size > 80_000):
+            while process.poll() is None and not (part.exists() and part.stat().st_size > 70 * RECORD.itemsize):
                 time.sleep(0.005)
             yield process
         finally:

@@ -50,7 +50,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     arguments = ["--dry-run", "--workers", "1", "--output", str(folder / "out"), "--webcam", str(folder / "none")]
     arguments += [word for config in CONFIGS for word in ("--config", str(ROOT / config))]
     arguments += ["--real-config", str(ROOT / REAL_CONFIG), "--real", str(folder / "real")]
-    if not can_draw():
+    if can_draw():
+        arguments += ["--count", "20", "--shard-size", "10"]
+    else:
         for name in ("1", "2"):
             write_shard(folder / "bank", name, 16, seed=int(name))
         arguments += ["--data", str(folder / "bank")]

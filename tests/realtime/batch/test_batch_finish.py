@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from realtime.config import load_settings
 from realtime.engine import backend_of
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import Tracks
+from tests.support.full_disk import files_no_larger_than
 from tests.support.long_runs import after, holder, never, program, same, wait_for
 from tests.support.recordings import ROOT, cut
 
@@ -238,21 +238,10 @@ def test_kills_and_ctrl_c_while_the_video_is_made(work: Work, backend: Backend, 
     assert (out / "clip.npz").stat().st_mtime_ns == tracked
 
 
-@contextmanager
-def room_for(largest_bytes: int) -> Iterator[None]:
-    """No file may become larger."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (largest_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 def test_a_full_disk_costs_no_tracks(clip: Path, work: Work, backend: Backend, tmp_path: Path) -> None:
     job = Job(clip, tmp_path / "t.npz", resume=True)
     work = replace(work, suffixes=CSV)
-    with room_for(40_000):
+    with files_no_larger_than(70_000):
         outcome = process(job, work, backend, never)
     assert outcome.status == "failed"
     assert (
@@ -273,7 +262,7 @@ def test_a_full_disk_for_the_manifest_ends_nobody(
     (out / "batch.json").write_text(json.dumps({"format": "two-hands-batch 1", "recordings": earlier}))
     second = cut(tmp_path / "second.mp4", 0, 5)
     words = ["--video", str(clip), str(second), "--out", str(out), "--workers", "1"]
-    with room_for(500_000):
+    with files_no_larger_than(500_000):
         assert run_demo.main(words) == 2
     said = capfd.readouterr()
     assert said.err.count("batch.json: cannot be written (File too large); make room") == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from realtime.tracks.part import recover_tracks
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import OLDER_RECORDS, PART_MAGIC, ROOT_DEPTH_NAMES, Tracks, encode
 from realtime.tracks.writer import TrackWriter
+from tests.support.full_disk import files_no_larger_than
 
 INTRINSICS = Intrinsics(500.5, 501.25, 319.5, 239.5)
 SIZE = (640, 480)
@@ -213,24 +213,20 @@ def test_folder_without_permission(tmp_path: Path) -> None:
 
 def test_full_disk(tmp_path: Path) -> None:
     """A limit on the file size stands for the disk: writing fails half-way through a record."""
-    path = tmp_path / "out.npz"
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    writer = open_writer(path)
+    writer = open_writer(tmp_path / "out.npz")
     for i in range(5):
         writer.append(make_frame(i))
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (writer.part.stat().st_size + 100, hard))
+    with files_no_larger_than(writer.part.stat().st_size + 100):
         with pytest.raises(UserError, match="cannot be written"):
             writer.append(make_frame(5))
         assert len(load_tracks(writer.part)) == 5
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        writer.append(make_frame(6))
-        assert_same(load_tracks(writer.part).hand_frame(5), make_frame(6))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (writer.part.stat().st_size - 100, hard))
-        with pytest.raises(UserError, match="the frames are safe in"):
-            writer.close()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    writer.append(make_frame(6))
+    assert_same(load_tracks(writer.part).hand_frame(5), make_frame(6))
+    with (
+        files_no_larger_than(writer.part.stat().st_size - 100),
+        pytest.raises(UserError, match="the frames are safe in"),
+    ):
+        writer.close()
     assert [p.name for p in tmp_path.iterdir()] == ["out.npz.part"]
     assert len(load_tracks(recover_tracks(writer.part))) == 6
 
@@ -238,13 +234,8 @@ def test_full_disk(tmp_path: Path) -> None:
 def test_a_disk_that_is_full_from_the_start_leaves_no_file_and_no_lock(tmp_path: Path) -> None:
     path = tmp_path / "out.npz"
     before = len(list(Path("/proc/self/fd").iterdir()))
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))  # not even its head fits
-    try:
-        with pytest.raises(UserError, match="name another file or make room"):
-            open_writer(path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with files_no_larger_than(10), pytest.raises(UserError, match="name another file or make room"):
+        open_writer(path)  # not even its head fits
     assert list(tmp_path.iterdir()) == []
     assert len(list(Path("/proc/self/fd").iterdir())) == before
     with open_writer(path) as writer:  # nobody holds the name
