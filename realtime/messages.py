@@ -51,11 +51,12 @@ def _unknown_rotations() -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True)
-class PairBox:
-    """Two hands that touch, as a detector of pairs sees them: where they may be, and not more."""
+class Proposed:
+    """Where a detector that is often wrong sees a hand, or two that touch: the network decides."""
 
     crop: Crop
-    """Square around both, in which they point up, in the definition of `engines.geometry.crop`."""
+    """Square around it or both, upright, in the definition of `engines.geometry.crop`."""
+    sides: tuple[Side, ...]
     score: float
 
 

@@ -1,4 +1,4 @@
-"""All that finds hands in a whole picture: the palm detector and, where it finds too few, the detector of pairs."""
+"""All that finds hands in a whole picture: the palm detector and, where it finds too few, one that also sees pairs."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from engines.geometry.crop import CONTEXT_FACTOR, Crop
 from engines.installed import is_installed
 from engines.pair_boxes import Proposal
 from engines.pair_detector import PairDetector
-from realtime.messages import HandBox, PairBox
+from engines.skeleton import SIDES
+from realtime.messages import HandBox, Proposed
 from realtime.tracking.detector import HandDetector
 
-PAIR_SCORE: Final = 0.3
-"""Of a pair that is worth a look of the network, which decides whether hands are there (docs/training.md)."""
+PAIR_SCORE: Final = 0.2
+"""Of a pair that is worth a look of the network, which decides whether hands are there (docs/training.md) ..."""
+HAND_SCORE: Final = 0.2
+"""... and of a single hand."""
 
-Found = HandBox | PairBox
+Found = HandBox | Proposed
 
 
 class HandFinder:
-    """`finder(image_bgr)` -> hands, and pairs of hands that touch, each time from nothing (one thread).
+    """`finder(image_bgr)` -> hands, and places where hands may be, each time from nothing (one thread).
 
-    A palm detector sees one hand or none where two touch.
+    A palm detector sees one hand or none where two touch, and misses some that are turned or small.
     """
 
     def __init__(self, min_score: float, most_hands: int = 2, *, pairs: bool = True) -> None:
@@ -34,22 +37,28 @@ class HandFinder:
         self._pairs: PairDetector | None = None
 
     def __call__(self, image_bgr: NDArray[np.uint8]) -> list[Found]:
-        """What is in a (H, W, 3) BGR picture: hands, then pairs, each the surest first."""
+        """What is in a (H, W, 3) BGR picture: hands, then what is only proposed, each the surest first."""
         hands = self._palms(image_bgr)
         if len(hands) >= self._most_hands or not self._ask_for_pairs:
             return [*hands]
         if self._pairs is None:
             self._pairs = PairDetector()
-        found = self._pairs(image_bgr, PAIR_SCORE)
-        return [*hands, *(pair_box(one) for one in found if one.kind == "pair")]
+        found = self._pairs(image_bgr, min(PAIR_SCORE, HAND_SCORE))
+        return [*hands, *(as_crop(one) for one in found if one.score >= _least(one))]
 
     def close(self) -> None:
         """Free what MediaPipe holds."""
         self._palms.close()
 
 
-def pair_box(one: Proposal) -> PairBox:
-    """A proposal of a pair as a crop."""
+def as_crop(one: Proposal) -> Proposed:
+    """A proposal as a crop of the picture."""
     low, high = one.box_px[:2], one.box_px[2:]
     x, y = (low + high) / 2
-    return PairBox(Crop((float(x), float(y)), CONTEXT_FACTOR * float((high - low).max()), one.angle_rad), one.score)
+    sides = SIDES if one.kind == "pair" else (one.kind,)
+    crop = Crop((float(x), float(y)), CONTEXT_FACTOR * float((high - low).max()), one.angle_rad)
+    return Proposed(crop, sides, one.score)
+
+
+def _least(one: Proposal) -> float:
+    return PAIR_SCORE if one.kind == "pair" else HAND_SCORE

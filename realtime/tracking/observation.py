@@ -15,19 +15,12 @@ from engines.skeleton import HAND_SLICES, SIDES, Side
 
 SAME_HAND: Final = 0.35
 """Two sets of joints closer than this share of the hand's size are the same hand seen twice."""
-_NAME_COUNTS: Final = 0.25
+NAME_COUNTS: Final = 0.25
 """The network's name for a hand in a shared crop outweighs such a distance, in hands."""
 _UNSURE_HAND: Final = 0.5
 """Likewise, in a crop of both hands where the network is not sure of each ..."""
 _BOTH_ARE_THERE: Final = 0.8
 """... by so much."""
-_PAIR_CONFIDENCE: Final = 2.0
-"""Hands that nobody has followed yet must be so many times surer than what is lost."""
-_FILLS: Final = 0.35
-"""The joints of a pair extend over at least so much of its crop: else the crop shows something else ..."""
-_EQUAL: Final = 0.3
-"""... and the smaller hand over so much of the larger one's extent."""
-
 Places = Mapping[Side, NDArray[np.float64] | None]
 """Where the joints (21, 2) px of each followed hand must be, if they were ever seen."""
 
@@ -77,29 +70,9 @@ def assigned(both: Sequence[Observation], places: Places) -> list[Observation]:
     if any(place is None for place in places.values()):
         return list(both)
     as_named, crossed = (sum(_distance(one, places[name(one)]) for one in both) for name in (_own, _others))
-    if as_named - crossed <= _NAME_COUNTS * len(both):
+    if as_named - crossed <= NAME_COUNTS * len(both):
         return list(both)
     return [replace(one, side=_others(one)) for one in both]
-
-
-def sure_pair(
-    crop: Crop, output: NetworkOutput, input_px: int, places: Places, least_confidence: float
-) -> list[Observation]:
-    """Both hands of a crop in which a detector sees two that touch, if the network is sure of them; else nothing.
-
-    Where one is followed already, it keeps its name: the hand that lies where it must be is it.
-    """
-    both = [observe(output, crop, input_px, side, side, shared=True) for side in SIDES]
-    if min(one.probability for one in both) < _BOTH_ARE_THERE:
-        return []
-    if min(one.confidence for one in both) < _PAIR_CONFIDENCE * least_confidence or not _fill(both, crop):
-        return []
-    known = {side: place for side, place in places.items() if place is not None}
-    as_named, crossed = (
-        sum(hand_distance(one.joints_px, known[name(one)]) for one in both if name(one) in known)
-        for name in (_own, _others)
-    )
-    return [replace(one, side=_others(one)) for one in both] if as_named - crossed > _NAME_COUNTS else both
 
 
 def one_each(there: Sequence[Observation], places: Places) -> list[Observation]:
@@ -119,7 +92,7 @@ def one_each(there: Sequence[Observation], places: Places) -> list[Observation]:
     new = [one for one in there if places[one.side] is None]
     if len(new) == 1:
         return [one for one in there if one is not new[0]]
-    return [min(there, key=lambda one: _distance(one, places[one.side]) - _NAME_COUNTS * one.probability)]
+    return [min(there, key=lambda one: _distance(one, places[one.side]) - NAME_COUNTS * one.probability)]
 
 
 def rightness(one: Observation) -> float:
@@ -134,13 +107,6 @@ def hand_distance(a_px: NDArray, b_px: NDArray) -> float:
     """Mean distance of equal joints (21, 2) of two hands, in sizes of the larger one."""
     size = max(np.ptp(a_px, axis=0).max(), np.ptp(b_px, axis=0).max())
     return float(np.linalg.norm(a_px - b_px, axis=1).mean() / max(size, 1.0))
-
-
-def _fill(both: Sequence[Observation], crop: Crop) -> bool:
-    """Whether two hands are as large as those of a pair in its crop."""
-    joints = np.concatenate([one.joints_px for one in both])
-    sizes = [float(np.ptp(one.joints_px, axis=0).max()) for one in both]
-    return float(np.ptp(joints, axis=0).max()) >= _FILLS * crop.side_px and min(sizes) >= _EQUAL * max(sizes)
 
 
 def _distance(one: Observation, place: NDArray[np.float64] | None) -> float:

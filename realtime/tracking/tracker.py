@@ -19,7 +19,7 @@ from engines.geometry.crop import Crop
 from engines.output import NetworkOutput
 from engines.skeleton import SIDES, Side
 from realtime.config import TrackerSettings
-from realtime.messages import HandBox, PairBox
+from realtime.messages import HandBox, Proposed
 from realtime.tracking.next_crop import apart_px, hand_px, near, overlap, own_crop, shared_crop
 from realtime.tracking.observation import (
     SAME_HAND,
@@ -30,10 +30,10 @@ from realtime.tracking.observation import (
     observe,
     one_each,
     rightness,
-    sure_pair,
 )
 from realtime.tracking.person import can_be, in_order, same_body, stranger
 from realtime.tracking.track import Track, found, judged, looks_like, predicted, seen
+from realtime.tracking.trial import sure_hand, sure_pair, worth_a_look
 
 _TURN: Final = 0.35
 """How much the followed hands must look like the other side's, each on average, to be renamed."""
@@ -41,8 +41,6 @@ _SHARED_CONFIDENCE: Final = 0.5
 """In a crop of two hands each is smaller and partly hidden: so much of the confidence asked for will do."""
 _COMPANION_PROBABILITY: Final = 0.8
 """How sure the network must be of both hands in a crop around one of them to follow the other too."""
-_WITHIN: Final = 0.4
-"""Of a pair's crop, from its middle: a followed hand whose crop lies farther off is not one of the pair."""
 _HIDDEN_PATIENCE: Final = 4
 """A hand that vanishes beside the other one is rather hidden than gone: so many times longer it is kept."""
 _LEAST_MISSES: Final = 2
@@ -60,7 +58,7 @@ class CropPlan:
     crop: Crop
     sides: tuple[Side, ...]
     trial: bool = False
-    """A detector says that both hands are there; nobody is followed there yet, and what is there must be sure."""
+    """A detector proposes it; nobody is followed there yet, and what is there must be sure."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +82,8 @@ class TrackerState:
     merged: bool = False
     pair_crop: Crop | None = None
     planned_s: float = 0.0
-    trial: Crop | None = None
-    """Where two hands that touch may be: looked at once, beside what is followed."""
+    trials: tuple[Proposed, ...] = ()
+    """Where hands may be: each is looked at once, in crops that a frame has free."""
 
 
 class HandTracker:
@@ -115,8 +113,8 @@ class HandTracker:
         """Forget both hands."""
         self.state = TrackerState()
 
-    def acquire(self, found_there: Sequence[HandBox | PairBox], t_s: float) -> None:
-        """Start tracks for hands that a detector found at `t_s`, where none is followed yet; try a pair once."""
+    def acquire(self, found_there: Sequence[HandBox | Proposed], t_s: float) -> None:
+        """Start tracks for hands that a detector found at `t_s`, where none is followed yet; try what is proposed."""
         boxes = [one for one in found_there if isinstance(one, HandBox)]
         tracks = dict(self.state.tracks)
         lost = _remembered(self.state.lost, t_s)
@@ -132,9 +130,9 @@ class HandTracker:
             if side is not None:
                 tracks[side] = _again(found(box.crop, t_s), lost.pop(side, None))
                 taken.append(tracks[side])
-        pairs = [one.crop for one in found_there if isinstance(one, PairBox)]
-        trial = self._worth_a_look(pairs, list(tracks.values()))
-        self.state = replace(self.state, tracks=tracks, lost=lost, stranger=avoided, trial=trial)
+        proposed = [one for one in found_there if isinstance(one, Proposed)]
+        trials = worth_a_look(proposed, list(tracks.values()), self._most_hands)
+        self.state = replace(self.state, tracks=tracks, lost=lost, stranger=avoided, trials=trials)
 
     def plan(self, t_s: float) -> list[CropPlan]:
         """The crops of the frame at `t_s`: none, one, or one for each of two hands apart."""
@@ -150,9 +148,10 @@ class HandTracker:
         else:
             tracks = {side: self._with_crop(track, places[side], t_s) for side, track in tracks.items()}
             plans = [CropPlan(tracks[side].crop, (side,)) for side in SIDES if side in tracks]
-        if state.trial is not None and len(tracks) < len(SIDES):
-            plans.append(CropPlan(state.trial, SIDES, trial=True))
-        self.state = replace(state, tracks=tracks, merged=merged, pair_crop=pair_crop, planned_s=t_s, trial=None)
+        free = len(SIDES) - len(tracks)  # a frame has two crops; what finds no room is tried in the next one
+        plans += [CropPlan(one.crop, one.sides, trial=True) for one in state.trials[:free]]
+        trials = state.trials[free:] if free else ()
+        self.state = replace(state, tracks=tracks, merged=merged, pair_crop=pair_crop, planned_s=t_s, trials=trials)
         return plans
 
     def update(self, plans: Sequence[CropPlan], outputs: Sequence[NetworkOutput], t_s: float) -> Sighting:
@@ -160,9 +159,14 @@ class HandTracker:
         places = {side: predicted(track, t_s) for side, track in self.state.tracks.items()}
         there: list[Observation] = []
         pair: list[Observation] = []
+        single: list[HandBox | None] = []
+        least = self._settings.lose_confidence
         for plan, output in zip(plans, outputs, strict=True):
+            if plan.trial and len(plan.sides) > 1:
+                pair = sure_pair(plan.crop, output, self._input_px, places, _SHARED_CONFIDENCE * least)
+                continue
             if plan.trial:
-                pair = sure_pair(plan.crop, output, self._input_px, places, self._settings.lose_confidence)
+                single.append(sure_hand(plan.crop, output, self._input_px, least))
                 continue
             read = self._shared if len(plan.sides) > 1 else self._single
             there += [one for one in read(plan, output, places) if self._is_sure(one)]
@@ -187,15 +191,10 @@ class HandTracker:
         exchanged = bool(kept) and _are_misnamed({**_remembered(lost, t_s), **kept})
         kept, lost = (_exchanged(some, exchanged) for some in (kept, lost))
         self.state = replace(self.state, tracks=kept, lost=lost, stranger=avoided)
+        if any(single):
+            self.acquire([one for one in single if one is not None], t_s)
         hands = [replace(one, side=_other(one.side)) if exchanged else one for one in there]
         return Sighting(tuple(hands), exchanged)
-
-    def _worth_a_look(self, pairs: Sequence[Crop], tracks: Sequence[Track]) -> Crop | None:
-        """The surest of the places where a detector sees two hands, if it can show whom we follow; None if none can."""
-        if self._most_hands < len(SIDES) or len(tracks) == len(SIDES):
-            return None
-        around = (crop for crop in pairs if all(apart_px(crop, one.crop) < _WITHIN * crop.side_px for one in tracks))
-        return next(around, None)
 
     def _with_crop(self, track: Track, joints: NDArray[np.float64] | None, t_s: float) -> Track:
         if joints is None:

@@ -39,9 +39,9 @@ class PairBatch:
     """What the trunk sees in frames, and what is in them."""
 
     at_8: Tensor
-    """(B, 128, 24, 24) bfloat16."""
+    """(B, 256, 24, 24) bfloat16."""
     at_16: Tensor
-    """(B, 256, 12, 12) bfloat16."""
+    """(B, 512, 12, 12) bfloat16."""
     labels: PairLabels
 
     def rows(self, part: slice) -> PairBatch:

@@ -34,7 +34,7 @@ _MOST_COMMON: Final = 0.02
 
 _OPAQUE: Final = 0.9
 """A piece with so much of its area filled is a picture with a scene of its own ..."""
-_FILLS: Final = 0.45
+_FILLS: Final = 0.55
 """... and so often it is the whole frame."""
 
 
@@ -119,7 +119,7 @@ def paste(framed: Framed, piece: Piece, area: NDArray, sizes: Sizes, rng: np.ran
 def shown(framed: Framed, area: NDArray, rng: np.random.Generator) -> NDArray[np.uint8]:
     """The frame as a camera might show it: exposure, blur, few pixels, noise, compression; black beyond `area`."""
     rgb = framed.rgb
-    gamma, gain = rng.uniform(0.65, 1.35), rng.uniform(0.65, 1.35)
+    gamma, gain = rng.uniform(0.75, 1.3), rng.uniform(0.7, 1.15)
     cast = rng.uniform(0.9, 1.1, 3)
     curve = (np.linspace(0, 1, 256) ** gamma)[:, None] * (255 * gain * cast)
     rgb = cv2.LUT(rgb, curve.clip(0, 255).astype(np.uint8)[None])
@@ -149,7 +149,7 @@ def box_of(joints_px: NDArray) -> NDArray[np.float32]:
 
 
 def _tinted(rgba: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    gains = np.append(rng.uniform(0.6, 1.2) * rng.uniform(0.92, 1.08, 3), 1.0)
+    gains = np.append(rng.uniform(0.7, 1.2) * rng.uniform(0.92, 1.08, 3), 1.0)
     curve = (np.arange(256)[:, None] * gains).clip(0, 255).astype(np.uint8)
     return cv2.LUT(rgba, curve[None])
 

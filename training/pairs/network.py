@@ -51,7 +51,7 @@ class _Block(nn.Module):
 
 
 class PairHead(nn.Module):
-    """Features (B, 128, h, w) at stride 8 and (B, 256, h / 2, w / 2) at stride 16 -> PairMaps: what we train."""
+    """Features (B, 256, h, w) at stride 8 and (B, 512, h / 2, w / 2) at stride 16 -> PairMaps: what we train."""
 
     def __init__(self) -> None:
         super().__init__()

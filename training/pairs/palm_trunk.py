@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from engines.networks.mobile_trunk import SameConv
 
-PALM_CHANNELS: Final = (128, 256)
-"""Of the features at strides 8 and 16."""
+PALM_CHANNELS: Final = (256, 512)
+"""Of the features at strides 8 and 16: half from the way up, half from the way down, which say more of shapes."""
 _LEVELS: Final = (32, 64, 128, 256, 256)
 """Channels at strides 2, 4, 8, 16 and 32."""
 _BLOCKS: Final = 3
@@ -75,14 +75,15 @@ class PalmTrunk(nn.Module):
         self.up_8 = _Up(_LEVELS[3], _LEVELS[2])
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features (B, 128, H / 8, W / 8) and (B, 256, H / 16, W / 16)."""
+        """Return features (B, 256, H / 8, W / 8) and (B, 512, H / 16, W / 16)."""
         x = self.activation(self.stem(images))
         levels = []
         for level in self.levels:
             x = level(x)
             levels.append(x)
         at_16 = self.up_16(levels[4], levels[3])
-        return self.up_8(at_16, levels[2]), at_16
+        at_8 = self.up_8(at_16, levels[2])
+        return torch.cat([at_8, levels[2]], 1), torch.cat([at_16, levels[3]], 1)
 
     def convolutions(self) -> list[nn.Conv2d]:
         """All convolutions in the order in which they run."""

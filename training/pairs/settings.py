@@ -22,17 +22,17 @@ class PairDataSettings(Banks):
     """Side of the rendered pictures kept in memory."""
     real_px: int = Field(224, ge=64, le=512)
     """Side of the real ones."""
-    pairs: float = Field(0.65, ge=0, le=1)
+    pairs: float = Field(0.8, ge=0, le=1)
     """Share of both hands among the rendered pieces of a frame."""
-    real: float = Field(0.4, ge=0, lt=1)
+    real: float = Field(0.35, ge=0, lt=1)
     """Share of real pieces."""
-    empty: float = Field(0.1, ge=0, le=1)
+    empty: float = Field(0.25, ge=0, le=1)
     """Share of frames without any hand."""
     repeats: int = Field(4, ge=1)
     """How often a composed batch is learnt from, on average."""
     held_out_frames: int = Field(400, ge=1)
     """Composed to judge on."""
-    smallest: float = Field(0.08, gt=0, le=1)
+    smallest: float = Field(0.1, gt=0, le=1)
     """Longer side of the smallest box, as a share of the frame's longer side ..."""
     largest: float = Field(0.65, gt=0, le=1)
     """... and of the largest one."""

@@ -31,7 +31,8 @@ RATE_HZ = 60
 @cache
 def random_hands() -> list[tuple[HandState, HandShape]]:
     rng = np.random.default_rng(11)
-    return [(random_state(rng, SIDES[i % 2]), sample_shape(rng)) for i in range(120)]
+    shapes = [sample_shape(rng) for _ in range(25)]
+    return [(random_state(rng, SIDES[i % 2]), shapes[i % len(shapes)]) for i in range(120)]
 
 
 def random_state(rng: np.random.Generator, side: Side) -> HandState:
@@ -83,12 +84,12 @@ def test_bones_lie_along_minus_z() -> None:
 def test_a_smooth_sequence_has_no_jumps_and_goes_as_fast_as_the_hand() -> None:
     """Both hands through fists, spreads and points at 60 pictures a second, turning over as they go."""
     rng = np.random.default_rng(5)
-    times_s = np.arange(0, 5, 0.5)
+    times_s = np.arange(0, 3, 0.5)
     fingers = KeyedValues(times_s.tolist(), [sample_angles(rng).fingers_deg for _ in times_s])
     places = KeyedRotations(times_s.tolist(), list(Rotation.random(len(times_s), random_state=3)))
     shape = sample_shape(rng)
     joints, truth = [], []
-    for t_s in np.arange(0, 4.5, 1 / RATE_HZ):
+    for t_s in np.arange(0, 2.5, 1 / RATE_HZ):
         angles = JointAngles(fingers.at(t_s), np.zeros(3))
         state = HandState("right", angles, Placement(np.array([0, 0, 500.0]), places.at(t_s).as_matrix()))
         joints.append(state.skeleton(shape).joints_mm)
@@ -192,7 +193,7 @@ def test_quaternions_are_scipys() -> None:
 
 def test_the_rest_hand_is_the_generators_mean() -> None:
     rng = np.random.default_rng(0)
-    shapes = [sample_shape(rng) for _ in range(60)]
+    shapes = [sample_shape(rng) for _ in range(40)]
     palms = np.stack([shape.joints_mm[[WRIST, *FINGER_BASES]] - shape.joints_mm[WRIST] for shape in shapes])
     palm = palms.mean(axis=0) @ ASSET_FROM_OURS / np.linalg.norm(palms.mean(axis=0)[3])
     np.testing.assert_allclose(palm, PALM, atol=0.01)
