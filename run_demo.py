@@ -22,7 +22,7 @@ try:
     from engines.errors import UserError
     from engines.terminal import command
     from realtime.batch.job import Work
-    from realtime.batch.plan import expand, plan, sensible_workers
+    from realtime.batch.plan import VIDEO_WORKER_BYTES, WORKER_BYTES, expand, plan, sensible_workers
     from realtime.batch.run import run_batch
     from realtime.camera_space.intrinsics import resolve_intrinsics
     from realtime.cli.measuring import calibrate_hand, keep_length
@@ -160,7 +160,8 @@ def run_many(options: Options, batch: BatchOptions) -> int:
     )
     with StopSignals() as stop:
         stop.defer()
-        return run_batch(jobs, work, batch.workers or sensible_workers(), lambda: stop.requested, say, batch.ray)
+        workers = batch.workers or sensible_workers(each_bytes=VIDEO_WORKER_BYTES if work.render else WORKER_BYTES)
+        return run_batch(jobs, work, workers, lambda: stop.requested, say, batch.ray)
 
 
 def _with_demo(options: Options) -> Options:

@@ -45,6 +45,8 @@ MEMORY_SHARE: Final = 0.05
 """So much more memory than after the warm-up is a leak."""
 RATE_SHARE: Final = 0.1
 """So much slower in the last third than in the first is a drop; processors clock down by less."""
+WARM_UP_TURNS: Final = 8
+"""Of either kind, before the first minute: so long memory grows with every new thread's own heap, then no more."""
 REPLAY_SPEED: Final = 20.0
 """Times real time in the live turns: faster than any machine tracks, so frames are dropped all the time."""
 
@@ -120,6 +122,13 @@ class Soak:
         count = self._process.num_threads(), self._process.num_fds()
         return Minute(recorded / recorded_s, cpu_ms, memory, *count, windows_on_screen())
 
+    def warm_up(self) -> float:
+        """Play some turns; MB of memory then."""
+        for _ in range(WARM_UP_TURNS):
+            self._recorded_turn()
+            self._live_turn()
+        return float(self._process.memory_info().rss / 1e6)
+
     def close(self) -> None:
         """Free the detector."""
         self._pipeline.close()
@@ -172,6 +181,7 @@ def _soak(count: int, headless: bool) -> int:
     with tempfile.TemporaryDirectory() as folder:
         windows = [] if headless else list(open_windows(Display(), three_d=True, live=False, say=_tell))
         soak = Soak(load_settings(), windows, Path(folder))
+        print(f"warm-up     {soak.warm_up():.0f} MB after {WARM_UP_TURNS} turns of either kind", flush=True)
         minutes = []
         for number in range(1, count + 1):
             minutes.append(soak.minute())

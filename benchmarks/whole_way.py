@@ -102,22 +102,23 @@ def screen_command() -> tuple[str, ...] | None:
 
 
 def _outcome(case: Case, facts: dict[str, Any], started_s: float) -> Outcome:
-    timing = facts["timing"]
-    count = timing["frames"]
+    timing, usage = facts["timing"], facts["usage"] or {}
+    count = max(timing["frames"], 1)
+    rate = facts["frames_per_s"] or 0.0  # a run that was over before its warm-up has none
     stages = {name: s["mean_ms"] * s["n"] / count for name, s in timing["stages"].items()}
     stages = {name: ms for name, ms in stages.items() if name not in ("latency", "age")}
     return Outcome(
         case,
-        frames=count,
-        frames_per_s=facts["frames_per_s"],
-        latency_p95_ms=facts["latency_p95_ms"],
-        age_p50_ms=facts["age_at_display_p50_ms"],
-        age_p95_ms=facts["age_at_display_p95_ms"],
-        memory_peak_mb=facts["usage"]["memory_peak_mb"],
-        cpu_ms_per_frame=facts["usage"]["cpu_ms_per_frame"],
+        frames=timing["frames"],
+        frames_per_s=rate,
+        latency_p95_ms=facts["latency_p95_ms"] or 0.0,
+        age_p50_ms=facts["age_at_display_p50_ms"] or 0.0,
+        age_p95_ms=facts["age_at_display_p95_ms"] or 0.0,
+        memory_peak_mb=usage.get("memory_peak_mb", 0.0),
+        cpu_ms_per_frame=usage.get("cpu_ms_per_frame", 0.0),
         dropped=sum(facts["drops_after_warmup"].values()),
-        shown_per_s=facts["frames_per_s"] * (1 - facts["drops_after_warmup"]["late for the view"] / count),
-        first_frame_s=facts["first_shown_clock_s"] - started_s,
-        first_result_s=facts["first_result_s"],
+        shown_per_s=rate * (1 - facts["drops_after_warmup"]["late for the view"] / count),
+        first_frame_s=(facts["first_shown_clock_s"] or started_s) - started_s,
+        first_result_s=facts["first_result_s"] or 0.0,
         stage_ms=stages,
     )

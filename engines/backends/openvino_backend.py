@@ -43,8 +43,8 @@ class Compiled:
         first, *others = sorted(batches, reverse=True)
         self._make(first)
         self._requests[first].result()  # what cannot be compiled is told here
-        # Daemon: a program that ends before it is through need not wait.
-        threading.Thread(target=self._make_all, args=(others,), name="compiling", daemon=True).start()
+        # No daemon: a process that ends while OpenVINO compiles is aborted; it waits the half second.
+        threading.Thread(target=self._make_all, args=(others,), name="compiling").start()
 
     def request(self, batch: int) -> ov.InferRequest | None:
         """Of that batch size; None if nobody asked for such a size."""

@@ -19,8 +19,10 @@ from engines.errors import UserError
 from realtime.batch.job import Job, Work
 from realtime.reports.machine import usable_cores
 
-WORKER_BYTES: Final = 400_000_000
-"""What one process takes: 380 MB were measured (`docs/batch.md`)."""
+WORKER_BYTES: Final = 550_000_000
+"""What one process takes at most: 537 MB were measured, 349 of them its own (`docs/batch.md`)."""
+VIDEO_WORKER_BYTES: Final = 1_000_000_000
+"""... where it saves a video with the 3D view: 987 MB, 662 of them its own."""
 _CGROUP: Final = Path("/proc/self/cgroup")
 _CGROUPS: Final = Path("/sys/fs/cgroup")
 
@@ -97,15 +99,15 @@ def check_outputs(jobs: Sequence[Job], work: Work) -> None:
             seen.add(path)
 
 
-def sensible_workers(membership: Path = _CGROUP, root: Path = _CGROUPS) -> int:
-    """As many as the cores and the memory that this process may use allow; at least 1.
+def sensible_workers(membership: Path = _CGROUP, root: Path = _CGROUPS, *, each_bytes: int = WORKER_BYTES) -> int:
+    """As many, of `each_bytes`, as the cores and the memory that this process may use allow; at least 1.
 
     `membership` says to which cgroup the process belongs, `root` is where cgroups are mounted.
     """
     groups = list(_groups(membership, root))
     cores = min([usable_cores(), *(quota for group in groups for quota in _cores(group))])
     memory = min([psutil.virtual_memory().available, *(left for group in groups for left in _memory(group))])
-    return max(min(cores, memory // WORKER_BYTES), 1)
+    return max(min(cores, memory // each_bytes), 1)
 
 
 def _groups(membership: Path, root: Path) -> Iterator[Path]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
 
 import numpy as np
 import openvino as ov
@@ -12,6 +15,8 @@ import pytest
 from openvino import opset13 as ops
 
 from engines.backends.openvino_backend import Compiled
+
+ROOT = Path(__file__).parents[2]
 
 
 def sum_of_crops(batch: int) -> ov.CompiledModel:
@@ -59,3 +64,12 @@ def test_what_cannot_be_compiled_is_told_where_it_is_needed() -> None:
     compiled = Compiled(only(2), (1, 2), 4)
     with pytest.raises(RuntimeError, match="no memory"):
         compiled.request(1)
+
+
+def test_a_program_may_end_while_a_network_is_compiled() -> None:
+    words = (
+        "from engines.backends.opening import open_backend; from engines.contract import EngineRequest; "
+        "open_backend(EngineRequest(backend='openvino'), print)"
+    )
+    done = subprocess.run([sys.executable, "-c", words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -12,7 +12,7 @@ from benchmarks.goals import COLUMNS, judged, summary
 from benchmarks.side_by_side import Rate
 from benchmarks.soak import Minute, problems
 from benchmarks.system import backends, cases
-from benchmarks.whole_way import Case, Outcome, screen_command
+from benchmarks.whole_way import Case, Outcome, run_case, screen_command
 from realtime.sources.recording import VideoSource
 
 STEADY = Minute(frames_per_s=90.0, cpu_ms_per_frame=12.0, memory_mb=500.0, threads=3, files=20, windows=2)
@@ -109,3 +109,9 @@ def test_a_clip_of_another_size_shows_the_same(tmp_path: Path) -> None:
         assert a.t_capture_s == pytest.approx(b.t_capture_s, abs=2e-3)
         middle = a.image_bgr[::3, 160:1120:3][:240, :320].astype(float)
         assert abs(middle - b.image_bgr[::2, ::2][:240, :320]).mean() < 12
+
+
+def test_a_run_that_was_over_before_its_warm_up_has_an_outcome(tmp_path: Path) -> None:
+    """It builds the engine that the counted runs take."""
+    found = run_case(Case("480p", backend="openvino"), clip_of("480p", tmp_path, 4), tmp_path)
+    assert (found.frames, found.frames_per_s, found.skipped) == (0, 0.0, "")

@@ -121,6 +121,7 @@ def test_there_are_as_many_processes_as_there_is_room_for(tmp_path: Path, monkey
     assert found() == 3
     monkeypatch.setattr(psutil, "virtual_memory", lambda: _Memory(2 * WORKER_BYTES + 1))
     assert found() == 2
+    assert sensible_workers(membership, root, each_bytes=2 * WORKER_BYTES) == 1
     monkeypatch.setattr(psutil, "virtual_memory", lambda: _Memory(1))
     assert found() == 1
 
