@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,8 @@ def test_a_dead_test_process_ends_the_run_and_is_told(tmp_path: Path) -> None:
         (tmp_path / f"test_{name}.py").write_text(MODULE.format(inside))
     words = ["-c", ROOT / "pyproject.toml", "--rootdir", tmp_path, "-p", "tests.support.dead_process"]
     command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", *words, tmp_path]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1, done.stdout
     assert "ended; return code -9\n" in done.stdout
     assert "crashed and worker restarting disabled" in done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import pytest
 from engines.errors import UserError
 from engines.skeleton import SIDES, WRIST_FIRST
 from realtime.formats.__main__ import main
-from realtime.formats.saving import save_as
+from realtime.formats.saving import save_as, save_together
 from realtime.tracks.schema import ROOT_DEPTH_NAMES, Tracks
+from tests.support.other_python import run_with
 from tests.support.track_files import tracks_of
 from tests.support.video_files import encode, steady
 
@@ -137,14 +139,27 @@ def test_uneven_times(tracks: Tracks, tmp_path: Path) -> None:
     assert found.frames["observation.frame_index"].tolist() == [0, 1, 2, 2, 5, 5, 6, 7]
 
 
+READ_BY_PACKAGE = """
+import json, sys
+from lerobot.datasets.lerobot_dataset import LeRobotDataset
+read = LeRobotDataset("local/hands", root=sys.argv[1], video_backend="pyav")
+names = ("observation.hands.joints", "observation.hands.valid", "timestamp")
+rows = [{name: item[name].tolist() for name in names} | {"shape": list(item[sys.argv[2]].shape),
+         "grey": float(item[sys.argv[2]].mean()), "task": item["task"]} for item in (read[i] for i in range(len(read)))]
+print(json.dumps({"fps": read.fps, "episodes": read.num_episodes, "rows": rows}))
+"""
+
+
 def test_the_package_reads_it(tracks: Tracks, clip: Path, tmp_path: Path) -> None:
-    dataset = pytest.importorskip("lerobot.datasets.lerobot_dataset", reason="lerobot is not installed (Python 3.12)")
-    save_as(tracks, tmp_path / "t.lerobot", clip)
-    read = dataset.LeRobotDataset("local/hands", root=tmp_path / "t.lerobot", video_backend="pyav")
-    assert len(read) == len(tracks)
-    for i, item in enumerate(read):
+    save_together([(tracks, clip), (tracks, clip)], tmp_path / "t.lerobot")
+    printed = run_with("lerobot", "-c", READ_BY_PACKAGE, str(tmp_path / "t.lerobot"), VIDEO)
+    read = json.loads(printed.splitlines()[-1])
+    assert (read["fps"], read["episodes"], len(read["rows"])) == (30, 2, 2 * len(tracks))
+    for n, row in enumerate(read["rows"]):
+        i = n % len(tracks)
         expected = np.nan_to_num(tracks.joints_cam_mm[i, ROWS] / 1000).ravel()
-        np.testing.assert_allclose(item["observation.hands.joints"], expected, rtol=1e-6)
-        assert item["observation.hands.valid"].tolist() == [side[0] in PRESENT[i] for side in SIDES]
-        assert item[VIDEO].shape == (3, 48, 64)
-        assert float(item[VIDEO].mean()) == pytest.approx((20 * i + 30) / 255, abs=0.03)
+        np.testing.assert_allclose(row["observation.hands.joints"], expected, rtol=1e-5)
+        assert row["observation.hands.valid"] == [side[0] in PRESENT[i] for side in SIDES]
+        assert row["timestamp"] == pytest.approx(i / 30, abs=1e-5)
+        assert row["shape"] == [3, 48, 64]
+        assert row["grey"] == pytest.approx((20 * i + 30) / 255, abs=0.03)
