@@ -254,7 +254,8 @@ def test_a_clock_that_jumps_disturbs_a_moment_only() -> None:
 
 def test_a_full_disk_at_the_end_names_the_file(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     trace = tmp_path / "trace.json"
-    words = ("--video", SAMPLE, "--headless", "--seconds", 0.5)
+    clip = write_video(tmp_path / "clip.mp4", steady(40), (160, 120))
+    words = ("--video", clip, "--headless")
     with files_no_larger_than(2_000):
         line = refused(capfd, *words, "--trace", trace)
     assert f"{trace}: the trace cannot be written" in line
