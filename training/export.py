@@ -1,9 +1,10 @@
 """A checkpoint becomes weights that ship: `python -m training.export [--config C] [--output W]`.
 
 Takes the averaged network and writes safetensors with a side-car that says what made them. For `lite`, the joints'
-confidence is calibrated on one half of the held-out hands and checked on the other. For the paper's networks the file
-is one of preset `paper`: `--config training/configs/paper_internet.yaml --rootnet training/configs/paper_rootnet.yaml`
-puts both into it. `--config training/configs/pairs.yaml` writes the pair detector's.
+confidence is calibrated on one half of the held-out hands and checked on the other, and RootNet's factor becomes that of
+a typical hand. For the paper's networks the file is one of preset `paper`: `--config
+training/configs/paper_internet.yaml --rootnet training/configs/paper_rootnet.yaml` puts both into it. `--config
+training/configs/pairs.yaml` writes the pair detector's.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from training.evaluation.reliability import Reliability, reliability
 from training.lite.averaged import mean_network
 from training.lite.backgrounds import load_backgrounds
 from training.lite.calibration import fit_confidence, spreads
+from training.lite.factor import fit_factor
 from training.lite.settings import Settings
 from training.lite.validation import load_held_out, validate
 from training.loop.loop import checkpoint_path
@@ -58,6 +60,7 @@ def export(settings: Settings, output: Path, others: Sequence[Path] = ()) -> dic
     data = settings.data
     held_out = load_held_out(data)
     backgrounds = load_backgrounds(data.backgrounds)
+    factor_off = fit_factor(network.eval(), held_out.rendered, backgrounds, settings)
     witness = witness_of(network)
     deployed = DeployedLite(network, witness).eval()
     log_variance, added, right = spreads(deployed, held_out.rendered, backgrounds, settings)
@@ -74,6 +77,7 @@ def export(settings: Settings, output: Path, others: Sequence[Path] = ()) -> dic
         "data": "; ".join(["rendered hands (MakeHuman/MPFB2, CC0)", *_real_sets(settings)]),
         "start": start or "trunk: MediaPipe's hand_landmark_full.tflite (Apache-2.0); heads: random",
         "witness": witness is not None,
+        "factor_off": factor_off,
         "held_out": validate(network, held_out, backgrounds, settings, witness),
         "confidence": _filled(reliability(checked, right[~first])),
         "settings": settings.model_dump(mode="json", exclude=_PLACES),

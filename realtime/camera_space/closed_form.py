@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from engines.skeleton import BONE_CHILD, BONE_PARENT
 
-TYPICAL_HAND_MM: Final = 175.0
-"""Wrist to middle fingertip along the bones: geometric mean of the hands that `lite` was trained on."""
+TYPICAL_HAND_MM: Final = 178.0
+"""Wrist to middle fingertip along the bones, of adults (they have 178 +- 10); `lite`'s factor is made for such a hand
+(`training.lite.factor`).
+"""
 PROPORTIONS: Final = np.array(
     [0.156, 0.176, 0.194, 0.214]  # thumb, from the tip's bone to the wrist's
     + [0.124, 0.139, 0.234, 0.466]  # index

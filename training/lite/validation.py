@@ -47,7 +47,7 @@ def held_out_batches(
     """The fixed crops (B, 3, S, S) and labels of the held-out shards."""
     rng = torch.Generator(device=settings.device).manual_seed(_SEED)
     augmenter = Augmenter(backgrounds.to(settings.device), rng)
-    for index in _picks(len(bank), samples):
+    for index in picks(len(bank), samples):
         hands, labels = random_crops(stored_batch(bank, index, settings.device), size_px, NOISE, rng)
         yield augmenter(hands), labels
 
@@ -55,11 +55,12 @@ def held_out_batches(
 def held_out_real(bank: BankMix[RealBank], settings: Settings, size_px: int) -> Iterator[tuple[Tensor, Labels]]:
     """The same for real hands, whose pictures stay as they are."""
     rng = torch.Generator(device=settings.device).manual_seed(_SEED)
-    for index in _picks(len(bank), SAMPLES):
+    for index in picks(len(bank), SAMPLES):
         yield random_real_crops(stored_real(bank, index, settings.device), size_px, NOISE, rng)
 
 
-def _picks(count: int, samples: int) -> Iterator[np.ndarray]:
+def picks(count: int, samples: int) -> Iterator[np.ndarray]:
+    """Rows of a bank of `count`, evenly spread, in batches."""
     picks = np.linspace(0, count - 1, min(samples, count)).astype(int)
     for start in range(0, len(picks), _BATCH):
         yield picks[start : start + _BATCH]

@@ -172,9 +172,9 @@ def test_the_whole_hand_scales_with_its_length(method: DepthMethod) -> None:
 
 
 def test_the_left_hand_beside_the_right_one_is_less_sure() -> None:
-    right = observation(_typical_hand(175.0, (-50.0, 0.0, 500.0)), CAMERA, "right", shared=True)
-    left = observation(_typical_hand(175.0, (50.0, 0.0, 440.0)), CAMERA, "left", shared=True)
-    first, second = DepthFusion(0.0, "root", 175.0)([right, left], 0.0, CAMERA)
+    right = observation(_typical_hand(TYPICAL_HAND_MM, (-50.0, 0.0, 500.0)), CAMERA, "right", shared=True)
+    left = observation(_typical_hand(TYPICAL_HAND_MM, (50.0, 0.0, 440.0)), CAMERA, "left", shared=True)
+    first, second = DepthFusion(0.0, "root", TYPICAL_HAND_MM)([right, left], 0.0, CAMERA)
     assert (first.root_depth_from, second.root_depth_from) == ("known_size", "relative")
     assert second.joints_cam_mm[WRIST, 2] == pytest.approx(440, abs=1)
     assert second.root_depth_sigma_mm > first.root_depth_sigma_mm
@@ -182,7 +182,7 @@ def test_the_left_hand_beside_the_right_one_is_less_sure() -> None:
 
 def test_distortion_is_undone_at_the_joints() -> None:
     """Through a barrel lens, near the picture's corner: the hand comes out where it is, and projects back."""
-    hand = _typical_hand(175.0, (210.0, 140.0, 520.0))
+    hand = _typical_hand(TYPICAL_HAND_MM, (210.0, 140.0, 520.0))
     one = observation(hand, BARREL)
     pose = DepthFusion(0.0, "closed")([one], 0.0, BARREL)[0]
     np.testing.assert_allclose(pose.joints_cam_mm, hand, atol=2.0)
@@ -194,7 +194,7 @@ def test_distortion_is_undone_at_the_joints() -> None:
 
 def test_a_hand_is_measured_at_a_known_distance() -> None:
     def frame(i: int, depth_mm: float, confidence: float = 0.9) -> HandFrame:
-        one = observation(_typical_hand(175.0, (0.0, 0.0, depth_mm)), CAMERA)
+        one = observation(_typical_hand(TYPICAL_HAND_MM, (0.0, 0.0, depth_mm)), CAMERA)
         pose = DepthFusion(0.0)([one], 0.0, CAMERA)[0]
         return HandFrame(
             i, i / 30, (replace(pose, confidence=np.full(21, confidence, np.float32)),), CAMERA, (640, 480)
@@ -203,7 +203,7 @@ def test_a_hand_is_measured_at_a_known_distance() -> None:
     noise = np.random.default_rng(2).normal(1, 0.05, 60)
     frames = [frame(i, 460 * share) for i, share in enumerate(noise)] + [frame(99, 2000.0, confidence=0.3)]
     profile = measure_hand(frames, 500.0)
-    assert profile.hand_length_mm == pytest.approx(175 * 500 / 460, rel=0.02)
+    assert profile.hand_length_mm == pytest.approx(TYPICAL_HAND_MM * 500 / 460, rel=0.02)
     assert profile.spread_mm == pytest.approx(0.05 * profile.hand_length_mm, rel=0.4)
     with pytest.raises(UserError, match="seen 29 times"):
         measure_hand(frames[:29], 500.0)
