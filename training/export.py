@@ -1,8 +1,8 @@
 """A checkpoint becomes weights that ship: `python -m training.export [--config C] [--output W]`.
 
 Takes the averaged network and writes safetensors with a side-car that says what made them. For `lite`, the joints'
-confidence is calibrated on one half of the held-out hands and checked on the other, and RootNet's factor becomes that of
-a typical hand. For the paper's networks the file is one of preset `paper`: `--config
+confidence is calibrated on one half of the held-out hands and checked on the other, and RootNet's factor becomes that
+of a typical hand. For the paper's networks the file is one of preset `paper`: `--config
 training/configs/paper_internet.yaml --rootnet training/configs/paper_rootnet.yaml` puts both into it. `--config
 training/configs/pairs.yaml` writes the pair detector's.
 """
