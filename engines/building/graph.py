@@ -107,6 +107,20 @@ def halved(deployed: DeployedLite | DeployedPaper) -> DeployedLite | DeployedPap
     return deployed
 
 
+def without_notes(model: onnx.ModelProto) -> None:
+    """Take out, in place, what the exporter notes of each node: its stack holds the paths of whoever exported."""
+    for part in (
+        model,
+        model.graph,
+        *model.graph.node,
+        *model.graph.value_info,
+        *model.graph.input,
+        *model.graph.output,
+    ):
+        del part.metadata_props[:]
+        part.doc_string = ""
+
+
 def onnx_graph(preset: str, weights: Path, precision: GraphPrecision = "fp32", *, witness: bool = True) -> bytes:
     """The same graph as checked ONNX with a free batch size; its types are the precision it computes in."""
     module = deployed_module(preset, weights, precision, witness=witness)
@@ -127,6 +141,7 @@ def onnx_graph(preset: str, weights: Path, precision: GraphPrecision = "fp32", *
     if program is None:
         raise RuntimeError("torch.onnx.export gave no program")
     model = program.model_proto
+    without_notes(model)
     onnx.checker.check_model(model, full_check=True)
     if not model.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
         raise RuntimeError("the exported graph has a fixed batch size")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from engines.errors import UserError
-from engines.pair_detector import PairDetector, letterboxed
+from engines.pair_detector import PAIR_DETECTOR, PairDetector, letterboxed
 from engines.pair_spec import PICTURE_PX
 from realtime.tracking.finder import PAIR_SCORE, HandFinder
 from training.pairs.clasped import ClaspedPicture, load_clasped
@@ -66,3 +66,7 @@ def test_it_is_asked_only_where_the_palm_detector_finds_too_few(clasped: list[Cl
     assert any(len(all_found) > len(palms) for all_found, palms in seen)
     asked.close()
     off.close()
+
+
+def test_the_graph_that_ships_names_no_folders() -> None:
+    assert b".py" not in PAIR_DETECTOR.read_bytes()

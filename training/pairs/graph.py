@@ -11,7 +11,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from engines.building.graph import fold_batch_norm
+from engines.building.graph import fold_batch_norm, without_notes
 from engines.networks.decode import BytesInput
 from engines.pair_spec import INPUT, MAPS, PICTURE_PX
 from training.pairs.network import PairNet
@@ -39,6 +39,7 @@ def pair_graph(network: PairNet) -> bytes:
         raise RuntimeError("torch.onnx.export gave no program")
     model: onnx.ModelProto = program.model_proto
     _halve(model.graph)
+    without_notes(model)
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
 

@@ -113,6 +113,7 @@ def test_onnx_is_the_graph_that_the_engine_is_made_of(cache: Path, tmp_path: Pat
     (plan,) = [path.parent for path in cache.glob(f"*/{SIDECAR}") if '"bf16"' in path.read_text()]
     assert file.stat().st_size == pytest.approx((plan / "engine.bin").stat().st_size, rel=0.2)
     assert file.read_bytes() == graph_module.onnx_graph("lite", weights_of("lite", None))
+    assert b".py" not in file.read_bytes(), "the exporter's stacks name the folders of whoever exported"
 
 
 def test_build_command_verifies(cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
