@@ -13,7 +13,7 @@ from hypothesis import settings
 from engines.building import graph
 from engines.files import file_sha256
 from engines.witness_file import witness_file
-from tests.support.dead_process import pytest_testnodedown  # noqa: F401  pytest finds it here
+from tests.support.dead_process import pytest_sessionstart, pytest_testnodedown  # noqa: F401  pytest finds them here
 
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+import faulthandler
+import os
 import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+_FOLDER = "TEST_FAULTS"
+"""Environment: where each test process writes its threads' stacks when it crashes. Its standard error is the file into
+which pytest's master captures, so that what Python says there is lost.
+"""
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Processes start with the session: the master names the folder, they inherit it."""
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None:
+        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="test-faults-")
+    elif _FOLDER in os.environ:
+        session.config.stash[_KEPT] = stacks = (Path(os.environ[_FOLDER]) / worker["workerid"]).open("w")
+        faulthandler.enable(stacks)
+
+
+_KEPT = pytest.StashKey[Any]()
+"""The open file, which has to live as long as the process."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -16,4 +39,7 @@ def pytest_testnodedown(node: Any, error: object | None) -> None:
             code = str(node.gateway._io.popen.wait(20))
         except subprocess.TimeoutExpired:
             code = "none, it still runs"
-        node.config.get_terminal_writer().line(f"\ntest process {node.gateway.id} ended; return code {code}", red=True)
+        writer = node.config.get_terminal_writer()
+        writer.line(f"\ntest process {node.gateway.id} ended; return code {code}", red=True)
+        stacks = Path(os.environ[_FOLDER]) / str(node.gateway.id)
+        writer.line(stacks.read_text() if stacks.exists() else "no stacks")
