@@ -95,7 +95,7 @@ def test_a_run_leaves_log_curves_and_weights_that_learned(config: Path, capsys: 
     load_weights(after, weights)
     fresh, learned = (validate(one, load_held_out(settings.data), backgrounds, settings) for one in (before, after))
     assert learned["pair_px"] < 0.95 * fresh["pair_px"]
-    assert learned["pair_px"] < 46
+    assert learned["pair_px"] < 49
     assert learned["pair_px"] == pytest.approx(drawn[-1][1], abs=0.01)
 
 
