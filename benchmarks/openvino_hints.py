@@ -13,11 +13,11 @@ import time
 from typing import Any, Final
 
 import numpy as np
-import openvino as ov
 
 from engines.backends.openvino_backend import openvino_config
 from engines.building.openvino_files import MODEL_FILE
 from engines.errors import UserError
+from engines.openvino_core import openvino_core
 from engines.terminal import command
 from realtime.command import CommandParser
 from realtime.config import load_settings
@@ -37,7 +37,7 @@ def times_ms(batch: int, turns: int, choices: dict[str, dict[str, Any]] = CHOICE
     """Milliseconds of each call by the name of the choice."""
     backend = backend_of(load_settings(None, ["engine.backend=openvino"]))
     assert backend.folder is not None
-    core = ov.Core()
+    core = openvino_core()
     model = core.read_model(backend.folder / MODEL_FILE)
     model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
     crops = np.random.default_rng(0).integers(0, 256, (batch, backend.input_px, backend.input_px, 3), np.uint8)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engines.errors import UserError
 from engines.installed import require_installed
+from engines.openvino_core import openvino_core
 from engines.pair_boxes import Proposal, proposals
 from engines.pair_spec import MAPS, PICTURE_PX
 
@@ -30,11 +31,10 @@ class PairDetector:
     def __init__(self, file: Path = PAIR_DETECTOR, precision: str = "auto") -> None:
         """Compile the graph; `auto` is bf16 where the processor computes in it, else fp32. Raises UserError."""
         require_installed("openvino")
-        import openvino as ov
 
         if not file.is_file():
             raise UserError(f"{file}: no such file; fetch the checkout again, or set detector.pairs to false")
-        core = ov.Core()
+        core = openvino_core()
         if precision == "auto":
             precision = "bf16" if "BF16" in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES") else "fp32"
         config = {

@@ -6,8 +6,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export OMP_NUM_THREADS=1
 
-# Ray's cluster, and what compiles engines within the test process, run in processes of their own: after such tests the
-# process has sometimes died in the next ones, for a reason not found.
+# Ray's cluster, and what compiles engines within the test process, run beside the others, so that no core waits.
 alone=tests/realtime/batch/test_batch_ray.py
 compilers=(tests/engines/building/test_int8.py tests/engines/building/test_tensorrt.py tests/program/test_benchmarks.py)
 python=.venv/bin/python

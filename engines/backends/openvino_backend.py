@@ -23,6 +23,7 @@ from engines.contract import EngineRequest, Say
 from engines.errors import BackendUnavailable, UserError
 from engines.geometry.crop import Crop
 from engines.geometry.cutting import CpuCutter
+from engines.openvino_core import openvino_core
 from engines.presets import spec_of
 from engines.spec import INPUT_NAME, OUTPUT_NAMES, NetworkSpec
 
@@ -95,7 +96,7 @@ class OpenVinoBackend:
     @classmethod
     def open(cls, request: EngineRequest, weights: Path, say: Say) -> OpenVinoBackend:
         """Load the engine from the cache, or build it there first."""
-        core = ov.Core()
+        core = openvino_core()
         precision = _precision(core, request)
         device = str(core.get_property(_DEVICE, "FULL_DEVICE_NAME"))
         pictures = calibration_sha256(request.calibration) if precision == "int8" else ""

@@ -15,6 +15,7 @@ import pytest
 from openvino import opset13 as ops
 
 from engines.backends.openvino_backend import Compiled
+from engines.openvino_core import openvino_core
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,7 +24,7 @@ def sum_of_crops(batch: int) -> ov.CompiledModel:
     """Sums the bytes of each crop."""
     crops = ops.parameter([batch, 4, 4, 3], np.uint8)
     total = ops.reduce_sum(ops.convert(crops, "f32"), np.array([1, 2, 3]))
-    return ov.Core().compile_model(ov.Model([total], [crops]), "CPU")
+    return openvino_core().compile_model(ov.Model([total], [crops]), "CPU")
 
 
 def after(event: threading.Event) -> Callable[[int], ov.CompiledModel]:

@@ -19,6 +19,7 @@ from engines.errors import UserError
 from engines.networks.lite import Lite
 from engines.networks.mobile_trunk import MobileTrunk
 from engines.networks.witness import SHARED_STAGES, Witness, shared_parameters
+from engines.openvino_core import openvino_core
 from realtime.tracking.detector import OURS_FROM_MEDIAPIPE
 
 
@@ -80,7 +81,7 @@ def _linear(path: Path, names: Sequence[str]) -> list[tuple[NDArray[np.float32],
     """(weight (out, in), bias (out,)) of the layers that give the outputs of these names."""
     import openvino as ov
 
-    core = ov.Core()
+    core = openvino_core()
     model = core.read_model(path)
     outputs = []
     for name in names:
@@ -102,7 +103,7 @@ def compiled_part(path: Path, outputs: Sequence[tuple[str, int]], shape: list[in
     """
     import openvino as ov
 
-    core = ov.Core()
+    core = openvino_core()
     model = core.read_model(path)
     layers = [[n for n in model.get_ordered_ops() if n.get_type_name() == kind][k].output(0) for kind, k in outputs]
     part = ov.Model(layers, model.get_parameters())
@@ -115,7 +116,7 @@ def slopes_of(path: Path) -> list[NDArray[np.float32]]:
     """(C,) slopes of every PReLU of a file, in order."""
     import openvino as ov
 
-    core = ov.Core()
+    core = openvino_core()
     nodes = core.read_model(path).get_ordered_ops()
     outputs = [node.input_value(1) for node in nodes if node.get_type_name() == "PRelu"]
     values = core.compile_model(ov.Model(outputs, []), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([])
@@ -129,7 +130,7 @@ def convolutions_of(path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.fl
     """
     import openvino as ov
 
-    core = ov.Core()
+    core = openvino_core()
     nodes = core.read_model(path).get_ordered_ops()
     outputs = []
     for node in nodes:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.openvino_core import openvino_core
 from engines.skeleton import WRIST, Side
 from realtime.tracking.detector import OURS_FROM_MEDIAPIPE
 from training.lite.mediapipe_trunk import landmark_file
@@ -45,9 +46,7 @@ class LandmarkNetwork:
 
     def __init__(self, *, exact: bool = False) -> None:
         """Compile the network of the installed wheel, `exact` in fp32; raises UserError if it is not there."""
-        import openvino as ov
-
-        core = ov.Core()
+        core = openvino_core()
         model = core.read_model(landmark_file())
         model.reshape([1, INPUT_PX, INPUT_PX, 3])
         hints = {"INFERENCE_PRECISION_HINT": "f32"} if exact else {}

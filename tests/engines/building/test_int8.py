@@ -20,6 +20,7 @@ from engines.building.tolerance import LIMITS_MM
 from engines.contract import EngineRequest
 from engines.errors import UserError
 from engines.installed import is_installed
+from engines.openvino_core import openvino_core
 from engines.presets import weights_of
 from engines.spec import LITE, OUTPUT_NAMES
 from engines.verification.comparison import differences
@@ -46,9 +47,8 @@ def quantised(graph: bytes) -> bytes:
 
 def answers(graph: bytes, crops: np.ndarray) -> dict[str, np.ndarray]:
     """In OpenVINO: ONNX Runtime's optimiser reads scales in half precision wrongly."""
-    import openvino as ov
 
-    core = ov.Core()
+    core = openvino_core()
     model = core.read_model(graph)
     model.reshape([len(crops), INPUT_PX, INPUT_PX, 3])
     request = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()

@@ -19,6 +19,7 @@ from engines.networks.decode import (
 from engines.networks.decode import left_minus_right_root_mm as root_mm
 from engines.networks.lite import Lite, LiteMaps
 from engines.networks.mobile_trunk import MobileTrunk
+from engines.openvino_core import openvino_core
 from engines.spec import LITE, OUTPUT_NAMES
 from training.lite.mediapipe_trunk import landmark_file, load_mediapipe_weights
 
@@ -67,9 +68,9 @@ def test_trunk_computes_what_mediapipe_published() -> None:
     trunk = MobileTrunk().eval()
     load_mediapipe_weights(trunk)
     picture = np.random.default_rng(0).random((1, 224, 224, 3), np.float32)
-    model = ov.Core().read_model(landmark_file())
+    model = openvino_core().read_model(landmark_file())
     pooled = [node for node in model.get_ordered_ops() if node.get_type_name() == "ReduceMean"][-1]
-    published = ov.Core().compile_model(
+    published = openvino_core().compile_model(
         ov.Model([pooled.output(0)], model.get_parameters()), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
     )
     with torch.inference_mode():
