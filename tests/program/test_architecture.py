@@ -52,7 +52,7 @@ ROOMS = {
     "engines": """
         no_telemetry redaction terminal text_file skeleton spec pair_spec npz files
         errors output
-        user_folders installed presets geometry pair_boxes
+        user_folders installed presets geometry pair_boxes openvino_core
         contract networks witness_file pair_detector
         building
         cache verification
@@ -120,6 +120,7 @@ HOMES = {
     "openvino": {
         "engines/backends/openvino_backend.py",
         "engines/building/openvino_files.py",
+        "engines/openvino_core.py",
         "engines/pair_detector.py",
         "training/lite/mediapipe_trunk.py",
         "training/pseudo/landmarks.py",
