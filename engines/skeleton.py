@@ -26,9 +26,10 @@ JOINT_NAMES: Final = tuple(f"{finger}{k}" for finger in FINGERS for k in (4, 3, 
 
 PARENTS: Final = tuple(WRIST if j in FINGER_BASES else j + 1 for j in range(20)) + (-1,)
 """PARENTS[j] is the next joint towards the wrist; the wrist has none (-1)."""
-
 WRIST_FIRST: Final = (WRIST, *(base - k for base in FINGER_BASES for k in range(4)))
 """The 21 joints in the order of OpenPose, MediaPipe and MANO's users: the wrist, then each finger from base to tip."""
+WRIST_FIRST_ROWS: Final = np.array([WRIST_FIRST, WRIST_FIRST]) + [[0], [JOINTS_PER_HAND]]
+"""(2, 21) their rows among the 42: the right hand's, the left one's."""
 
 BONES: Final = tuple((j, parent) for j, parent in enumerate(PARENTS) if parent >= 0)
 """(child, parent) of the 20 bones of one hand."""
@@ -45,3 +46,8 @@ WRISTS: Final = (WRIST, JOINTS_PER_HAND + WRIST)
 SIDE_RGB: Final[dict[Side, tuple[float, float, float]]] = {"right": (0.835, 0.369, 0.0), "left": (0.0, 0.447, 0.698)}
 """Red, green, blue (0..1) of each hand wherever hands are drawn: vermilion and blue of Okabe and Ito's set, which stay
 apart under every common colour blindness."""
+
+
+def other_side(side: Side) -> Side:
+    """The other hand."""
+    return SIDES[1 - SIDES.index(side)]

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from engines.skeleton import FINGER_BASES, JOINT_NAMES, JOINTS_PER_HAND, SIDES, WRIST
-from realtime.formats.rig import CHILD, FROM_WRIST, HandMotion, hand_motion
+from engines.skeleton import FINGER_BASES, JOINT_NAMES, JOINTS_PER_HAND, SIDES, WRIST, WRIST_FIRST
+from realtime.formats.rig import CHILD, HandMotion, hand_motion
 from realtime.formats.steady import at_steady_rate
 from realtime.tracks.schema import Tracks
 
@@ -72,7 +72,7 @@ def _wrist_order(hand: HandMotion) -> str:
 
 def _rows(hands: list[HandMotion], orders: list[str], count: int) -> Iterator[NDArray[np.float64]]:
     """Blocks of rows with all channels in the order of the hierarchy."""
-    turning = [joint for joint in FROM_WRIST if joint not in _TIPS]
+    turning = [joint for joint in WRIST_FIRST if joint not in _TIPS]
     before: list[NDArray[np.float64] | None] = [None] * len(hands)
     for start in range(0, count, _BLOCK):
         stop = min(start + _BLOCK, count)

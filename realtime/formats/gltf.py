@@ -13,8 +13,8 @@ import numpy as np
 import pygltflib as gl
 from numpy.typing import NDArray
 
-from engines.skeleton import BONES, JOINT_NAMES, JOINTS_PER_HAND, PARENTS, SIDE_RGB, SIDES, WRIST
-from realtime.formats.rig import FROM_WRIST, HandMotion, hand_motion, local_places
+from engines.skeleton import BONES, JOINT_NAMES, JOINTS_PER_HAND, PARENTS, SIDE_RGB, SIDES, WRIST, WRIST_FIRST
+from realtime.formats.rig import HandMotion, hand_motion, local_places, posed
 from realtime.tracks.schema import Tracks
 
 M_PER_MM: Final = 1e-3
@@ -85,10 +85,10 @@ def _add_skeleton(document: gl.GLTF2, motion: HandMotion) -> list[int]:
     nodes = document.nodes
     document.nodes[0].children.append(len(nodes))
     first = len(nodes) + 1
-    joints = [first + FROM_WRIST.index(joint) for joint in range(JOINTS_PER_HAND)]
+    joints = [first + WRIST_FIRST.index(joint) for joint in range(JOINTS_PER_HAND)]
     nodes.append(gl.Node(name=f"{motion.side}_hand", children=[joints[WRIST]]))
     rest = _rest_places_m(motion)
-    for joint in FROM_WRIST:
+    for joint in WRIST_FIRST:
         parent = PARENTS[joint]
         place = rest[joint] - (rest[parent] if joint != WRIST else 0.0)
         children = [joints[child] for child, its_parent in BONES if its_parent == joint]
@@ -99,12 +99,8 @@ def _add_skeleton(document: gl.GLTF2, motion: HandMotion) -> list[int]:
 
 def _rest_places_m(motion: HandMotion) -> NDArray[np.float64]:
     """(21, 3) joints of the rest pose, where the hand mostly is."""
-    places = np.zeros((JOINTS_PER_HAND, 3))
-    if len(motion.wrist_mm):
-        places[WRIST] = np.median(motion.wrist_mm, axis=0)
-    for joint in FROM_WRIST[1:]:
-        places[joint] = places[PARENTS[joint]] + motion.rest_mm[joint]
-    return places * M_PER_MM
+    wrist = np.median(motion.wrist_mm, axis=0) if len(motion.wrist_mm) else np.zeros(3)
+    return (wrist + posed(motion.rest_mm)) * M_PER_MM
 
 
 def _add_skin(data: _Data, motion: HandMotion, joints: list[int]) -> None:

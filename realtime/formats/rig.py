@@ -14,18 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from engines.skeleton import BONES, FINGER_BASES, HAND_SLICES, JOINTS_PER_HAND, PARENTS, WRIST, Side
+from engines.skeleton import BONES, FINGER_BASES, HAND_SLICES, JOINTS_PER_HAND, PARENTS, WRIST, WRIST_FIRST, Side
 from realtime.camera_space.bone_lengths import USUAL_LENGTHS_MM, bone_lengths
+from realtime.rotations.openxr import UP_FROM_CAMERA
 from realtime.rotations.quaternions import matrices, unit
 from realtime.rotations.rest_hand import PALM, mirrored_for, rest_frames
 from realtime.tracks.schema import Tracks
 
-UP_FROM_CAMERA: Final = np.array([1.0, -1.0, -1.0])
-"""Factors that turn the camera frame (y down, z forward) into y up, z back."""
 CHILD: Final = {parent: child for child, parent in BONES if parent != WRIST}
 """The one joint behind each finger joint; the wrist has five."""
-FROM_WRIST: Final = (WRIST, *(base - k for base in FINGER_BASES for k in range(4)))
-"""The 21 joints, parents before children."""
 _UPRIGHT: Final = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, -1.0, 0.0]])
 """The wrist's frame in the rest pose: fingers up, the back away from the viewer."""
 
@@ -58,7 +55,7 @@ def hand_motion(tracks: Tracks, side: Side) -> HandMotion:
     resting = _UPRIGHT @ rest_frames(side)
     rest = _rest_offsets(joints[there], frames[there], side)
     if not there.any():
-        joints, frames = np.tile(_posed(rest), (len(there), 1, 1)), np.tile(resting, (len(there), 1, 1, 1))
+        joints, frames = np.tile(posed(rest), (len(there), 1, 1)), np.tile(resting, (len(there), 1, 1, 1))
     else:
         when = _last_seen(there)
         joints, frames = joints[when], frames[when]
@@ -88,7 +85,7 @@ def local_places(motion: HandMotion) -> Floats:
     """(F, 21, 3) mm of each tracked joint in its parent's turned frame (the wrist's in space): true bone lengths."""
     local = motion.rotations.as_matrix().reshape(-1, JOINTS_PER_HAND, 3, 3)
     world, places = local.copy(), motion.joints_mm.copy()
-    for joint in FROM_WRIST[1:]:
+    for joint in WRIST_FIRST[1:]:
         parent = PARENTS[joint]
         world[:, joint] = world[:, parent] @ local[:, joint]
         bone = motion.joints_mm[:, joint] - motion.joints_mm[:, parent]
@@ -96,10 +93,10 @@ def local_places(motion: HandMotion) -> Floats:
     return places
 
 
-def _posed(rest_mm: Floats) -> Floats:
+def posed(rest_mm: Floats) -> Floats:
     """(21, 3) joints of the rest pose, the wrist at the origin."""
     joints = np.zeros((JOINTS_PER_HAND, 3))
-    for joint in FROM_WRIST[1:]:
+    for joint in WRIST_FIRST[1:]:
         joints[joint] = joints[PARENTS[joint]] + rest_mm[joint]
     return joints
 

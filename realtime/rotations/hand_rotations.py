@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from engines.skeleton import FINGER_BASES, JOINTS_PER_HAND, SIDES, WRIST, Side
 from realtime.messages import HandPose
-from realtime.rotations.quaternions import Floats, from_matrices, unit
-from realtime.rotations.rest_hand import FLEXION_AXES, PALM, PALM_JOINTS, PALM_WEIGHTS, THUMB_ROLL
+from realtime.rotations.quaternions import Floats, from_matrices, square_to, unit
+from realtime.rotations.rest_hand import FLEXION_AXES, MIRROR, MIRROR_TURN, PALM, PALM_JOINTS, PALM_WEIGHTS, THUMB_ROLL
 from realtime.snapshot import Stored
 
 _CHAINS: Final = np.array(FINGER_BASES)[:, None] - np.arange(4)
@@ -32,8 +32,6 @@ _DOUBT: Final = np.array([0.3, 0.6, 0.6, 0.6, 0.6])
 """Variance of a bone's direction against that of a finger's turn about itself: how bent it must be to say its turn."""
 _MOST_TURN: Final = float(np.tan(np.radians(30.0)))
 """A finger is turned no farther about itself, against what the palm says."""
-_MIRROR: Final = np.array([-1.0, 1.0, 1.0])
-_MIRROR_TURN: Final = np.array([1.0, -1.0, -1.0, 1.0])
 
 
 def hand_rotations(joints_mm: NDArray, side: Side) -> Floats:
@@ -44,7 +42,7 @@ def hand_rotations(joints_mm: NDArray, side: Side) -> Floats:
     """
     joints = np.asarray(joints_mm, np.float64)
     if side == "left":
-        return _right_hands(joints * _MIRROR) * _MIRROR_TURN
+        return _right_hands(joints * MIRROR) * MIRROR_TURN
     return _right_hands(joints)
 
 
@@ -66,7 +64,7 @@ def _solved(joints: Floats) -> Floats:
     x = _first_axes(bones, np.einsum("nij,fj->nfi", wrist, FLEXION_AXES))
     for k in range(3):
         z = -bones[:, :, k]
-        x = unit(x - (x * z).sum(axis=-1, keepdims=True) * z)
+        x = square_to(x, z)
         frames[:, _CHAINS[:, k]] = np.stack([x, _cross(z, x), z], axis=-1)
     frames[:, _CHAINS[:, 3]] = frames[:, _CHAINS[:, 2]]
     return _signed_along(from_matrices(frames))
@@ -156,8 +154,8 @@ class HandTurner:
             return ()
         left = np.array([hand.side == "left" for hand in hands])[:, None, None]
         joints = np.stack([hand.joints_cam_mm for hand in hands]).astype(np.float64)
-        found = _right_hands(np.where(left, joints * _MIRROR, joints))
-        found = np.where(left, found * _MIRROR_TURN, found)
+        found = _right_hands(np.where(left, joints * MIRROR, joints))
+        found = np.where(left, found * MIRROR_TURN, found)
         wrists = dict(self.state.wrists)
         turned = []
         for hand, rotations in zip(hands, found, strict=True):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engines.skeleton import FINGER_BASES, MIDDLE_BASE, WRIST
 from realtime.rotations.hand_rotations import rotation_confidence
-from realtime.rotations.quaternions import from_matrices, matrices, times, unit
+from realtime.rotations.quaternions import from_matrices, matrices, square_to, times, unit
 
 _FINGERS: Final = ("index", "middle", "ring", "little")
 _PARTS: Final = ("metacarpal", "proximal", "intermediate", "distal", "tip")
@@ -49,8 +49,10 @@ _RADII: Final = np.array(
 )
 """(26,) joint to skin, as a share of the way from wrist to middle knuckle: means of the generator's hands."""
 _TRACKED_FROM: Final = 0.5
-_UP_FROM_CAMERA: Final = np.array([1.0, -1.0, -1.0])
-_UP_TURN: Final = np.array([1.0, 0.0, 0.0, 0.0])
+UP_FROM_CAMERA: Final = np.array([1.0, -1.0, -1.0])
+"""Factors that turn the camera frame (y down, z forward) into y up, z back."""
+UP_TURN: Final = np.array([1.0, 0.0, 0.0, 0.0])
+"""The same as a quaternion."""
 _VALID_BITS, _TRACKED_BITS = 0b0011, 0b1100
 
 
@@ -88,8 +90,8 @@ def openxr_hands(joints_cam_mm: NDArray, rotations: NDArray, joint_confidence: N
     valid = np.isfinite(position).all(axis=-1) & np.isfinite(orientation).all(axis=-1)
     sure = rotation_confidence(joint_confidence)[..., _SOURCE] >= _TRACKED_FROM
     return OpenXRHands(
-        position_m=position * _UP_FROM_CAMERA / 1e3,
-        orientation=times(_UP_TURN, orientation),
+        position_m=position * UP_FROM_CAMERA / 1e3,
+        orientation=times(UP_TURN, orientation),
         radius_m=_RADII * length / 1e3,
         valid=valid,
         tracked=valid & sure & ~ESTIMATED,
@@ -99,7 +101,6 @@ def openxr_hands(joints_cam_mm: NDArray, rotations: NDArray, joint_confidence: N
 def _along(bones: NDArray, wrist: NDArray) -> NDArray[np.float64]:
     """(..., 4, 4) rotations of bones (..., 4, 3) that flex about the wrist's x axis (..., 1, 4)."""
     z = -unit(bones)
-    x = matrices(wrist)[..., 0]
-    x = unit(x - (x * z).sum(axis=-1, keepdims=True) * z)
+    x = square_to(matrices(wrist)[..., 0], z)
     found = from_matrices(np.stack([x, np.cross(z, x), z], axis=-1))
     return np.where((found * wrist).sum(axis=-1, keepdims=True) < 0, -found, found)

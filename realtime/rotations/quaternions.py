@@ -76,6 +76,11 @@ def angle_deg(a: NDArray, b: NDArray) -> Floats:
     return np.degrees(2 * np.arctan2(np.linalg.norm(apart[..., :3], axis=-1), np.abs(apart[..., 3])))
 
 
+def square_to(vectors: NDArray, axes: NDArray) -> Floats:
+    """The part of vectors (..., 3) at right angles to unit axes (..., 3), at length 1."""
+    return np.asarray(unit(vectors - (vectors * axes).sum(axis=-1, keepdims=True) * axes), np.float64)
+
+
 def unit(vectors: NDArray) -> NDArray:
     """Vectors (..., n) at length 1; one without length stays near zero."""
     return vectors / np.maximum(np.sqrt((vectors * vectors).sum(axis=-1, keepdims=True)), _TINY)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.skeleton import FINGER_BASES, JOINTS_PER_HAND, WRIST, Side
-from realtime.rotations.quaternions import Floats, unit
+from realtime.rotations.quaternions import Floats, square_to, unit
 
 PALM_JOINTS: Final = (WRIST, *FINGER_BASES)
 PALM: Final = np.array(
@@ -54,19 +54,21 @@ def _rest_frames() -> Floats:
     """(5, 3, 3) wrist_from_finger: the frame in which a finger's first bone has no flexion, and no abduction yet."""
     forward = np.stack([FLEXION_AXES[:, 2], np.zeros(5), -FLEXION_AXES[:, 0]], axis=1)
     forward[0] = _THUMB_FORWARD
-    forward = unit(forward - (forward * FLEXION_AXES).sum(axis=1, keepdims=True) * FLEXION_AXES)
+    forward = square_to(forward, FLEXION_AXES)
     return np.stack([FLEXION_AXES, np.cross(-forward, FLEXION_AXES), -forward], axis=-1)
 
 
 WRIST_FROM_FINGER: Final = _rest_frames()
 
-
-_MIRROR: Final = np.array([-1.0, 1.0, 1.0])
+MIRROR: Final = np.array([-1.0, 1.0, 1.0])
+"""Factors that make a right hand's vectors (..., 3) a left one's, and back."""
+MIRROR_TURN: Final = np.array([1.0, -1.0, -1.0, 1.0])
+"""The same for quaternions."""
 
 
 def mirrored_for(side: Side, vectors: NDArray) -> Floats:
     """Vectors (..., 3) of a right hand, in its wrist's frame, as those of that hand."""
-    return np.asarray(vectors * _MIRROR if side == "left" else vectors, np.float64)
+    return np.asarray(vectors * MIRROR if side == "left" else vectors, np.float64)
 
 
 def rest_frames(side: Side) -> Floats:
@@ -76,4 +78,4 @@ def rest_frames(side: Side) -> Floats:
     for finger, base in enumerate(FINGER_BASES):
         aside = np.array([[c[finger], 0.0, s[finger]], [0.0, 1.0, 0.0], [-s[finger], 0.0, c[finger]]])
         frames[base - 3 : base + 1] = WRIST_FROM_FINGER[finger] @ aside
-    return frames * np.outer(_MIRROR, _MIRROR) if side == "left" else frames
+    return frames * np.outer(MIRROR, MIRROR) if side == "left" else frames

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engines.skeleton import FINGER_BASES, PARENTS, SIDES, WRIST, Side
 from realtime.messages import HandPose
-from realtime.rotations.quaternions import from_matrices, inverse, times, turned
+from realtime.rotations.quaternions import IDENTITY, from_matrices, inverse, times, turned
 from realtime.rotations.rest_hand import rest_frames
 from realtime.streams.message import StreamFrame
 from realtime.streams.osc import bundle, osc_text
@@ -59,7 +59,7 @@ def local_bones(hand: HandPose) -> tuple[NDArray[np.float64], NDArray[np.float64
     """
     world = times(hand.joint_rotations, inverse(_T_TURNS[hand.side]))
     parents = world[_PARENTS]
-    parents[0] = 0.0, 0.0, 0.0, 1.0  # the forearm, which is not seen, stays as it is in the T-pose
+    parents[0] = IDENTITY  # the forearm, which is not seen, stays as it is in the T-pose
     joints = hand.joints_cam_mm.astype(np.float64)
     bones = turned(inverse(parents), (joints[_JOINTS] - joints[_PARENTS]) * _UNITY_FROM_CAMERA)
     bones[0] = _FOREARM_M if hand.side == "right" else -_FOREARM_M, 0.0, 0.0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engines.geometry.crop import Crop, transform
 from engines.output import NetworkOutput
-from engines.skeleton import HAND_SLICES, SIDES, Side
+from engines.skeleton import HAND_SLICES, SIDES, Side, other_side
 
 SAME_HAND: Final = 0.35
 """Two sets of joints closer than this share of the hand's size are the same hand seen twice."""
@@ -21,6 +21,7 @@ _UNSURE_HAND: Final = 0.5
 """Likewise, in a crop of both hands where the network is not sure of each ..."""
 _BOTH_ARE_THERE: Final = 0.8
 """... by so much."""
+
 Places = Mapping[Side, NDArray[np.float64] | None]
 """Where the joints (21, 2) px of each followed hand must be, if they were ever seen."""
 
@@ -69,7 +70,7 @@ def assigned(both: Sequence[Observation], places: Places) -> list[Observation]:
     """
     if any(place is None for place in places.values()):
         return list(both)
-    as_named, crossed = (sum(_distance(one, places[name(one)]) for one in both) for name in (_own, _others))
+    as_named, crossed = (sum(distance_to(one, places[name(one)]) for one in both) for name in (_own, _others))
     if as_named - crossed <= NAME_COUNTS * len(both):
         return list(both)
     return [replace(one, side=_others(one)) for one in both]
@@ -92,7 +93,7 @@ def one_each(there: Sequence[Observation], places: Places) -> list[Observation]:
     new = [one for one in there if places[one.side] is None]
     if len(new) == 1:
         return [one for one in there if one is not new[0]]
-    return [min(there, key=lambda one: _distance(one, places[one.side]) - NAME_COUNTS * one.probability)]
+    return [min(there, key=lambda one: distance_to(one, places[one.side]) - NAME_COUNTS * one.probability)]
 
 
 def rightness(one: Observation) -> float:
@@ -109,7 +110,8 @@ def hand_distance(a_px: NDArray, b_px: NDArray) -> float:
     return float(np.linalg.norm(a_px - b_px, axis=1).mean() / max(size, 1.0))
 
 
-def _distance(one: Observation, place: NDArray[np.float64] | None) -> float:
+def distance_to(one: Observation, place: NDArray[np.float64] | None) -> float:
+    """In hands, of an observation from where a hand must be; 0 for one that was never seen."""
     return 0.0 if place is None else hand_distance(one.joints_px, place)
 
 
@@ -118,4 +120,4 @@ def _own(one: Observation) -> Side:
 
 
 def _others(one: Observation) -> Side:
-    return "left" if one.side == "right" else "right"
+    return other_side(one.side)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from engines.geometry.crop import Crop
 from engines.output import NetworkOutput
-from engines.skeleton import SIDES, Side
+from engines.skeleton import SIDES, Side, other_side
 from realtime.config import TrackerSettings
 from realtime.messages import HandBox, Proposed
 from realtime.tracking.next_crop import apart_px, hand_px, near, overlap, own_crop, shared_crop
@@ -193,7 +193,7 @@ class HandTracker:
         self.state = replace(self.state, tracks=kept, lost=lost, stranger=avoided)
         if any(single):
             self.acquire([one for one in single if one is not None], t_s)
-        hands = [replace(one, side=_other(one.side)) if exchanged else one for one in there]
+        hands = [replace(one, side=other_side(one.side)) if exchanged else one for one in there]
         return Sighting(tuple(hands), exchanged)
 
     def _with_crop(self, track: Track, joints: NDArray[np.float64] | None, t_s: float) -> Track:
@@ -212,7 +212,7 @@ class HandTracker:
         place = places[side]
         if min(right, left) <= 0.5:
             return [observe(output, plan.crop, self._input_px, side, "right" if right > left else "left")]
-        both = [observe(output, plan.crop, self._input_px, side, channel) for channel in (side, _other(side))]
+        both = [observe(output, plan.crop, self._input_px, side, channel) for channel in (side, other_side(side))]
         if place is None:
             return both[:1]
         return [min(both, key=lambda one: hand_distance(one.joints_px, place))]
@@ -230,7 +230,7 @@ class HandTracker:
         if plan.trial or min(output.hand_probability) < _COMPANION_PROBABILITY:
             return None
         side = plan.sides[0]
-        own, other = (observe(output, plan.crop, self._input_px, name, name) for name in (side, _other(side)))
+        own, other = (observe(output, plan.crop, self._input_px, name, name) for name in (side, other_side(side)))
         sure = other.confidence >= 2 * self._settings.lose_confidence
         return other if sure and hand_distance(own.joints_px, other.joints_px) >= SAME_HAND else None
 
@@ -255,7 +255,7 @@ def _name_for(box: HandBox, tracks: Mapping[Side, Track], lost: Mapping[Side, Tr
     back = [side for side, one in lost.items() if side not in tracks and near(box.crop, one.crop)]
     if back:
         return box.side if box.side in back else back[0]
-    side = box.side if box.side not in tracks else _other(box.side)
+    side = box.side if box.side not in tracks else other_side(box.side)
     possible = all(same_body(box, track) for track in tracks.values())
     return side if possible and (side not in lost or can_be(box, lost[side], t_s)) else None
 
@@ -299,13 +299,9 @@ def _again(new: Track, before: Track | None) -> Track:
 
 def _are_misnamed(tracks: Mapping[Side, Track]) -> bool:
     """Whether the hands look like those of the other side: of two, one is right and one is left."""
-    against = sum(looks_like(track, _other(side)) for side, track in tracks.items())
+    against = sum(looks_like(track, other_side(side)) for side, track in tracks.items())
     return against >= _TURN * len(tracks)
 
 
 def _exchanged(tracks: dict[Side, Track], exchange: bool) -> dict[Side, Track]:
-    return {_other(side): track for side, track in tracks.items()} if exchange else tracks
-
-
-def _other(side: Side) -> Side:
-    return "left" if side == "right" else "right"
+    return {other_side(side): track for side, track in tracks.items()} if exchange else tracks

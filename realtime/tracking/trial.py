@@ -14,10 +14,10 @@ import numpy as np
 
 from engines.geometry.crop import Crop, crop_around, upright_angle_rad
 from engines.output import NetworkOutput
-from engines.skeleton import SIDES, Side
+from engines.skeleton import SIDES, Side, other_side
 from realtime.messages import HandBox, Proposed
 from realtime.tracking.next_crop import apart_px, near
-from realtime.tracking.observation import NAME_COUNTS, Observation, Places, hand_distance, observe
+from realtime.tracking.observation import NAME_COUNTS, Observation, Places, distance_to, observe
 from realtime.tracking.track import Track
 
 _WITHIN: Final = 0.4
@@ -67,9 +67,8 @@ def sure_pair(
     less, more = sorted(one.confidence for one in both)
     if less < least_confidence or (more > _CLEAR and less < _LIKEWISE * more):
         return []
-    known = {side: place for side, place in places.items() if place is not None}
-    crossed = [replace(one, side=_other(one.side)) for one in both]
-    return crossed if _farther(both, known) - _farther(crossed, known) > NAME_COUNTS else both
+    crossed = [replace(one, side=other_side(one.side)) for one in both]
+    return crossed if _farther(both, places) - _farther(crossed, places) > NAME_COUNTS else both
 
 
 def sure_hand(crop: Crop, output: NetworkOutput, input_px: int, least_confidence: float) -> HandBox | None:
@@ -88,10 +87,9 @@ def _shows(crop: Crop, tracks: Sequence[Track]) -> bool:
     return all(apart_px(crop, track.crop) < _WITHIN * crop.side_px for track in tracks)
 
 
-def _farther(hands: Sequence[Observation], known: Places) -> float:
+def _farther(hands: Sequence[Observation], places: Places) -> float:
     """Distance of the hands from where those that are followed must be."""
-    places = [(one, known.get(one.side)) for one in hands]
-    return sum(hand_distance(one.joints_px, place) for one, place in places if place is not None)
+    return sum(distance_to(one, places.get(one.side)) for one in hands)
 
 
 def _fill(hands: Sequence[Observation], crop: Crop) -> bool:
@@ -99,7 +97,3 @@ def _fill(hands: Sequence[Observation], crop: Crop) -> bool:
     joints = np.concatenate([one.joints_px for one in hands])
     sizes = [float(np.ptp(one.joints_px, axis=0).max()) for one in hands]
     return float(np.ptp(joints, axis=0).max()) >= _FILLS * crop.side_px and min(sizes) >= _EQUAL * max(sizes)
-
-
-def _other(side: Side) -> Side:
-    return "left" if side == "right" else "right"

@@ -6,6 +6,7 @@ on, its frames lie as records in `<name>.part`; at its end they become the `.npz
 
 from __future__ import annotations
 
+import json
 import zlib
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -134,6 +135,13 @@ class Tracks:
             crops=tuple(_crop(row) for row in self.crops_px[i] if np.isfinite(row).all()),
             dropped=int(self.dropped[i]),
         )
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether the recording is a mirror's, and was turned back before it was tracked (`camera.mirrored`)."""
+        settings = json.loads(self.settings)
+        camera = settings.get("camera") if isinstance(settings, dict) else None
+        return isinstance(camera, dict) and camera.get("mirrored") is True
 
     def joint_angles_deg(self) -> NDArray[np.float64]:
         """(F, 42, 2) flexion and abduction of every joint; NaN for wrists, tips and hands that are not there."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
-from engines.skeleton import HAND_SLICES, Side
+from engines.skeleton import HAND_SLICES, Side, other_side
 from training.datasets.files import content_of
 from training.datasets.orders import TZIONAS
 from training.datasets.sample import LabelledSample, box_around
@@ -42,8 +42,7 @@ def load_tzionas(root: Path, split: str, first_hand: Side = "right") -> list[Lab
 def _sample(path: Path, annotation_id: int, first_hand: Side) -> LabelledSample:
     labelled = _read(path)
     joints, valid = np.zeros((42, 2)), np.zeros(42, bool)
-    second_hand: Side = "left" if first_hand == "right" else "right"
-    for side, points in ((first_hand, labelled[:14]), (second_hand, labelled[14:])):
+    for side, points in ((first_hand, labelled[:14]), (other_side(first_hand), labelled[14:])):
         hand = np.where((TZIONAS >= 0)[:, None], points[TZIONAS], 0.0)
         joints[HAND_SLICES[side]] = hand
         valid[HAND_SLICES[side]] = (hand > 0).all(axis=1)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from realtime.sources.pictures import turned_back
 from realtime.sources.recording import VideoSource
 from realtime.tracks.schema import Tracks
 from viz.video.video_reader import VideoReader
@@ -21,7 +20,7 @@ class Pictures:
         width, height = (int(v) for v in tracks.size_px)
         self._black = np.zeros((height, width, 3), np.uint8)
         self._video = VideoReader(path) if path is not None else None
-        self._mirrored = _was_mirrored(tracks)
+        self._mirrored = tracks.mirrored
         self._t_s = tracks.t_s
         self._start_s = _start_s(tracks, path) if path is not None else 0.0
 
@@ -35,19 +34,12 @@ class Pictures:
         if self._video is None:
             return self._black
         picture = self._video.at(float(self._t_s[i]) - self._start_s)
-        return cv2.flip(picture, 1).astype(np.uint8, copy=False) if self._mirrored else picture
+        return turned_back(picture) if self._mirrored else picture
 
     def close(self) -> None:
         """Close the recording."""
         if self._video is not None:
             self._video.close()
-
-
-def _was_mirrored(tracks: Tracks) -> bool:
-    """Whether the recording was turned back before it was tracked (`camera.mirrored`)."""
-    settings = json.loads(tracks.settings)
-    camera = settings.get("camera") if isinstance(settings, dict) else None
-    return isinstance(camera, dict) and camera.get("mirrored") is True
 
 
 def _start_s(tracks: Tracks, path: Path) -> float:

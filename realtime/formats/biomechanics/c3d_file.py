@@ -16,7 +16,7 @@ import ezc3d
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import HAND_SLICES, SIDES, WRIST_FIRST
+from engines.skeleton import SIDES, WRIST_FIRST_ROWS
 from realtime.formats.biomechanics.markers import MARKERS, SIDE_LETTERS, markers_mm
 from realtime.formats.steady import at_steady_rate
 from realtime.tracks.schema import ROOT_DEPTH_NAMES, Tracks
@@ -64,7 +64,7 @@ def _channels(tracks: Tracks) -> list[tuple[str, str, str, NDArray]]:
         letter = SIDE_LETTERS[side]
         for name, (field, unit, meaning) in _OF_A_HAND.items():
             found.append((f"{letter}_{name}", unit, meaning, getattr(tracks, field)[:, h]))
-        confidence = tracks.joint_confidence[:, HAND_SLICES[side]][:, list(WRIST_FIRST)]
+        confidence = tracks.joint_confidence[:, WRIST_FIRST_ROWS[h]]
         labels = MARKERS[21 * h : 21 * h + 21]
         meaning = "probability that the marker is where it should be; -1: no hand"
         found += [(f"{label}_conf", "0..1", meaning, confidence[:, k]) for k, label in enumerate(labels)]

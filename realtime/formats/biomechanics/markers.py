@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import HAND_SLICES, JOINT_NAMES, SIDES, WRIST_FIRST
+from engines.skeleton import JOINT_NAMES, SIDES, WRIST_FIRST, WRIST_FIRST_ROWS
 from realtime.tracks.schema import Tracks
 
 OPENSIM_FROM_CAMERA: Final = np.array([[0.0, 0.0, -1.0], [0.0, -1.0, 0.0], [-1.0, 0.0, 0.0]])
@@ -23,9 +23,8 @@ MARKERS: Final = tuple(
     for joint in WRIST_FIRST
 )
 """Names of the 42 markers: RWrist, RThumb1 .. RPinky4, LWrist .. LPinky4."""
-_ROWS: Final = np.concatenate([np.arange(42)[HAND_SLICES[side]][list(WRIST_FIRST)] for side in SIDES])
 
 
 def markers_mm(tracks: Tracks) -> NDArray[np.float64]:
     """(F, 42, 3) mm, in the order of `MARKERS`; NaN for a hand that is not there."""
-    return tracks.joints_cam_mm[:, _ROWS].astype(np.float64) @ OPENSIM_FROM_CAMERA.T
+    return tracks.joints_cam_mm[:, WRIST_FIRST_ROWS.ravel()].astype(np.float64) @ OPENSIM_FROM_CAMERA.T

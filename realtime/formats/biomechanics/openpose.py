@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import HAND_SLICES, SIDES, WRIST_FIRST, Side
+from engines.skeleton import SIDES, WRIST_FIRST_ROWS, Side
 from realtime.tracks.schema import Tracks
 
 VERSION: Final = 1.3
@@ -44,7 +44,7 @@ def _person(tracks: Tracks, i: int) -> dict[str, Any]:
 
 def _key_points(tracks: Tracks, i: int, side: Side) -> NDArray[np.float64]:
     """(21, 3) x, y, confidence, the wrist first."""
-    rows = np.arange(42)[HAND_SLICES[side]][list(WRIST_FIRST)]
+    rows = WRIST_FIRST_ROWS[SIDES.index(side)]
     return np.nan_to_num(np.column_stack([tracks.joints_px[i, rows], tracks.joint_confidence[i, rows]]))
 
 

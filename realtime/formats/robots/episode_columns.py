@@ -14,11 +14,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import HAND_SLICES, JOINT_NAMES, SIDES, WRIST_FIRST, WRISTS
+from engines.skeleton import JOINT_NAMES, SIDES, WRIST_FIRST, WRIST_FIRST_ROWS, WRISTS
 from realtime.tracks.schema import ROOT_DEPTH_NAMES, Tracks
 
 M_PER_MM: Final = 1e-3
-_ROWS: Final = np.concatenate([np.arange(42)[HAND_SLICES[side]][list(WRIST_FIRST)] for side in SIDES])
+_ROWS: Final = WRIST_FIRST_ROWS.ravel()
 _JOINTS: Final = [f"{side}_{JOINT_NAMES[joint]}" for side in SIDES for joint in WRIST_FIRST]
 _PLACE: Final = ("x_m", "y_m", "z_m")
 _TURN: Final = ("qx", "qy", "qz", "qw")

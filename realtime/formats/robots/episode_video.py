@@ -29,7 +29,7 @@ _SAMPLES: Final = 100
 _SAMPLE_PX: Final = 160
 
 
-def write_video(tracks: Tracks, recording: Path, mirrored: bool, fps: int, path: Path) -> NDArray[np.float64]:
+def write_video(tracks: Tracks, recording: Path, fps: int, path: Path) -> NDArray[np.float64]:
     """Write a picture for each frame of `tracks`; (N, 3) samples of red, green, blue, 0..1.
 
     A picture that the recording lost is the one before it. Raises UserError if the recording is another one, or
@@ -47,7 +47,7 @@ def write_video(tracks: Tracks, recording: Path, mirrored: bool, fps: int, path:
             stream.time_base = stream.codec_context.time_base = Fraction(1, fps)
             stream.codec_context.gop_size = _GROUP
             stream.options = {"crf": "18", "preset": "veryfast", "bf": "0"}
-            for i, image_bgr in enumerate(_pictures(tracks, recording, mirrored)):
+            for i, image_bgr in enumerate(_pictures(tracks, recording)):
                 frame = _frame(image_bgr, size_px)
                 frame.pts, frame.time_base = i, Fraction(1, fps)
                 container.mux(stream.encode(frame))
@@ -75,10 +75,10 @@ def _frame(image_bgr: NDArray[np.uint8], size_px: tuple[int, int]) -> av.VideoFr
     return frame
 
 
-def _pictures(tracks: Tracks, recording: Path, mirrored: bool) -> Iterator[NDArray[np.uint8]]:
+def _pictures(tracks: Tracks, recording: Path) -> Iterator[NDArray[np.uint8]]:
     """(H, W, 3) for each frame, by its number at the source."""
-    opened = ImageFolderSource(recording, mirrored=mirrored) if recording.is_dir() else None
-    with closing(opened or VideoSource(recording, mirrored=mirrored)) as source:
+    opened = ImageFolderSource(recording, mirrored=tracks.mirrored) if recording.is_dir() else None
+    with closing(opened or VideoSource(recording, mirrored=tracks.mirrored)) as source:
         if source.size_px != tuple(tracks.size_px.tolist()):
             raise UserError(f"{recording}: has other pictures than those that were tracked; name the right recording")
         wanted = iter(tracks.frame_index.tolist())

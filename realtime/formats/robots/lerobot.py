@@ -73,8 +73,7 @@ def _add_episode(set_: _Written, tracks: Tracks, recording: Path | None, path: P
     if recording is not None:
         video = path / f"videos/{VIDEO}/{_FILE.format(**place)}.mp4"
         video.parent.mkdir(parents=True, exist_ok=True)
-        mirrored = bool(json.loads(tracks.settings).get("camera", {}).get("mirrored", False))
-        stats[VIDEO] = of_pictures(write_video(tracks, recording, mirrored, set_.fps, video))
+        stats[VIDEO] = of_pictures(write_video(tracks, recording, set_.fps, video))
         features[VIDEO] = _video_feature(tracks, set_.fps)
         row |= {f"videos/{VIDEO}/{key}": value for key, value in place.items()}
         row |= {f"videos/{VIDEO}/from_timestamp": 0.0, f"videos/{VIDEO}/to_timestamp": len(tracks) / set_.fps}

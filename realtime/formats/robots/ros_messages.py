@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from engines.skeleton import SIDES, WRIST, WRIST_FIRST
 from realtime.messages import HandFrame, HandPose
-from realtime.rotations.openxr import OpenXRHands, openxr_hands
+from realtime.rotations.openxr import UP_TURN, OpenXRHands, openxr_hands
+from realtime.rotations.quaternions import IDENTITY
 
 CAMERA: Final = "camera_optical_frame"
 VIEW: Final = "openxr_view"
@@ -73,7 +74,7 @@ def _xyz(values: NDArray) -> Message:
 
 def _turn(quaternion: NDArray) -> Message:
     """No turn where it is not known, as of a hand made without rotations."""
-    known = quaternion if np.isfinite(quaternion).all() else np.array((0.0, 0.0, 0.0, 1.0))
+    known = quaternion if np.isfinite(quaternion).all() else np.array(IDENTITY)
     return dict(zip("xyzw", known.tolist(), strict=True))
 
 
@@ -93,7 +94,7 @@ def _wrist(header: Message, hand: HandPose) -> Message:
 
 
 def _view(header: Message) -> Message:
-    return _transform(header, VIEW, np.zeros(3), np.array((1.0, 0.0, 0.0, 0.0)))
+    return _transform(header, VIEW, np.zeros(3), UP_TURN)
 
 
 def _transform(header: Message, child: str, place_m: NDArray, turn: NDArray) -> Message:

@@ -16,7 +16,7 @@ from pose_format.numpy.pose_body import NumPyPoseBody
 from pose_format.pose import Pose
 from pose_format.pose_header import PoseHeader, PoseHeaderComponent, PoseHeaderDimensions
 
-from engines.skeleton import BONES, FINGERS, HAND_SLICES, SIDE_RGB, WRIST, WRIST_FIRST, Side
+from engines.skeleton import BONES, FINGERS, HAND_SLICES, SIDE_RGB, SIDES, WRIST, WRIST_FIRST, WRIST_FIRST_ROWS, Side
 from realtime.formats.steady import at_steady_rate
 from realtime.tracks.schema import Tracks
 
@@ -48,7 +48,7 @@ def write(tracks: Tracks, path: Path) -> None:
         components=[_component(name, side) for name, side, _ in parts],
     )
     data = np.concatenate([_places(tracks, side, space) for _, side, space in parts], axis=1)[:, None]
-    rows = [np.arange(42)[HAND_SLICES[side]][list(WRIST_FIRST)] for _, side, _ in parts]
+    rows = [WRIST_FIRST_ROWS[SIDES.index(side)] for _, side, _ in parts]
     confidence = np.nan_to_num(tracks.joint_confidence[:, np.concatenate(rows)])[:, None]
     missing = np.isnan(data)
     confidence = np.where(missing.any(axis=-1), 0.0, np.maximum(confidence, np.finfo(np.float16).tiny))

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from engines.skeleton import SIDES, Side
+from engines.skeleton import SIDES, Side, other_side
 from training.synth.hand.contact import CONTACT_TOLERANCE_MM, gap_mm, hand_capsules
 from training.synth.hand.model import MIRROR, HandState, Placement
 from training.synth.hand.shape import HandShape
 from training.synth.held.grip_contact import Pose, deepest_mm, solid_gaps_mm
 from training.synth.held.grips import DEEPEST_MM, Grip, closed, open_hand, plate, sample_grip
 from training.synth.held.objects import UPRIGHT, box, make_object, sphere
-from training.synth.pair.arms import WRIST_DEVIATION_DEG, Stance, other_side, sample_arm
+from training.synth.pair.arms import WRIST_DEVIATION_DEG, Stance, sample_arm
 from training.synth.pair.contact import Pair, solve, with_elbows
 from training.synth.pair.plan import PairPlan, facing
 from training.synth.pair.plans import apart, centered

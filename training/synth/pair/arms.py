@@ -12,7 +12,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import SIDES, Side
+from engines.skeleton import Side
 from training.synth.hand.contact import SELF_TOLERANCE_MM, self_gap_mm
 from training.synth.hand.model import MIRROR, HandState, Placement, hand_from_forearm, hand_skeleton
 from training.synth.hand.poses import DIP_PER_PIP, GESTURES, MODES, JointAngles, sample_angles
@@ -99,11 +99,6 @@ def sample_wide_elbow(rng: np.random.Generator, wrist_mm: NDArray, side: Side) -
     """As `sample_elbow`, of hands that are brought together in front: the elbows stand out to both sides."""
     offset = np.array([rng.uniform(-320, -110), rng.uniform(-20, 240), rng.uniform(0, 200)])
     return wrist_mm + (offset if side == "right" else offset * MIRROR)
-
-
-def other_side(side: Side) -> Side:
-    """The other hand."""
-    return SIDES[1 - SIDES.index(side)]
 
 
 _ANYWHERE: Final = Placement(np.zeros(3), np.eye(3))

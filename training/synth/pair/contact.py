@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from engines.skeleton import Side
+from engines.skeleton import Side, other_side
 from training.synth.hand.closing import close_until_touch
 from training.synth.hand.contact import (
     SELF_TOLERANCE_MM,
@@ -22,7 +22,7 @@ from training.synth.hand.contact import (
 from training.synth.hand.model import HandSkeleton, HandState, wrist_towards
 from training.synth.hand.poses import JointAngles
 from training.synth.hand.shape import HandShape
-from training.synth.pair.arms import Stance, other_side, sample_elbow, sample_wide_elbow
+from training.synth.pair.arms import Stance, sample_elbow, sample_wide_elbow
 from training.synth.pair.plan import PairPlan
 from training.synth.pair.plans import PLANNERS
 from training.synth.pair.settle import settle

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
-from engines.skeleton import SIDES, WRIST, Side
+from engines.skeleton import SIDES, WRIST, Side, other_side
 from training.synth.hand.contact import SELF_TOLERANCE_MM, self_gap_mm
 from training.synth.hand.model import MIRROR, HandState, Placement
 from training.synth.hand.poses import JointAngles
 from training.synth.hand.shape import HandShape
 from training.synth.hand.shapes import hand_shape
-from training.synth.pair.arms import WRIST_DEVIATION_DEG, other_side, sample_fingers
+from training.synth.pair.arms import WRIST_DEVIATION_DEG, sample_fingers
 from training.synth.pair.grasp import grasp
 from training.synth.pair.interlocked import interlocked
 from training.synth.pair.mirrored import both, fingers_to_plane, reach_mm, rolled, thumb_to_plane

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from engines.skeleton import SIDES, WRIST, Side
+from engines.skeleton import SIDES, WRIST, Side, other_side
 from training.synth.hand.model import HandSkeleton, HandState
 from training.synth.hand.shape import HandShape
-from training.synth.pair.arms import Stance, other_side, sample_arm, sample_fingers
+from training.synth.pair.arms import Stance, sample_arm, sample_fingers
 from training.synth.pair.families import FAMILIES, family_plan
 from training.synth.pair.grasp import grasp
 from training.synth.pair.plan import KNUCKLES, PairPlan, facing, hand_about, in_order, palm_center
