@@ -14,10 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from engines.backends.openvino_backend import openvino_config
 from engines.building.openvino_files import MODEL_FILE
 from engines.errors import UserError
-from engines.openvino_core import openvino_core
+from engines.openvino_core import openvino_config, openvino_core
 from engines.terminal import command
 from realtime.command import CommandParser
 from realtime.config import load_settings

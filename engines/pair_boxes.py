@@ -45,7 +45,7 @@ def proposals(maps: Sequence[NDArray], least: float) -> list[Proposal]:
         kept: list[Proposal] = []
         for y, x in zip(rows[order], columns[order], strict=True):
             one = _proposal(kind, score[y, x], (x, y), offset[k, :, y, x], log_size[k, :, y, x], up[k, :, y, x])
-            if all(_iou(one.box_px, other.box_px) < _SAME_IOU for other in kept):
+            if all(iou(one.box_px, other.box_px) < _SAME_IOU for other in kept):
                 kept.append(one)
         found += kept
     return sorted(found, key=lambda one: -one.score)
@@ -70,6 +70,9 @@ def _peaks(score: NDArray[np.float64]) -> NDArray[np.bool_]:
     return score >= highest
 
 
-def _iou(a: NDArray, b: NDArray) -> float:
-    common = float(np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None).prod())
-    return common / (float((a[2:] - a[:2]).prod()) + float((b[2:] - b[:2]).prod()) - common)
+def iou(a: NDArray, b: NDArray) -> float:
+    """Intersection over union of two boxes left, top, right, bottom."""
+    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
+    common = float(np.clip(high - low, 0, None).prod())
+    areas = [float(np.clip(box[2:] - box[:2], 0, None).prod()) for box in (a, b)]
+    return common / max(sum(areas) - common, 1.0e-6)

@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 
 from engines.errors import UserError
 from engines.installed import require_installed
-from engines.openvino_core import openvino_core
+from engines.openvino_core import DEVICE, openvino_config, openvino_core, own_precision
 from engines.pair_boxes import Proposal, proposals
 from engines.pair_spec import MAPS, PICTURE_PX
 
 PAIR_DETECTOR: Final = Path(__file__).parents[1] / "weights" / "pairs.onnx"
 """What `training.export --config training/configs/pairs.yaml` writes."""
-_DEVICE: Final = "CPU"
 
 
 class PairDetector:
@@ -31,20 +30,12 @@ class PairDetector:
     def __init__(self, file: Path = PAIR_DETECTOR, precision: str = "auto") -> None:
         """Compile the graph; `auto` is bf16 where the processor computes in it, else fp32. Raises UserError."""
         require_installed("openvino")
-
         if not file.is_file():
             raise UserError(f"{file}: no such file; fetch the checkout again, or set detector.pairs to false")
         core = openvino_core()
-        if precision == "auto":
-            precision = "bf16" if "BF16" in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES") else "fp32"
-        config = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": 1,
-            "INFERENCE_NUM_THREADS": 1,
-            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
-        }
+        config = openvino_config(own_precision(core) if precision == "auto" else precision, threads=1)
         try:
-            self._request: Any = core.compile_model(core.read_model(file), _DEVICE, config).create_infer_request()
+            self._request: Any = core.compile_model(core.read_model(file), DEVICE, config).create_infer_request()
         except RuntimeError as error:
             raise UserError(f"{file}: damaged, or no graph that OpenVINO reads; fetch the checkout again") from error
 

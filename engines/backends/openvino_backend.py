@@ -23,11 +23,9 @@ from engines.contract import EngineRequest, Say
 from engines.errors import BackendUnavailable, UserError
 from engines.geometry.crop import Crop
 from engines.geometry.cutting import CpuCutter
-from engines.openvino_core import openvino_core
+from engines.openvino_core import DEVICE, openvino_config, openvino_core, own_precision
 from engines.presets import spec_of
 from engines.spec import INPUT_NAME, OUTPUT_NAMES, NetworkSpec
-
-_DEVICE = "CPU"
 
 
 class Compiled:
@@ -39,28 +37,28 @@ class Compiled:
 
     def __init__(self, compile_for: Callable[[int], ov.CompiledModel], batches: Sequence[int], input_px: int) -> None:
         self.batches = tuple(batches)
-        self._compile_for, self._input_px = compile_for, input_px
         self._requests: dict[int, Future[ov.InferRequest]] = {batch: Future() for batch in batches}
         first, *others = sorted(batches, reverse=True)
-        self._make(first)
+
+        def make(these: Sequence[int]) -> None:
+            for batch in these:
+                self._make(batch, compile_for, input_px)
+
+        make([first])
         self._requests[first].result()  # what cannot be compiled is told here
         # No daemon: a process that ends while OpenVINO compiles is aborted; it waits the half second.
-        threading.Thread(target=self._make_all, args=(others,), name="compiling").start()
+        threading.Thread(target=make, args=(others,), name="compiling").start()
 
     def request(self, batch: int) -> ov.InferRequest | None:
         """Of that batch size; None if nobody asked for such a size."""
         made = self._requests.get(batch)
         return None if made is None else made.result()
 
-    def _make_all(self, batches: Sequence[int]) -> None:
-        for batch in batches:
-            self._make(batch)
-
-    def _make(self, batch: int) -> None:
+    def _make(self, batch: int, compile_for: Callable[[int], ov.CompiledModel], input_px: int) -> None:
         try:
-            request = self._compile_for(batch).create_infer_request()
+            request = compile_for(batch).create_infer_request()
             # the first call of each allocates
-            request.infer([np.zeros((batch, self._input_px, self._input_px, 3), np.uint8)])
+            request.infer([np.zeros((batch, input_px, input_px, 3), np.uint8)])
         except BaseException as error:  # noqa: BLE001 - it is raised again where it is needed
             self._requests[batch].set_exception(error)
         else:
@@ -98,7 +96,7 @@ class OpenVinoBackend:
         """Load the engine from the cache, or build it there first."""
         core = openvino_core()
         precision = _precision(core, request)
-        device = str(core.get_property(_DEVICE, "FULL_DEVICE_NAME"))
+        device = str(core.get_property(DEVICE, "FULL_DEVICE_NAME"))
         pictures = calibration_sha256(request.calibration) if precision == "int8" else ""
         runtime = ov.get_version()
         key = engine_key(
@@ -122,7 +120,7 @@ class OpenVinoBackend:
 
         def compile_for(batch: int) -> ov.CompiledModel:
             model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
-            return core.compile_model(model, _DEVICE, config)
+            return core.compile_model(model, DEVICE, config)
 
         spec = spec_of(request.preset)
         compiled = Compiled(compile_for, request.batches, spec.input_px)
@@ -130,25 +128,10 @@ class OpenVinoBackend:
 
 
 def _precision(core: ov.Core, request: EngineRequest) -> str:
-    """`auto` takes bf16 where the processor computes in it; raises BackendUnavailable for fp16."""
+    """`auto` takes the processor's own; raises BackendUnavailable for fp16."""
     if request.precision == "fp16":
         raise BackendUnavailable("backend openvino runs in bf16 or fp32 on a CPU; choose --precision bf16")
-    if request.precision != "auto":
-        return request.precision
-    return "bf16" if "BF16" in core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES") else "fp32"
-
-
-def openvino_config(precision: str, threads: int) -> dict[str, Any]:
-    """How a network is compiled; `benchmarks.openvino_hints` measures what else could be chosen.
-
-    Threads are not pinned to cores (OpenVINO does so by itself): a window or another program that takes one of these
-    cores would hold up every layer, while the next core is free.
-    """
-    config: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
-    config["INFERENCE_PRECISION_HINT"] = "bf16" if precision == "bf16" else "f32"  # what int8 leaves, too
-    if threads:
-        config["INFERENCE_NUM_THREADS"] = threads
-    return config
+    return own_precision(core) if request.precision == "auto" else request.precision
 
 
 def _build(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import onnx
 import torch
@@ -107,7 +108,30 @@ def halved(deployed: DeployedLite | DeployedPaper) -> DeployedLite | DeployedPap
     return deployed
 
 
-def without_notes(model: onnx.ModelProto) -> None:
+def exported(
+    module: nn.Module, example: Tensor, input_name: str, output_names: Sequence[str], free: Any = None
+) -> onnx.ModelProto:
+    """A module as ONNX that says nothing of the machine; `free` are the sizes that may change, as torch has them."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter speaks of its own internals
+        program = torch.onnx.export(
+            module,
+            (example,),
+            input_names=[input_name],
+            output_names=list(output_names),
+            dynamic_shapes=free,
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError("torch.onnx.export gave no program")
+    model: onnx.ModelProto = program.model_proto  # made anew at each call of the property
+    _drop_notes(model)
+    return model
+
+
+def _drop_notes(model: onnx.ModelProto) -> None:
     """Take out, in place, what the exporter notes of each node: its stack holds the paths of whoever exported."""
     for part in (
         model,
@@ -126,22 +150,8 @@ def onnx_graph(preset: str, weights: Path, precision: GraphPrecision = "fp32", *
     module = deployed_module(preset, weights, precision, witness=witness)
     size = spec_of(preset).input_px
     example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter speaks of its own internals
-        program = torch.onnx.export(
-            module,
-            (example,),
-            input_names=[INPUT_NAME],
-            output_names=list(OUTPUT_NAMES),
-            dynamic_shapes={INPUT_NAME: {0: torch.export.Dim("batch", min=1, max=64)}},
-            dynamo=True,
-            verbose=False,
-        )
-    if program is None:
-        raise RuntimeError("torch.onnx.export gave no program")
-    model = program.model_proto
-    without_notes(model)
+    batch = {INPUT_NAME: {0: torch.export.Dim("batch", min=1, max=64)}}
+    model = exported(module, example, INPUT_NAME, OUTPUT_NAMES, batch)
     onnx.checker.check_model(model, full_check=True)
     if not model.graph.input[0].type.tensor_type.shape.dim[0].dim_param:
         raise RuntimeError("the exported graph has a fixed batch size")

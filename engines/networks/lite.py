@@ -19,6 +19,8 @@ from engines.networks.mobile_trunk import POOLED_CHANNELS, TAP_CHANNELS, MobileT
 from engines.spec import LITE, NetworkSpec
 
 JOINTS = 42
+LEAST_GAMMA = 0.2
+"""No hand is so near that a crop of it is narrower than this share of RootNet's 300 mm."""
 
 
 class LiteMaps(NamedTuple):
@@ -116,7 +118,7 @@ class Lite(nn.Module):
             depth_mm,
             self.hand(pooled).float() + more.hand_logits,
             root + more.root_logits,
-            F.softplus(gamma + more.gamma) + 0.2,
+            F.softplus(gamma + more.gamma) + LEAST_GAMMA,
             more.cells,
             more.depth_mm,
             more.earlier_logits,

@@ -41,3 +41,23 @@ def test_nothing_makes_a_core_of_its_own() -> None:
     """Two of them, freed in the order they were made in, end the process at the next signal."""
     files = [path for room in ("engines", "realtime", "training", "viz") for path in (ROOT / room).rglob("*.py")]
     assert [path.name for path in files if "ov.Core()" in path.read_text()] == ["openvino_core.py"]
+
+
+def test_a_file_that_is_cut_short_behind_a_read_network_harms_nobody(tmp_path: Path) -> None:
+    """It may still be compiled, for another batch; where a file is mapped into memory, that is a bus error."""
+    words = """
+import sys, numpy as np, openvino as ov
+from openvino import opset13 as ops
+from engines.openvino_core import openvino_core
+given = ops.parameter([1, 1 << 20], np.float32)
+file = sys.argv[1]
+added = ops.add(given, ops.constant(np.random.rand(1, 1 << 20).astype(np.float32)))
+ov.save_model(ov.Model([added], [given]), file, False)
+model = openvino_core().read_model(file)
+with open(file.replace(".xml", ".bin"), "r+b") as weights:
+    weights.truncate(100)
+openvino_core().compile_model(model, "CPU")
+"""
+    command = [sys.executable, "-c", words, str(tmp_path / "model.xml")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr

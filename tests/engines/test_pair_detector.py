@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from engines.errors import UserError
+from engines.pair_boxes import iou
 from engines.pair_detector import PAIR_DETECTOR, PairDetector, letterboxed
 from engines.pair_spec import PICTURE_PX
 from realtime.tracking.finder import PAIR_SCORE, HandFinder
 from training.pairs.clasped import ClaspedPicture, load_clasped
-from training.pairs.validation import iou
 
 
 @pytest.fixture(scope="module")
