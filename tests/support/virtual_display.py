@@ -11,6 +11,10 @@ _EACH: Final = 20
 
 
 def xvfb_run(screen: str = "1280x1024x24") -> list[str]:
-    """What to put before a command. `xvfb-run -a` alone may choose the number of one that starts at the same time."""
+    """What to put before a command.
+
+    `xvfb-run -a` alone may choose the number of one that starts at the same time; without `-noreset` the server starts
+    anew whenever its last client leaves, and refuses who comes meanwhile.
+    """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    return ["xvfb-run", "-n", str(_FIRST + _EACH * worker), "-a", "-s", f"-screen 0 {screen}"]
+    return ["xvfb-run", "-n", str(_FIRST + _EACH * worker), "-a", "-s", f"-screen 0 {screen} -noreset"]
