@@ -46,10 +46,6 @@ class HandBox:
     """Length of the palm in the picture, which tells how near the hand is whatever its fingers do; 0: not known."""
 
 
-def _unknown_rotations() -> NDArray[np.float32]:
-    return np.full((JOINTS_PER_HAND, 4), np.nan, np.float32)
-
-
 @dataclass(frozen=True)
 class Proposed:
     """Where a detector that is often wrong sees a hand, or two that touch: the network decides."""
@@ -58,6 +54,10 @@ class Proposed:
     """Square around it or both, upright, in the definition of `engines.geometry.crop`."""
     sides: tuple[Side, ...]
     score: float
+
+
+def _unknown_rotations() -> NDArray[np.float32]:
+    return np.full((JOINTS_PER_HAND, 4), np.nan, np.float32)
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ USUAL_LENGTHS_MM: Final = np.array(
     ]
 )
 """(20,) in the order of `engines.skeleton.BONES`: means of six adults (InterHand2.6M)."""
-_MIDDLE: Final = (8, 9, 10, 11)
-"""Children of the four bones from the wrist to the middle fingertip."""
+_MIDDLE: Final = np.isin(BONE_CHILD, (8, 9, 10, 11))
+"""(20,) the four bones from the wrist to the middle fingertip."""
 
 Floats = NDArray[np.float64]
 
@@ -56,7 +56,12 @@ def typical_lengths(joints_mm: NDArray) -> Floats:
 
 def hand_length(lengths_mm: Floats) -> float:
     """From the wrist to the middle fingertip along the bones (20,)."""
-    return float(sum(lengths_mm[i] for i, (child, _) in enumerate(BONES) if child in _MIDDLE))
+    return float(hand_lengths(lengths_mm))
+
+
+def hand_lengths(lengths_mm: Floats) -> Floats:
+    """The same of many hands: (..., 20) -> (...)."""
+    return np.asarray(lengths_mm[..., _MIDDLE].sum(axis=-1), np.float64)
 
 
 def usual_lengths(hand_length_mm: float) -> Floats:

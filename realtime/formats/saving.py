@@ -76,9 +76,8 @@ def check_tracks(option: str, path: Path, inputs: Iterable[Path]) -> None:
 def save_as(tracks: Tracks, path: Path | str, recording: Path | None = None) -> None:
     """Write the tracks in the format that the name's ending says, in one step: there is the whole file or none.
 
-    `recording` is what was tracked, a video or a
-    folder of pictures, for the formats that hold it beside the hands. Raises UserError for an ending that is
-    no format or whose package is missing, OSError if it cannot be written.
+    `recording` is what was tracked, a video or a folder of pictures, for the formats that hold it beside the hands.
+    Raises UserError for an ending that is no format or whose package is missing, OSError if it cannot be written.
     """
     save_together([(tracks, recording)], Path(path))
 

@@ -81,19 +81,20 @@ class BankMix(Generic[BankT]):
         With `pairs` so large a share of the pictures shows both hands, and each kind comes from the banks that have it:
         a bank of pairs alone takes no single hand's place.
         """
-        rows = self._by_kind if pairs is not None else ([np.arange(len(bank)) for bank in self.parts],)
-        has = torch.tensor([[len(own) > 0 for own in kind] for kind in rows])
-        wanted = torch.rand(count, generator=rng, device=rng.device).cpu() < (pairs or 0.0)
-        kind = torch.where(has.any(1)[wanted.long()], wanted.long(), (~wanted).long())
-        shares = torch.tensor(self.shares) * has + (~has.any(1))[:, None]  # a kind that nobody has is never chosen
-        part = torch.multinomial(shares[kind].to(rng.device), 1, generator=rng)[:, 0].cpu()
-        within = torch.rand(count, generator=rng, device=rng.device, dtype=torch.float64).cpu()
+        shares, each = torch.tensor(self.shares, device=rng.device), count
+        rows: Sequence[list[NDArray[np.int64]]] = ([np.arange(len(bank)) for bank in self.parts],)
+        kind = np.zeros(count, np.int64)
+        if pairs is not None:
+            rows = self._by_kind
+            has = torch.tensor([[len(own) > 0 for own in some] for some in rows], device=rng.device)
+            wanted = (torch.rand(count, generator=rng, device=rng.device) < pairs).long()
+            wanted = torch.where(has.any(1)[wanted], wanted, 1 - wanted)  # a kind that nobody has is not drawn
+            shares, each, kind = (shares * has)[wanted], 1, wanted.cpu().numpy()
+        part = torch.multinomial(shares, each, replacement=True, generator=rng).flatten().cpu().numpy()
+        within = torch.rand(count, generator=rng, device=rng.device, dtype=torch.float64).cpu().numpy()
         starts = np.concatenate([[0], np.cumsum([len(bank) for bank in self.parts])])
-        found = [
-            starts[p] + rows[k][p][int(at * len(rows[k][p]))]
-            for k, p, at in zip(kind.tolist(), part.tolist(), within.tolist(), strict=True)
-        ]
-        return np.array(found, np.int64)
+        places = [(rows[k][p], starts[p], at) for k, p, at in zip(kind, part, within, strict=True)]
+        return np.array([start + own[int(at * len(own))] for own, start, at in places], np.int64)
 
     @cached_property
     def _by_kind(self) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engines.geometry.crop import Crop
 from engines.geometry.pinhole import Intrinsics, rootnet_k
 from engines.output import NetworkOutput
-from engines.skeleton import BONES, HAND_SLICES, JOINTS_PER_HAND, SIDES, WRIST, Side
-from realtime.camera_space.bone_lengths import bone_lengths
+from engines.skeleton import HAND_SLICES, JOINTS_PER_HAND, SIDES, WRIST, Side
+from realtime.camera_space.bone_lengths import bone_lengths, hand_length
 from realtime.camera_space.closed_form import TYPICAL_HAND_MM, DepthEstimate
 from realtime.camera_space.wrist_depth import DepthMethod, measured_depth
 from realtime.tracking.observation import Observation
@@ -23,7 +22,6 @@ from training.evaluation.predictions import Predictions
 METHODS: Final[tuple[DepthMethod, ...]] = ("root", "closed", "fused")
 FOUND: Final = 0.5
 """A hand counts if the network gives it at least this probability."""
-_MIDDLE: Final = [BONES.index((child, child + 1 if child < 11 else WRIST)) for child in (8, 9, 10, 11)]
 
 
 @dataclass(frozen=True)
@@ -52,11 +50,6 @@ class DepthFigures:
     median_mm: float
     per_sigma: float
     """Root mean square of error over the sigma that went with it; 1 if the sigmas are right."""
-
-
-def hand_length_mm(joints_mm: NDArray) -> float:
-    """Wrist to middle fingertip of (21, 3) joints, along the bones."""
-    return float(bone_lengths(joints_mm)[_MIDDLE].sum())
 
 
 def seen_hands(samples: Sequence[LabelledSample], found: Predictions, crops: Sequence[Crop]) -> list[SeenHand]:
@@ -120,7 +113,7 @@ def _of_sample(sample: LabelledSample, found: Predictions, row: int, crop: Crop)
             continue
         truth = sample.joints_cam_mm[rows]
         observation = _observation(side, found, row, crop, sample.intrinsics, bool(sample.hand_present.all()))
-        yield SeenHand(observation, sample.intrinsics, float(truth[WRIST, 2]), hand_length_mm(truth))
+        yield SeenHand(observation, sample.intrinsics, float(truth[WRIST, 2]), hand_length(bone_lengths(truth)))
 
 
 def _observation(

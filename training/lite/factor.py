@@ -12,55 +12,52 @@ from collections.abc import Iterator
 from typing import cast
 
 import torch
+import torch.nn.functional as F
+from scipy.optimize import brentq
 from torch import Tensor, nn
 
-from engines.networks.lite import Lite
+from engines.networks.lite import LEAST_GAMMA, Lite
+from engines.skeleton import JOINTS_PER_HAND
+from realtime.camera_space.bone_lengths import bone_lengths, hand_lengths
 from realtime.camera_space.closed_form import TYPICAL_HAND_MM
 from training.banks.bank import HandBank
 from training.banks.banks import BankMix
 from training.lite.augment import Augmenter
-from training.lite.batch import Labels, random_crops, stored_batch
+from training.lite.batch import random_crops, stored_batch
 from training.lite.settings import Settings
 from training.lite.validation import NOISE, picks
 
 SAMPLES = 512
 _SEED = 2
-_CHAIN = [20, 11, 10, 9, 8]
-"""Wrist to the tip of the middle finger."""
+_MOST_SHIFT = 4.0
 
 
 @torch.no_grad()
 def fit_factor(network: Lite, bank: BankMix[HandBank], backgrounds: Tensor, settings: Settings) -> float:
     """Shift the factor's bias in place until its mean logarithm is that of typical hands; returns what it was off."""
-    batches = list(_batches(bank, backgrounds, settings, settings.crop_px(network.spec.input_px)))
-    first, bias = _off(network, batches), cast(nn.Linear, network.gamma[-1]).bias
-    # Newton's steps: gamma = softplus(g) + 0.2, so d log(gamma) / dg = (1 - exp(0.2 - gamma)) / gamma
-    for _ in range(2):
-        gamma = torch.cat([network(images).gamma.flatten() for images, _, _ in batches])
-        slope = float(((1 - (0.2 - gamma).exp()) / gamma).mean())
-        bias.sub_(_off(network, batches) / slope)
-    return first
+    size_px = settings.crop_px(network.spec.input_px)
+    found = _factors(network, bank, backgrounds, settings, size_px)
+    told, typical = (torch.cat(part) for part in zip(*found, strict=True))
+    before = (told - LEAST_GAMMA).expm1().log()  # what goes into the soft-plus
+
+    def off(shift: float) -> float:
+        return float(((F.softplus(before + shift) + LEAST_GAMMA) / typical).log().mean())
+
+    cast(nn.Linear, network.gamma[-1]).bias.add_(brentq(off, -_MOST_SHIFT, _MOST_SHIFT))
+    return off(0.0)
 
 
-def _batches(
-    bank: BankMix[HandBank], backgrounds: Tensor, settings: Settings, size_px: int
-) -> Iterator[tuple[Tensor, Labels, Tensor]]:
-    """Crops, labels, and (B, 2) lengths of the hands in mm."""
+def _factors(
+    network: Lite, bank: BankMix[HandBank], backgrounds: Tensor, settings: Settings, size_px: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Of the hands in held-out crops (N,): what the network says, and what it should of a typical one."""
     rng = torch.Generator(device=settings.device).manual_seed(_SEED)
     augmenter = Augmenter(backgrounds.to(settings.device), rng)
     for index in picks(len(bank), SAMPLES):
         stored = stored_batch(bank, index, settings.device)
         hands, labels = random_crops(stored, size_px, NOISE, rng)  # not mirrored: lengths stay at their hand
-        chain = stored.joints_cam_mm.unflatten(1, (2, 21))[:, :, _CHAIN]
-        yield augmenter(hands), labels, chain.diff(dim=2).norm(dim=-1).sum(-1)
-
-
-def _off(network: Lite, batches: list[tuple[Tensor, Labels, Tensor]]) -> float:
-    """Mean logarithm of the factor over that of a typical hand that looks as this one."""
-    total, count = 0.0, 0.0
-    for images, labels, lengths_mm in batches:
-        told = labels.gamma_weight > 0
+        joints = stored.joints_cam_mm.unflatten(1, (2, JOINTS_PER_HAND)).cpu().numpy()
+        lengths_mm = torch.from_numpy(hand_lengths(bone_lengths(joints))).to(labels.gamma)
+        counted = labels.gamma_weight > 0
         typical = labels.gamma * TYPICAL_HAND_MM / lengths_mm.clamp_min(1.0)
-        total += float((network(images).gamma[told] / typical[told]).log().sum())
-        count += float(told.sum())
-    return total / max(count, 1.0)
+        yield network(augmenter(hands)).gamma[counted].double(), typical[counted].double()

@@ -6,7 +6,7 @@ copied layer by layer, which is exact.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from engines.errors import UserError
 from engines.networks.lite import Lite
 from engines.networks.mobile_trunk import MobileTrunk
 from engines.networks.witness import SHARED_STAGES, Witness, shared_parameters
-from engines.openvino_core import openvino_core
+from engines.openvino_core import DEVICE, openvino_config, openvino_core, own_precision
 from realtime.tracking.detector import OURS_FROM_MEDIAPIPE
 
 
@@ -54,6 +55,11 @@ def load_mediapipe_weights(trunk: MobileTrunk) -> None:
     targets = trunk.convolutions()
     if len(layers) != len(targets):
         raise UserError(f"mediapipe's landmark network has {len(layers)} convolutions, expected {len(targets)}")
+    copy_layers(targets, layers)
+
+
+def copy_layers(targets: Sequence[nn.Conv2d], layers: Sequence[tuple[NDArray, NDArray]]) -> None:
+    """Put weights and biases of `convolutions_of` into as many convolutions."""
     with torch.no_grad():
         for target, (weight, bias) in zip(targets, layers, strict=True):
             target.weight.copy_(torch.from_numpy(weight).reshape(target.weight.shape))
@@ -79,10 +85,7 @@ def load_mediapipe_witness(witness: Witness) -> None:
 
 def _linear(path: Path, names: Sequence[str]) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """(weight (out, in), bias (out,)) of the layers that give the outputs of these names."""
-    import openvino as ov
-
-    core = openvino_core()
-    model = core.read_model(path)
+    model = openvino_core().read_model(path)
     outputs = []
     for name in names:
         node = model.output(name).get_node()
@@ -91,8 +94,7 @@ def _linear(path: Path, names: Sequence[str]) -> list[tuple[NDArray[np.float32],
             node = node.input_value(0).get_node()
             outputs += [] if added is None else [added.input_value(1)]
         outputs.append(node.input_value(1))
-    values = core.compile_model(ov.Model(outputs, []), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([])
-    arrays = [np.array(values[k], np.float32) for k in range(len(outputs))]
+    arrays = _constants(outputs)
     return [(weight, bias.reshape(-1)) for bias, weight in zip(arrays[0::2], arrays[1::2], strict=True)]
 
 
@@ -108,37 +110,32 @@ def compiled_part(path: Path, outputs: Sequence[tuple[str, int]], shape: list[in
     layers = [[n for n in model.get_ordered_ops() if n.get_type_name() == kind][k].output(0) for kind, k in outputs]
     part = ov.Model(layers, model.get_parameters())
     part.reshape(shape)
-    hints: dict[str, Any] = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1}
-    return core.compile_model(part, "CPU", hints | ({"INFERENCE_PRECISION_HINT": "f32"} if exact else {}))
+    return core.compile_model(part, DEVICE, openvino_config("fp32" if exact else own_precision(core), threads=1))
 
 
 def slopes_of(path: Path) -> list[NDArray[np.float32]]:
     """(C,) slopes of every PReLU of a file, in order."""
-    import openvino as ov
-
-    core = openvino_core()
-    nodes = core.read_model(path).get_ordered_ops()
-    outputs = [node.input_value(1) for node in nodes if node.get_type_name() == "PRelu"]
-    values = core.compile_model(ov.Model(outputs, []), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([])
-    return [np.array(values[k], np.float32).reshape(-1) for k in range(len(outputs))]
+    nodes = openvino_core().read_model(path).get_ordered_ops()
+    return [slope.reshape(-1) for slope in _constants(n.input_value(1) for n in nodes if n.get_type_name() == "PRelu")]
 
 
 def convolutions_of(path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """(weight, bias) of every convolution in order; weights as torch has them, (out, in / groups, k, k).
-
-    The file stores half-precision constants behind transposes and casts, so they are computed, not copied.
-    """
-    import openvino as ov
-
-    core = openvino_core()
-    nodes = core.read_model(path).get_ordered_ops()
+    """(weight, bias) of every convolution in order; weights as torch has them, (out, in / groups, k, k)."""
+    nodes = openvino_core().read_model(path).get_ordered_ops()
     outputs = []
     for node in nodes:
         if node.get_type_name() in ("Convolution", "GroupConvolution"):
             add = next(iter(node.output(0).get_target_inputs())).get_node()
             outputs += [node.input_value(1), add.input_value(1)]
-    constants = ov.Model(outputs, [])
-    values = core.compile_model(constants, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})([])
-    arrays = [np.array(values[k], np.float32) for k in range(len(outputs))]
+    arrays = _constants(outputs)
     weights = [w.reshape(-1, *w.shape[-3:]) if w.ndim == 5 else w for w in arrays[0::2]]
     return [(weight, bias.reshape(-1)) for weight, bias in zip(weights, arrays[1::2], strict=True)]
+
+
+def _constants(outputs: Iterable[Any]) -> list[NDArray[np.float32]]:
+    """Values of nodes without inputs: a file stores half-precision constants behind transposes and casts."""
+    import openvino as ov
+
+    wanted = list(outputs)
+    values = openvino_core().compile_model(ov.Model(wanted, []), DEVICE, openvino_config("fp32", 0))([])
+    return [np.array(values[k], np.float32) for k in range(len(wanted))]

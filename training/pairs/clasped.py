@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.pair_boxes import iou
 from realtime.messages import Frame, HandFrame
-from training.pairs.validation import iou
 
 _LOOKS: Final = 6
 """Frames for which the whole way is shown each picture ..."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from typing import Final
 
 import numpy as np
@@ -11,7 +9,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from engines.building.graph import fold_batch_norm, without_notes
+from engines.building.graph import exported, fold_batch_norm
 from engines.networks.decode import BytesInput
 from engines.pair_spec import INPUT, MAPS, PICTURE_PX
 from training.pairs.network import PairNet
@@ -24,22 +22,8 @@ def pair_graph(network: PairNet) -> bytes:
     """(1, 192, 192, 3) uint8 BGR pictures -> `pair_spec.MAPS`, fp32, as checked ONNX; the network becomes unusable."""
     fold_batch_norm(network.eval())
     example = torch.zeros((1, PICTURE_PX, PICTURE_PX, 3), dtype=torch.uint8)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter speaks of its own internals
-        program = torch.onnx.export(
-            BytesInput(network).eval(),
-            (example,),
-            input_names=[INPUT],
-            output_names=list(MAPS),
-            dynamo=True,
-            verbose=False,
-        )
-    if program is None:
-        raise RuntimeError("torch.onnx.export gave no program")
-    model: onnx.ModelProto = program.model_proto
+    model = exported(BytesInput(network).eval(), example, INPUT, MAPS)
     _halve(model.graph)
-    without_notes(model)
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
 

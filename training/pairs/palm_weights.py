@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from engines.errors import UserError
-from training.lite.mediapipe_trunk import convolutions_of, slopes_of, wheel_file
+from training.lite.mediapipe_trunk import convolutions_of, copy_layers, slopes_of, wheel_file
 from training.pairs.palm_trunk import PalmTrunk
 
 _PALM_FILE = "modules/palm_detection/palm_detection_lite.tflite"
@@ -28,10 +28,7 @@ def load_palm_weights(trunk: PalmTrunk) -> None:
     convolutions, parameters = trunk.convolutions(), trunk.slopes()
     if len(layers) < len(convolutions) or len(slopes) != len(parameters):
         raise UserError(f"mediapipe's palm detector has {len(layers)} convolutions, expected {len(convolutions)}")
+    copy_layers(convolutions, layers[: len(convolutions)])  # its own heads come last
     with torch.no_grad():
-        for target, (weight, bias) in zip(convolutions, layers, strict=False):  # its own heads come last
-            target.weight.copy_(torch.from_numpy(weight).reshape(target.weight.shape))
-            if target.bias is not None:
-                target.bias.copy_(torch.from_numpy(bias))
         for parameter, slope in zip(parameters, slopes, strict=True):
             parameter.copy_(torch.from_numpy(slope))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engines.pair_boxes import Proposal, proposals
+from engines.pair_boxes import Proposal, iou, proposals
 from engines.pair_spec import KINDS
 from training.loop.run_settings import RunSettings, autocast
 from training.pairs.batches import Sources, compose
@@ -81,14 +81,6 @@ def false_alarms(detect: Detect, empty: NDArray[np.uint8], least: float) -> dict
         f"{kind}_in_empty": float(np.mean([any(o.kind == kind and o.score >= least for o in one) for one in found]))
         for kind in KINDS
     }
-
-
-def iou(a: NDArray, b: NDArray) -> float:
-    """Intersection over union of two boxes left, top, right, bottom."""
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
-    common = float(np.clip(high - low, 0, None).prod())
-    areas = [float(np.clip(box[2:] - box[:2], 0, None).prod()) for box in (a, b)]
-    return common / max(sum(areas) - common, 1.0e-6)
 
 
 def _answers(detect: Detect, frames: Sequence[Framed]) -> Iterator[tuple[Framed, list[Proposal]]]:

@@ -57,9 +57,12 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def whole(clip: Path, work: Work, backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Tracks:
     """The tracks of an uninterrupted run."""
-    job = Job(clip, tmp_path_factory.mktemp("whole") / "t.npz")
+    return uninterrupted(Job(clip, tmp_path_factory.mktemp("whole") / "t.npz"), work, backend, CLIP)
+
+
+def uninterrupted(job: Job, work: Work, backend: Backend, frames: int) -> Tracks:
     outcome = process(job, work, backend, never)
-    assert (outcome.status, outcome.counts.frames) == ("done", CLIP)
+    assert (outcome.status, outcome.counts.frames) == ("done", frames)
     assert outcome.counts.both > 20
     return load_tracks(job.output)
 
@@ -75,11 +78,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def short_whole(short: Path, work: Work, backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Tracks:
-    job = Job(short, tmp_path_factory.mktemp("short") / "t.npz")
-    outcome = process(job, work, backend, never)
-    assert (outcome.status, outcome.counts.frames) == ("done", SHORT)
-    assert outcome.counts.both > 20
-    return load_tracks(job.output)
+    return uninterrupted(Job(short, tmp_path_factory.mktemp("short") / "t.npz"), work, backend, SHORT)
 
 
 def test_names_are_as_short_as_they_can_be(tmp_path: Path) -> None:

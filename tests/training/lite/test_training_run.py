@@ -74,7 +74,7 @@ def test_an_interrupted_run_goes_on_to_the_same_result(config: Path, tmp_path: P
 
 
 def test_a_run_leaves_log_curves_and_weights_that_learned(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    changes = ("schedule.samples=160", "schedule.release_trunk=8", "validate_every=80", "ema_half_life=32")
+    changes = ("schedule.samples=320", "schedule.release_trunk=8", "validate_every=160", "ema_half_life=32")
     command = ["--config", str(config), *(word for change in changes for word in ("--set", change))]
     assert train_main(command) == 0
     root = config.parent
@@ -82,11 +82,11 @@ def test_a_run_leaves_log_curves_and_weights_that_learned(config: Path, capsys: 
     with (root / "out" / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     drawn = curves_of(rows)["pair_px"]["held_out"]
-    assert drawn == [(80.0, float(rows[0]["held_out_pair_px"])), (160.0, float(rows[1]["held_out_pair_px"]))]
+    assert drawn == [(160.0, float(rows[0]["held_out_pair_px"])), (320.0, float(rows[1]["held_out_pair_px"]))]
     weights = root / "w.safetensors"
     assert export_main([*command, "--output", str(weights)]) == 0
     facts = json.loads(weights.with_suffix(".json").read_text())
-    assert facts["samples"] == 160
+    assert facts["samples"] == 320
     assert "held out" in capsys.readouterr().out
 
     settings = load_settings(config, changes)
@@ -94,8 +94,8 @@ def test_a_run_leaves_log_curves_and_weights_that_learned(config: Path, capsys: 
     before, after = Lite().eval(), Lite().eval()
     load_weights(after, weights)
     fresh, learned = (validate(one, load_held_out(settings.data), backgrounds, settings) for one in (before, after))
-    assert learned["pair_px"] < 0.95 * fresh["pair_px"]
-    assert learned["pair_px"] < 49
+    assert learned["pair_px"] < 0.9 * fresh["pair_px"]
+    assert learned["pair_px"] < 46
     assert learned["pair_px"] == pytest.approx(drawn[-1][1], abs=0.01)
 
 

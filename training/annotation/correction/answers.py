@@ -6,6 +6,7 @@ Only this machine may ask, by one of its own names: a page of elsewhere that fou
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -28,18 +29,18 @@ _STATUS: Final[tuple[tuple[type[Exception], HTTPStatus], ...]] = (
 """The first that fits counts."""
 
 
-class Answering(BaseHTTPRequestHandler):
+class Answering(BaseHTTPRequestHandler, ABC):
     """Answers by `get` and `post`, which send something or raise what `_STATUS` knows."""
 
     protocol_version = "HTTP/1.1"
 
+    @abstractmethod
     def get(self) -> None:
         """What is asked for."""
-        raise NotImplementedError
 
+    @abstractmethod
     def post(self) -> None:
         """What is to be done."""
-        raise NotImplementedError
 
     def do_GET(self) -> None:
         """The library's name for it."""

@@ -68,6 +68,11 @@ class Capsules:
         """The capsules shifted by (3,) mm."""
         return Capsules(self.start_mm + shift_mm, self.end_mm + shift_mm, self.radius_mm, self.finger, self.phalanx)
 
+    def turned(self, rotation: NDArray, shift_mm: NDArray) -> Capsules:
+        """The capsules turned by (3, 3) about the origin, then shifted by (3,) mm."""
+        start, end = self.start_mm @ rotation.T, self.end_mm @ rotation.T
+        return Capsules(start, end, self.radius_mm, self.finger, self.phalanx).moved(shift_mm)
+
 
 def hand_capsules(hand: HandSkeleton, forearm: bool = True) -> Capsules:
     """Palm, thenar and hypothenar pads, fingers and (by default) forearm of a hand; radii grow with its girth."""
@@ -163,8 +168,12 @@ def slide_capsules_apart_mm(
     last = _last_touch(shifts, touches, into_pocket)
     if last is None:
         return 0.0
-    low, high = float(last), float(last + shifts[1])
-    for _ in range(8):
+    return end_of_touch(touches, float(last), float(last + shifts[1]), 8)
+
+
+def end_of_touch(touches: Callable[[float], bool], low: float, high: float, halvings: int) -> float:
+    """Where, between a shift that touches and one that does not, contact ends: just beyond it."""
+    for _ in range(halvings):
         middle = (low + high) / 2
         low, high = (middle, high) if touches(middle) else (low, middle)
     return high

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from training.synth.hand.contact import Capsules, gaps_mm
+from training.synth.hand.contact import Capsules, end_of_touch, gaps_mm
 from training.synth.person.appearance import unit
 
 _STEPS_DEG: Final = (9.0, 4.5, 2.25)
@@ -28,7 +28,7 @@ Rigid = tuple[NDArray[np.float64], NDArray[np.float64]]
 def settle(fixed: Capsules, moving: Capsules, direction: NDArray, tolerance_mm: float, most_deg: float) -> Rigid:
     """The motion that lays `moving`, which touches, on `fixed`: gaps end at the tolerance or above.
 
-    `direction` (3,) leads away from `fixed`; the turn is at most about `most_deg`..
+    `direction` (3,) leads away from `fixed`; the turn is at most about `most_deg`.
     """
     rotation, shift = np.eye(3), np.zeros(3)
     best = _openness(fixed, moving)
@@ -44,7 +44,7 @@ def settle(fixed: Capsules, moving: Capsules, direction: NDArray, tolerance_mm: 
                 moved = found and _contact(fixed, moving, *found, direction, tolerance_mm)
                 if not moved or _angle_deg(moved[0]) > most_deg:
                     continue
-                openness = _openness(fixed, _placed(moving, *moved))
+                openness = _openness(fixed, moving.turned(*moved))
                 if openness < best - 0.05:
                     best, (rotation, shift), improved = openness, moved, True
     return rotation, shift
@@ -55,16 +55,6 @@ def _across(direction: NDArray) -> tuple[NDArray, NDArray]:
     helper = np.eye(3)[int(np.argmin(np.abs(direction)))]
     one = unit(np.cross(direction, helper))
     return one, np.cross(direction, one)
-
-
-def _placed(capsules: Capsules, rotation: NDArray, shift: NDArray) -> Capsules:
-    return Capsules(
-        capsules.start_mm @ rotation.T + shift,
-        capsules.end_mm @ rotation.T + shift,
-        capsules.radius_mm,
-        capsules.finger,
-        capsules.phalanx,
-    )
 
 
 def _openness(fixed: Capsules, moving: Capsules) -> float:
@@ -79,7 +69,7 @@ def _openness(fixed: Capsules, moving: Capsules) -> float:
 
 def _turned(fixed: Capsules, moving: Capsules, rotation: NDArray, shift: NDArray, turn: NDArray) -> Rigid:
     """The motion followed by a turn about the place of contact."""
-    now = _placed(moving, rotation, shift)
+    now = moving.turned(rotation, shift)
     nearest = np.unravel_index(np.argmin(gaps_mm(fixed, now)), (len(fixed.radius_mm), len(now.radius_mm)))[1]
     pivot = (now.start_mm[nearest] + now.end_mm[nearest]) / 2
     return turn @ rotation, turn @ (shift - pivot) + pivot
@@ -89,7 +79,7 @@ def _contact(
     fixed: Capsules, moving: Capsules, rotation: NDArray, shift: NDArray, direction: NDArray, tolerance_mm: float
 ) -> Rigid | None:
     """The motion slid along the direction into contact; None where that is out of reach."""
-    turned = _placed(moving, rotation, shift)
+    turned = moving.turned(rotation, shift)
 
     def touches(slide_mm: float) -> bool:
         return bool(gaps_mm(fixed, turned.moved(slide_mm * direction)).min() < tolerance_mm)
@@ -97,10 +87,7 @@ def _contact(
     low, high = _REACH_MM
     if touches(high) or not touches(low):
         return None
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if touches(middle) else (low, middle)
-    return rotation, shift + high * direction
+    return rotation, shift + end_of_touch(touches, low, high, _HALVINGS) * direction
 
 
 def _angle_deg(rotation: NDArray) -> float:
