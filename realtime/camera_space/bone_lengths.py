@@ -56,12 +56,7 @@ def typical_lengths(joints_mm: NDArray) -> Floats:
 
 def hand_length(lengths_mm: Floats) -> float:
     """From the wrist to the middle fingertip along the bones (20,)."""
-    return float(hand_lengths(lengths_mm))
-
-
-def hand_lengths(lengths_mm: Floats) -> Floats:
-    """The same of many hands: (..., 20) -> (...)."""
-    return np.asarray(lengths_mm[..., _MIDDLE].sum(axis=-1), np.float64)
+    return float(lengths_mm[_MIDDLE].sum())
 
 
 def usual_lengths(hand_length_mm: float) -> Floats:

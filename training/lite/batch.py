@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engines.skeleton import WRISTS
+from engines.skeleton import JOINTS_PER_HAND, MIDDLE_BASE, WRIST, WRISTS
 from engines.spec import ROOTNET_AREA_MM2
+from realtime.camera_space.closed_form import TYPICAL_HAND_MM
 from training.banks.bank import HandBank
 from training.banks.banks import BankMix
 from training.lite.crop_places import (
@@ -26,6 +27,8 @@ from training.lite.crop_places import (
 )
 
 DEPTH_LIMIT_MM = 199.0
+_MIDDLE_CHAIN = [*range(MIDDLE_BASE - 3, MIDDLE_BASE + 1), WRIST]
+"""Along its bones a hand's length is measured (`realtime.camera_space.bone_lengths.hand_length`)."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,11 @@ class Labels:
     place_weight: Tensor
     """(B, 42) above 0 where the place counts: the hand is there and the joint lies in the crop."""
     joint_depth_mm: Tensor
-    """(B, 42) relative to the wrist, along the line of sight to the crop's centre (`engines.geometry.ray_depth`)."""
+    """(B, 42) relative to the wrist, along the line of sight to the crop's centre (`engines.geometry.ray_depth`).
+
+    All millimetres are those of the same picture of hands of typical length: a crop does not show how large a hand is,
+    and whoever knows scales what the network says (`realtime.camera_space`).
+    """
     depth_weight: Tensor
     """(B, 42) as `place_weight`, 0 where the depth is unknown or beyond what the network can say."""
     hand_present: Tensor
@@ -117,7 +124,7 @@ def random_crops(stored: Stored, size_px: int, noise: CropNoise, rng: torch.Gene
     present = present * ~emptied[:, None]
     offsets = projected - center[:, None]
     in_crop = crop_from_picture(offsets, picture_from_crop, size_px)
-    along = _along_ray(joints[..., 2], projected, center, focal)
+    along = _along_ray(joints[..., 2], projected, center, focal) * _typical_share(joints, present)
     k = (ROOTNET_AREA_MM2 * focal[:, 0] * focal[:, 1]).sqrt() / side * _stretch(center, focal)
     return images, _labels(in_crop, along, present, stored, k, size_px)
 
@@ -135,6 +142,14 @@ def _along_ray(depth: Tensor, projected: Tensor, center: Tensor, focal: Tensor) 
     sight = (center - focal[:, 2:]) / focal[:, :2]
     share = ((slopes * sight[:, None]).sum(-1) + 1) / (sight.square().sum(-1, keepdim=True) + 1).sqrt()
     return depth * share
+
+
+def _typical_share(joints: Tensor, present: Tensor) -> Tensor:
+    """(B, 1) how much farther away hands of typical length look as these do; 1 without hands."""
+    chain = joints.unflatten(1, (2, JOINTS_PER_HAND))[:, :, _MIDDLE_CHAIN]
+    lengths = chain.diff(dim=2).norm(dim=-1).sum(-1)
+    typical = TYPICAL_HAND_MM * present.sum(1) / (lengths * present).sum(1).clamp_min(1.0)
+    return torch.where(present.any(1), typical, 1.0)[:, None]
 
 
 def _stretch(center: Tensor, focal: Tensor) -> Tensor:

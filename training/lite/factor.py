@@ -1,9 +1,8 @@
 """Makes RootNet's factor that of a hand of typical length: a shift of its head's bias, fitted on held-out hands.
 
-A crop does not show how large a hand is, so the factor that a network learns is that of the average hand it was trained
-on, and the generator's hands are of all ages. Whoever knows a hand's length scales by it (`realtime.camera_space`);
-for everybody else the typical one should be meant. Rendered hands of every length tell by how much: one of s mm at a
-distance z looks as the typical one does at z * typical / s.
+A crop does not show how large a hand is. Whoever knows scales by it (`realtime.camera_space`); for everybody else the
+typical one is meant, whose labels training uses (`training.lite.batch`). What remains, and what older weights learnt
+from hands of all ages, is taken out here.
 """
 
 from __future__ import annotations
@@ -17,9 +16,6 @@ from scipy.optimize import brentq
 from torch import Tensor, nn
 
 from engines.networks.lite import LEAST_GAMMA, Lite
-from engines.skeleton import JOINTS_PER_HAND
-from realtime.camera_space.bone_lengths import bone_lengths, hand_lengths
-from realtime.camera_space.closed_form import TYPICAL_HAND_MM
 from training.banks.bank import HandBank
 from training.banks.banks import BankMix
 from training.lite.augment import Augmenter
@@ -55,9 +51,6 @@ def _factors(
     augmenter = Augmenter(backgrounds.to(settings.device), rng)
     for index in picks(len(bank), SAMPLES):
         stored = stored_batch(bank, index, settings.device)
-        hands, labels = random_crops(stored, size_px, NOISE, rng)  # not mirrored: lengths stay at their hand
-        joints = stored.joints_cam_mm.unflatten(1, (2, JOINTS_PER_HAND)).cpu().numpy()
-        lengths_mm = torch.from_numpy(hand_lengths(bone_lengths(joints))).to(labels.gamma)
+        hands, labels = random_crops(stored, size_px, NOISE, rng)
         counted = labels.gamma_weight > 0
-        typical = labels.gamma * TYPICAL_HAND_MM / lengths_mm.clamp_min(1.0)
-        yield network(augmenter(hands)).gamma[counted].double(), typical[counted].double()
+        yield network(augmenter(hands)).gamma[counted].double(), labels.gamma[counted].double()

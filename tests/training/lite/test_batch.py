@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from pathlib import Path
 
 import cv2
@@ -11,11 +12,13 @@ import torch
 
 from engines.geometry.crop import crop_around, upright_angle_rad
 from engines.geometry.pinhole import rootnet_k
+from realtime.camera_space.bone_lengths import bone_lengths, hand_length
+from realtime.camera_space.closed_form import TYPICAL_HAND_MM
 from tests.support.small_bank import FOCAL_PX, SIZE_PX, write_backgrounds, write_shard
 from training.banks.bank import HandBank, load_bank
 from training.lite.augment import Augmenter
 from training.lite.backgrounds import load_backgrounds
-from training.lite.batch import Stored, random_crops
+from training.lite.batch import Labels, Stored, random_crops
 from training.lite.crop_places import NO_NOISE, CropNoise
 from training.lite.jpeg import jpeg_artefacts
 
@@ -67,9 +70,18 @@ def test_a_crop_without_noise_is_the_trackers_own(bank: HandBank) -> None:
     expected = projected @ crop.crop_from_image(160)[:2, :2].T + crop.crop_from_image(160)[:2, 2]
     np.testing.assert_allclose(labels.joints_crop_px[1, rows].numpy(), expected, atol=1.0e-2)
     sight = np.append((np.array(crop.center_px) - SIZE_PX / 2 + 0.5) / FOCAL_PX, 1.0)
-    along = joints[rows][20] @ sight / np.linalg.norm(sight)
+    along = joints[rows][20] @ sight / np.linalg.norm(sight) * TYPICAL_HAND_MM / hand_length(bone_lengths(joints[rows]))
     gamma = along / rootnet_k(crop.side_px, FOCAL_PX, FOCAL_PX) / np.linalg.norm(sight) ** 1.5
     assert float(labels.gamma[1, hand]) == pytest.approx(gamma, rel=1.0e-4)
+
+
+def test_what_a_crop_cannot_show_is_not_asked(bank: HandBank) -> None:
+    """A person of another size, as much nearer or farther, gives the same picture: the same labels."""
+    rows = stored(bank)
+    larger = replace(rows, joints_cam_mm=rows.joints_cam_mm * 1.3)
+    of, of_larger = (random_crops(r, 96, NO_NOISE, torch.Generator().manual_seed(0))[1] for r in (rows, larger))
+    for field in fields(Labels):
+        torch.testing.assert_close(getattr(of_larger, field.name), getattr(of, field.name), atol=2.0e-3, rtol=1.0e-4)
 
 
 def test_mirroring_exchanges_the_hands(bank: HandBank) -> None:
