@@ -22,7 +22,7 @@ from benchmarks.clock_code import HEIGHT, WIDTH, draw
 from benchmarks.screen_grab import grab
 from realtime.command import CommandParser
 from realtime.handover import Mailbox, MailboxClosed
-from realtime.opencv_windows import choose_platform
+from realtime.opencv_windows import FirstPictures, choose_platform
 from realtime.sources.recording import VideoSource
 
 TITLE: Final = "two hands: clock"
@@ -40,6 +40,7 @@ def show(clip: Path, address: str | None) -> None:
     pictures = _pictures(clip)
     cv2.namedWindow(TITLE, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
     cv2.moveWindow(TITLE, *_AT_PX)
+    first = FirstPictures(TITLE)
     to_and_fro = itertools.cycle([*pictures, *pictures[::-1]])
     begun_s, picture = time.monotonic(), next(to_and_fro)
     for i in itertools.count():
@@ -50,6 +51,7 @@ def show(clip: Path, address: str | None) -> None:
         cv2.imshow(TITLE, picture)
         wait_s = begun_s + i / _RATE_HZ - time.monotonic()
         cv2.waitKey(max(1, round(wait_s * 1e3)))
+        first.shown()
         if cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
             return
         if i == 0 and address is not None:

@@ -12,8 +12,8 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from benchmarks.x_windows import Area, area_of
 from engines.errors import UserError
+from realtime.x_windows import Area, area_of
 
 _PATIENCE_S: Final = 60.0
 """So long a window may take to appear."""

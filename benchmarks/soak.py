@@ -21,7 +21,6 @@ from typing import Final
 import psutil
 
 from benchmarks.clips import SAMPLE
-from benchmarks.x_windows import open_windows as windows_on_screen
 from engines.errors import UserError
 from engines.terminal import command
 from realtime.camera_space.intrinsics import resolve_intrinsics
@@ -37,6 +36,7 @@ from realtime.streams.address import Address
 from realtime.streams.sending import open_streams
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.writer import TrackWriter
+from realtime.x_windows import open_windows as windows_on_screen
 from viz.viewer import Display
 from viz.views import open_windows
 from viz.window.display import has_display

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.calibration.collect import Collector, Progress
-from realtime.opencv_windows import choose_platform
+from realtime.opencv_windows import FirstPictures, choose_platform
 
 _TITLE: Final = "calibrate: ESC ends"
 _EVERY_S: Final = 2.0
@@ -39,6 +39,7 @@ class Feedback:
     def __init__(self, window: bool) -> None:
         self._window = window
         self._said_s = -np.inf
+        self._first = FirstPictures(_TITLE)
         if window:
             cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
 
@@ -52,6 +53,7 @@ class Feedback:
             return True
         cv2.imshow(_TITLE, draw_progress(image_bgr, collector, progress))
         key = cv2.waitKey(1) & 0xFF
+        self._first.shown()
         return key not in _ESCAPE and cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) > 0
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engines.errors import UserError
 from realtime.messages import HandFrame
-from realtime.opencv_windows import choose_platform
+from realtime.opencv_windows import FirstPictures, choose_platform
 from viz.drawing.overlay import draw_overlay
 from viz.drawing.status import OverlayStatus
 from viz.viewer import Display
@@ -53,6 +53,7 @@ class CameraWindow:
         actions = {**own, "escape": self._leave, **(actions or {})}
         self._actions = {code: action for name, action in actions.items() for code in KEY_CODES_CV[name]}
         self._size_px: tuple[int, int] | None = None
+        self._first = FirstPictures(title)
         self._open = True
         try:
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
@@ -76,6 +77,7 @@ class CameraWindow:
         if self._slider is not None:
             self._slider.follow()
         self._answer_events()  # that paints it, now and not after what the other windows do
+        self._first.shown()
 
     def is_running(self) -> bool:
         """Answer mouse and keys (takes a millisecond); False once the window was closed."""

@@ -1,14 +1,16 @@
-"""Windows on the X display, whatever toolkit made them: how many of the program's, and where (main thread)."""
+"""Windows on the X display, whatever toolkit made them: where they are, and a word to one that missed an event.
+
+One thread at a time: Xlib's handler of errors is the process's.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import os
 from collections.abc import Iterator
-from ctypes import POINTER, byref, c_char_p, c_int, c_uint, c_ulong, c_void_p
+from contextlib import contextmanager
+from ctypes import CFUNCTYPE, POINTER, byref, c_char_p, c_int, c_long, c_uint, c_ulong, c_void_p
 from typing import Any, Final
-
-from viz.window.display import has_display
 
 TITLES: Final = ("two hands", "two hands: camera")
 
@@ -27,24 +29,76 @@ def area_of(title: str) -> Area | None:
     return next((area for name, area in _on_screen() if name == title), None)
 
 
+def tell_mapped(title: str) -> None:
+    """Tell the windows with that title that they are on the screen, as the X server did when they appeared."""
+    with _display() as (x11, display):
+        root = x11.XDefaultRootWindow(display) if display else 0
+        for name, window in _titles(x11, display, root) if display else ():
+            if name == title:
+                told = _Mapped(_MAP_NOTIFY, 0, 1, display, window, window)
+                x11.XSendEvent(display, window, 0, _STRUCTURE_NOTIFY_MASK, byref(told))
+
+
 def _on_screen() -> list[tuple[str, Area]]:
-    if not os.environ.get("DISPLAY") or not has_display():
-        return []
-    x11 = _x11()
-    display = x11.XOpenDisplay(None)
-    if not display:
-        return []
-    try:
+    with _display() as (x11, display):
+        if not display:
+            return []
         root = x11.XDefaultRootWindow(display)
         return [(title, _area(x11, display, root, window)) for title, window in _titles(x11, display, root)]
+
+
+class _Mapped(ctypes.Structure):
+    """The beginning of Xlib's XMapEvent, as long as its XEvent."""
+
+    _fields_ = (
+        ("type", c_int),
+        ("serial", c_ulong),
+        ("send_event", c_int),
+        ("display", c_void_p),
+        ("event", c_ulong),
+        ("window", c_ulong),
+        ("rest", c_long * 24),
+    )
+
+
+_MAP_NOTIFY: Final = 19
+_STRUCTURE_NOTIFY_MASK: Final = 1 << 17
+_Handler: Final = CFUNCTYPE(c_int, c_void_p, c_void_p)
+
+
+@_Handler
+def _ignored(display: int, error: int) -> int:
+    """Windows of others vanish while one looks at them; Xlib's own handler would end the process."""
+    return 0
+
+
+@contextmanager
+def _display() -> Iterator[tuple[Any, int | None]]:
+    """Xlib and a connection of its own, None without an X display."""
+    try:
+        x11 = _x11()
+    except OSError:
+        yield None, None
+        return
+    display = x11.XOpenDisplay(None) if os.environ.get("DISPLAY") else None
+    if not display:
+        yield x11, None
+        return
+    before = x11.XSetErrorHandler(_ignored)
+    try:
+        yield x11, display
     finally:
-        x11.XCloseDisplay(display)
+        x11.XCloseDisplay(display)  # waits for the errors of all that was asked
+        x11.XSetErrorHandler(before)
 
 
 def _x11() -> ctypes.CDLL:
     x11 = ctypes.CDLL("libX11.so.6")
     x11.XOpenDisplay.restype = c_void_p
     x11.XCloseDisplay.argtypes = [c_void_p]
+    x11.XSetErrorHandler.argtypes = [c_void_p]
+    x11.XSetErrorHandler.restype = c_void_p
+    x11.XSendEvent.argtypes = [c_void_p, c_ulong, c_int, c_long, c_void_p]
     x11.XDefaultRootWindow.argtypes = [c_void_p]
     x11.XDefaultRootWindow.restype = c_ulong
     pointers: list[Any] = [POINTER(c_ulong), POINTER(c_ulong), POINTER(POINTER(c_ulong)), POINTER(c_uint)]
