@@ -62,7 +62,8 @@ ROOMS = {
         build convert
     """,
     "realtime": """
-        messages config files locking command timing handover snapshot opencv_windows
+        messages config yaml_text files locking command timing handover snapshot opencv_windows
+        layers
         engine sources tracking
         camera_space
         rotations
