@@ -62,9 +62,9 @@ ROOMS = {
         build convert
     """,
     "realtime": """
-        messages config yaml_text files locking command timing handover snapshot opencv_windows
+        messages config yaml_text files locking command timing handover snapshot x_windows
         layers
-        engine sources tracking
+        engine sources tracking opencv_windows
         camera_space
         rotations
         pipeline live
