@@ -33,7 +33,7 @@ def run_watched(code: str, folder: Path, timeout_s: float = 250) -> tuple[subpro
     environment = {name: value for name, value in os.environ.items() if name not in unwanted}
     environment |= {"HOME": str(folder / "home"), "XDG_CACHE_HOME": str(Path.home() / ".cache")}
     log = folder / "calls.log"
-    trace = ["strace", "-f", "-qq", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o", str(log)]
+    trace = ["strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o", str(log)]
     command = [*(trace if shutil.which("strace") else []), sys.executable, "-c", _HOOK + code]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout_s, check=False

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import multiprocessing
 import resource
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from engines import build
 from engines.backends.opening import open_backend
 from engines.build import main as build_main
 from engines.building import graph as graph_module
@@ -33,7 +35,7 @@ def test_openvino_agrees_with_torch(cache: Path) -> None:
     lines: list[str] = []
     engine = open_backend(EngineRequest(backend="openvino", precision="fp32", cache=cache), lines.append)
     reference = open_backend(EngineRequest(backend="torch", precision="fp32"))
-    report = verify(engine, reference, sample_crops(engine.input_px, count=8))
+    report = verify(engine, reference, sample_crops(engine.input_px, count=8), timed_s=0)
     assert len(lines) == 1
     assert "building" in lines[0]
     assert report.joints_px_largest < 0.05
@@ -44,7 +46,7 @@ def test_openvino_agrees_with_torch(cache: Path) -> None:
 def test_bfloat16_moves_joints_by_less_than_a_pixel(cache: Path) -> None:
     engine = open_backend(EngineRequest(backend="openvino", precision="bf16", cache=cache))
     reference = open_backend(EngineRequest(backend="torch", precision="fp32"))
-    report = verify(engine, reference, sample_crops(engine.input_px, count=8))
+    report = verify(engine, reference, sample_crops(engine.input_px, count=8), timed_s=0)
     assert report.joints_px_mean < 1.0
     assert report.joint_depth_mm_mean < 3.0
 
@@ -117,6 +119,7 @@ def test_onnx_is_the_graph_that_the_engine_is_made_of(cache: Path, tmp_path: Pat
 
 
 def test_build_command_verifies(cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
+    monkeypatch.setattr(build, "verify", partial(verify, timed_s=0.1))
     arguments = ["--backend", "openvino", "--precision", "fp32", "--output", str(cache)]
     assert build_main(arguments) == 0
     assert "joints_px_largest" in capsys.readouterr().out
@@ -125,6 +128,7 @@ def test_build_command_verifies(cache: Path, capsys: pytest.CaptureFixture[str],
     assert kept["crops"] == 32
     assert kept["joints_mm_mean"] < 0.1
     assert kept["latency_p50_ms"] > 0
+    monkeypatch.setattr(build, "sample_crops", partial(sample_crops, count=4))
     monkeypatch.setitem(LIMITS_MM, "fp32", -1.0)
     assert build_main(arguments) == 2
     assert "fp32 may bring" in capsys.readouterr().err
