@@ -16,6 +16,7 @@ import pytest
 import run_demo
 from engines.contract import Backend
 from engines.errors import UserError
+from realtime.batch import tracking
 from realtime.batch.checkpoint import Checkpoint, fingerprint, load_checkpoint
 from realtime.batch.job import Counts, Job, Work
 from realtime.batch.plan import check_outputs, expand, plan
@@ -72,8 +73,8 @@ SHORT = 40
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip for what begins anew anyway."""
-    return cut(tmp_path_factory.mktemp("clips") / "short.mp4", 171, SHORT)
+    """A clip for what begins anew anyway, at an uneven rate."""
+    return cut(tmp_path_factory.mktemp("clips") / "short.mp4", 171, SHORT, steps=(1, 2, 1, 3))
 
 
 @pytest.fixture(scope="module")
@@ -118,23 +119,35 @@ def test_no_recording_is_ever_written_over(tmp_path: Path, work: Work) -> None:
 
 
 @needs_weights
-@pytest.mark.parametrize("smooth", [False, True], ids=["as live", "smoothed"])
 def test_stops_and_resumes_leave_no_trace(
-    clip: Path, work: Work, backend: Backend, whole: Tracks, tmp_path: Path, smooth: bool
+    clip: Path, work: Work, backend: Backend, whole: Tracks, tmp_path: Path
 ) -> None:
-    if smooth:
-        work = replace(work, settings=batch_settings(load_settings(), smooth=True), smooth=True)
-        process(Job(clip, tmp_path / "whole.npz"), work, backend, never)
-        whole = load_tracks(tmp_path / "whole.npz")
-    job = Job(clip, tmp_path / "t.npz")
-    outcomes = [process(job, work, backend, after(37))]
-    for frames in (1, 61, 1000):
+    stopped_and_resumed(Job(clip, tmp_path / "t.npz"), work, backend, (37, 1, 61, CLIP - 99))
+    same(load_tracks(tmp_path / "t.npz"), whole)
+    assert {path.name for path in tmp_path.iterdir()} == {"t.npz", "t.npz.state"}
+
+
+@needs_weights
+def test_stops_and_resumes_leave_no_trace_where_tracks_are_smoothed(
+    short: Path, work: Work, backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "CHECKPOINT_FRAMES", SHORT - 10)
+    work = replace(work, settings=batch_settings(load_settings(), smooth=True), smooth=True)
+    whole = Job(short, tmp_path / "whole.npz")
+    process(whole, work, backend, never)
+    stopped_and_resumed(Job(short, tmp_path / "t.npz"), work, backend, (11, 1, 21, SHORT - 33))
+    same(load_tracks(tmp_path / "t.npz"), load_tracks(whole.output))
+    names = {path.name for path in (whole.output, whole.state)}
+    assert {path.name for path in tmp_path.iterdir()} - names == {"t.npz", "t.npz.state"}
+
+
+def stopped_and_resumed(job: Job, work: Work, backend: Backend, parts: tuple[int, ...]) -> None:
+    """Track so many frames at a time; the last part reaches the end."""
+    outcomes = [process(job, work, backend, after(parts[0]))]
+    for frames in (*parts[1:-1], 1000):
         outcomes.append(process(replace(job, resume=True), work, backend, after(frames)))
-    assert [one.status for one in outcomes] == ["stopped", "stopped", "stopped", "done"]
-    assert [one.tracked_frames for one in outcomes] == [37, 1, 61, CLIP - 99]
-    same(load_tracks(job.output), whole)
-    left = {path.name for path in tmp_path.iterdir()} - {"whole.npz", "whole.npz.state"}
-    assert left == {"t.npz", "t.npz.state"}
+    assert [one.status for one in outcomes] == ["stopped"] * (len(parts) - 1) + ["done"]
+    assert [one.tracked_frames for one in outcomes] == list(parts)
 
 
 @needs_weights
@@ -261,11 +274,11 @@ def demo(*words: str | Path) -> list[str]:
 
 @needs_weights
 def test_videos_and_pictures_damage_and_the_table(
-    clip: Path, whole: Tracks, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    short: Path, short_whole: Tracks, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     clips = tmp_path / "clips"
     (clips / "pictures").mkdir(parents=True)
-    shutil.copy2(clip, clips / "a.mp4")
+    shutil.copy2(short, clips / "a.mp4")
     (clips / "text.mp4").write_text("no video")
     with av.open(str(SAMPLE)) as container:
         for i, frame in zip(range(12), container.decode(video=0), strict=False):
@@ -275,18 +288,18 @@ def test_videos_and_pictures_damage_and_the_table(
     words = demo("--video", clips / "*", "--out", out, "--workers", "2", "--format", "csv", "--save-video", "--no-3d")
     assert run_demo.main(words) == 2
     said = capfd.readouterr()
-    assert re_line(said.out, "a.mp4").split()[1] == str(CLIP)
+    assert re_line(said.out, "a.mp4").split()[1] == str(SHORT)
     assert "11" in re_line(said.out, "clips/pictures").split()
     assert "failed: is no video" in re_line(said.out, "text.mp4")
-    assert f"2 of 3 recordings whole, {CLIP + 11} frames" in said.out
+    assert f"2 of 3 recordings whole, {SHORT + 11} frames" in said.out
     assert "Traceback" not in said.err
     tracks = load_tracks(out / "a.npz")
-    same(replace(tracks, settings=whole.settings), whole)
+    same(replace(tracks, settings=short_whole.settings), short_whole)
     assert load_tracks(out / "pictures.npz").frame_index.tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]
-    assert len((out / "a.csv").read_text().splitlines()) == CLIP + 1
+    assert len((out / "a.csv").read_text().splitlines()) == SHORT + 1
     with av.open(str(out / "a_hands.mp4")) as container:
         shown = [frame.time for frame in container.decode(video=0)]
-    np.testing.assert_allclose(shown, whole.t_s, atol=1e-3)
+    np.testing.assert_allclose(shown, short_whole.t_s, atol=1e-3)
 
     (out / "a.csv").unlink()
     written = (out / "a.npz").stat().st_mtime_ns, (out / "pictures.npz").stat().st_mtime_ns
