@@ -27,6 +27,8 @@ from training.retraining.steps import install, label_pictures
 from training.synth.render.render_bank import check_drawing
 
 ROOT = Path(__file__).parents[2]
+SAMPLES = 24
+"""Of each training run: three batches, and it is validated once."""
 STAGES = [
     *("train-lite", "export-lite", "train-lite_finish", "export-lite_finish"),
     *("mix-trunk", "train-lite_real", "export-lite_real", "evaluate-held-out", "engine"),
@@ -50,8 +52,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     arguments = ["--dry-run", "--workers", "1", "--output", str(folder / "out"), "--webcam", str(folder / "none")]
     arguments += [word for config in CONFIGS for word in ("--config", str(ROOT / config))]
     arguments += ["--real-config", str(ROOT / REAL_CONFIG), "--real", str(folder / "real")]
+    arguments += ["--set", f"schedule.samples={SAMPLES}"]
     if can_draw():
-        arguments += ["--count", "20", "--shard-size", "10"]
+        arguments += ["--count", "12", "--shard-size", "6"]
     else:
         for name in ("1", "2"):
             write_shard(folder / "bank", name, 16, seed=int(name))
@@ -71,7 +74,7 @@ def test_a_dry_run_goes_the_whole_way(made: tuple[Path, list[str]]) -> None:
     assert all(Path(record["file"]).exists() for record in done.values())
     weights = Path(done["export-lite_real"]["file"])
     facts = json.loads(weights.with_suffix(".json").read_text())
-    assert facts["samples"] == 3 * 48, "each run starts from the weights of the one before"
+    assert facts["samples"] == 3 * SAMPLES, "each run starts from the weights of the one before"
     engine = open_backend(EngineRequest(weights=weights, backend="torch"))
     found = engine(np.zeros((1, engine.input_px, engine.input_px, 3), np.uint8))
     assert all(np.isfinite(value).all() for value in found.values())
@@ -200,7 +203,7 @@ def test_only_better_weights_are_installed_unless_forced(exported: tuple[Path, S
     assert shipped.read_bytes() == before
     assert "installed" in install(new, settings, force=True, shipped=shipped).figure
     assert shipped.read_bytes() == new.read_bytes()
-    assert json.loads(shipped.with_suffix(".json").read_text())["samples"] == 2 * 48
+    assert json.loads(shipped.with_suffix(".json").read_text())["samples"] == 2 * SAMPLES
     assert install(new, settings, force=False, shipped=shipped).figure == "already in place"
     better = ROOT / "weights" / "lite.safetensors"
     assert "installed" in install(better, settings, force=False, shipped=shipped).figure
