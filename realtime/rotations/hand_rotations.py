@@ -5,7 +5,7 @@ gives two of its three angles by its direction. The third, its turn about itself
 finger's joints flex about one axis, carried along (a universal joint). How the whole finger is turned about itself
 shows where it is bent, because its bones then span a plane; that is weighed against the axis that the palm says, by how
 bent it is. So a straight finger takes the palm's, nothing flips, and what is smooth in the joints is smooth in the
-rotations.
+rotations. Bones point where a hand's can (`possible_bones`), whatever the joints say.
 """
 
 from __future__ import annotations
@@ -73,12 +73,14 @@ def _solved(joints: Floats) -> Floats:
     bones_mm = chains[:, :, 1:] - chains[:, :, :-1]  # (N, 5, 3, 3)
     bones = unit(bones_mm)
     weights = believed(bones_mm, np.linalg.norm(joints[:, MIDDLE_BASE] - joints[:, WRIST], axis=-1))
-    x = _first_axes(bones, np.einsum("nij,fj->nfi", wrist, FLEXION_AXES))
-    before, flexions = wrist[:, None] @ WRIST_FROM_FINGER, None  # (N, 5, 3, 3) frame_from_bone
+    before, flexions, x = wrist[:, None] @ WRIST_FROM_FINGER, None, None  # (N, 5, 3, 3) frame_from_bone
     for k in range(3):
         seen = (bones[:, :, k, None] @ before)[:, :, 0]
         seen, flexions = possible(seen, weights, k, flexions)
-        z = -(before @ seen[..., None])[..., 0]
+        bones[:, :, k] = (before @ seen[..., None])[..., 0]
+        if x is None:
+            x = _first_axes(bones, np.einsum("nij,fj->nfi", wrist, FLEXION_AXES))
+        z = -bones[:, :, k]
         x = square_to(x, z)
         before = np.empty_like(before)
         before[..., 0], before[..., 1], before[..., 2] = x, _cross(z, x), z

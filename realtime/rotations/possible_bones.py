@@ -40,7 +40,7 @@ _ON: Final = ((0.0, 0.35), (0.9, 0.25), (0.62, 0.0))
 
 
 def believed(bones_mm: NDArray, palms_mm: NDArray) -> tuple[Floats, Floats]:
-    """(N, 5, 3) each, from bones (N, 5, 3, 3) and palms (N,), wrist to middle knuckle: weights of measured and usual."""
+    """(N, 5, 3) each, weights of measured and usual directions, from bones and palms (N,), wrist to middle knuckle."""
     lengths = np.sqrt((bones_mm * bones_mm).sum(axis=-1))
     shares = lengths / np.maximum(palms_mm[:, None, None] * _USUAL_SHARES, 1e-9)
     return shares, _DOUBT * np.maximum(_SHORT - shares, 0.0)

@@ -49,8 +49,8 @@ STRAIGHT_ABDUCTION_DEG: Final = np.array([0.0, -4.3, 5.9, 11.3, 12.5])
 FLEXION_LIMITS_DEG: Final = np.array(
     [[(-50, 60), (-30, 75), (-45, 95)], *4 * [[(-45, 100), (-15, 120), (-25, 90)]]], np.float64
 )
-"""(5, 3, 2) least and most flexion of each finger's bones, base to tip: adults' usual ranges (fingers' bases 90, middle
-joints 100, ends 70 to 80 and little beyond straight; AAOS, Joint Motion, 1965) and 10 to 25 more for hands that differ."""
+"""(5, 3, 2) least and most flexion of each finger's bones, base to tip: adults' usual ranges (of fingers 90, 100
+and 70 to 80, little beyond straight; AAOS, Joint Motion, 1965) and 10 to 25 more, because hands differ."""
 MOST_ABDUCTION_DEG: Final = np.array([(45, 20, 15), *4 * [(35, 12, 12)]], np.float64)
 """(5, 3) to either side, from straight; the outer joints are hinges, and what is left is that hands differ."""
 THUMB_ROLL: Final = np.array([0.35, 0.0, 0.0, 0.0, 0.0])
