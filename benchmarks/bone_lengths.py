@@ -29,7 +29,7 @@ from realtime.batch.run import batch_settings
 from realtime.camera_space.bone_lengths import hand_length, keep_lengths, typical_lengths, usual_lengths
 from realtime.camera_space.wrist_depth import size_factor
 from realtime.command import CommandParser
-from realtime.config import load_settings
+from realtime.layers import load_settings
 from training.evaluate import WEBCAM
 from training.evaluation.clips import load_truth
 from training.evaluation.look import look, turned_crops

@@ -25,8 +25,9 @@ from engines.skeleton import SIDES, WRIST, Side
 from engines.terminal import command
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.command import CommandParser
-from realtime.config import Settings, load_settings
+from realtime.config import Settings
 from realtime.engine import backend_of
+from realtime.layers import load_settings
 from realtime.live import run_recorded
 from realtime.messages import HandFrame, HandPose
 from realtime.pipeline import HandPipeline

@@ -23,7 +23,7 @@ from engines.terminal import command
 from realtime.batch.run import batch_settings
 from realtime.camera_space.bone_lengths import bone_lengths, hand_length
 from realtime.command import CommandParser
-from realtime.config import load_settings
+from realtime.layers import load_settings
 from realtime.messages import HandFrame
 from realtime.tracks.offline import smooth_offline
 from realtime.tracks.schema import FRAME_FIELDS, RECORD, Tracks, encode

@@ -19,8 +19,8 @@ from engines.errors import UserError
 from engines.openvino_core import openvino_config, openvino_core
 from engines.terminal import command
 from realtime.command import CommandParser
-from realtime.config import load_settings
 from realtime.engine import backend_of
+from realtime.layers import load_settings
 
 CHOICES: Final[dict[str, dict[str, Any]]] = {
     "as it is": {},

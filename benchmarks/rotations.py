@@ -16,7 +16,7 @@ from engines.geometry.pinhole import Intrinsics, project
 from engines.skeleton import SIDES
 from engines.terminal import command
 from realtime.camera_space.smoothing import HandSmoother
-from realtime.config import load_settings
+from realtime.layers import load_settings
 from realtime.messages import HandPose
 from realtime.rotations.hand_rotations import HandTurner
 from realtime.rotations.joint_angles import joint_angles_deg

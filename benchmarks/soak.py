@@ -25,8 +25,9 @@ from engines.errors import UserError
 from engines.terminal import command
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.command import CommandParser
-from realtime.config import Settings, load_settings
+from realtime.config import Settings
 from realtime.engine import backend_of
+from realtime.layers import load_settings
 from realtime.pipeline import HandPipeline
 from realtime.sinks import Each, Sink, Sinks, flow
 from realtime.sources.live_source import ReplaySource

@@ -27,8 +27,8 @@ from engines.errors import UserError
 from engines.installed import is_installed
 from engines.terminal import command
 from realtime.command import CommandParser
-from realtime.config import load_settings
 from realtime.engine import backend_of
+from realtime.layers import load_settings
 from realtime.reports.machine import machine
 from realtime.reports.versions import versions
 

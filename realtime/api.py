@@ -11,7 +11,8 @@ from __future__ import annotations
 from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics
 from engines.skeleton import BONES, JOINT_NAMES, SIDES
-from realtime.config import Settings, load_settings
+from realtime.config import Settings
+from realtime.layers import load_settings
 from realtime.live import Result
 from realtime.messages import Frame, HandFrame, HandPose
 from realtime.own_loop.hands import Hands

@@ -21,8 +21,8 @@ from realtime.calibration.solve import COEFFICIENTS, FEWEST_VIEWS, Solution, sol
 from realtime.camera_space.calibration_file import save_intrinsics
 from realtime.camera_space.intrinsics import checked
 from realtime.command import CommandParser, exit_code
-from realtime.config import load_settings
 from realtime.files import check_output
+from realtime.layers import load_settings
 from realtime.sources.opening import Source, open_source
 
 CALIBRATION_SUFFIXES = (".json", ".yaml", ".yml")

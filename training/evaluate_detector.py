@@ -28,8 +28,9 @@ from engines.pair_detector import PAIR_DETECTOR, PairDetector
 from engines.terminal import command
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.command import CommandParser
-from realtime.config import Settings, load_settings
+from realtime.config import Settings
 from realtime.engine import backend_of
+from realtime.layers import load_settings
 from realtime.messages import HandFrame
 from realtime.pipeline import HandPipeline
 from realtime.tracking.detector import HandDetector

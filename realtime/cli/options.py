@@ -18,7 +18,8 @@ from realtime.camera_space.hand_size import HandProfile
 from realtime.cli.contradictions import contradictions
 from realtime.cli.hand_profile import default_profile, load_profile
 from realtime.cli.words import SHORT_NAMES, command_parser
-from realtime.config import Layer, Settings, file_layer, set_layer, settings_of
+from realtime.config import Settings
+from realtime.layers import Layer, file_layer, set_layer, settings_of
 from realtime.streams.address import Address
 
 PICTURES_A_SECOND: Final = 30.0

@@ -13,8 +13,9 @@ from engines.contract import BackendName, Say
 from engines.errors import UserError
 from engines.geometry.pinhole import Intrinsics
 from realtime.camera_space.intrinsics import checked, resolve_intrinsics
-from realtime.config import Layer, Person, Settings, settings_of
+from realtime.config import Person, Settings
 from realtime.engine import backend_of
+from realtime.layers import Layer, settings_of
 from realtime.pipeline import HandPipeline
 
 _log = logging.getLogger("realtime.api")

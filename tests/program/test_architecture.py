@@ -62,8 +62,9 @@ ROOMS = {
         build convert
     """,
     "realtime": """
-        messages config files locking command timing handover snapshot opencv_windows
-        engine sources tracking
+        messages config yaml_text files locking command timing handover snapshot x_windows
+        layers
+        engine sources tracking opencv_windows
         camera_space
         rotations
         pipeline live

@@ -21,7 +21,8 @@ from engines.backends.opening import open_backend
 from engines.contract import EngineRequest
 from engines.geometry.pinhole import Intrinsics
 from realtime.camera_space.intrinsics import resolve_intrinsics
-from realtime.config import CameraSettings, load_settings
+from realtime.config import CameraSettings
+from realtime.layers import load_settings
 from realtime.live import Result, run_live
 from realtime.messages import Frame
 from realtime.pipeline import HandPipeline

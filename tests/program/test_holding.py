@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.holding import follow, judge
-from realtime.config import load_settings
 from realtime.engine import backend_of
+from realtime.layers import load_settings
 
 
 def test_a_signers_hands_are_never_exchanged(shared_data: Path) -> None:

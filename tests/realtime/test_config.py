@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from engines.errors import UserError
 from realtime.cli.hand_profile import load_profile
-from realtime.config import DEFAULT_FILE, Settings, load_settings
+from realtime.config import Settings
+from realtime.layers import DEFAULT_FILE, load_settings
 
 
 def write(folder: Path, text: str) -> Path:

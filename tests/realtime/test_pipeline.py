@@ -22,7 +22,7 @@ from engines.skeleton import SIDES
 from realtime.camera_space.fusion import FusionState
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.camera_space.smoothing import SmootherState
-from realtime.config import load_settings
+from realtime.layers import load_settings
 from realtime.live import run_recorded
 from realtime.messages import Frame, HandFrame
 from realtime.pipeline import HandPipeline, PipelineState

@@ -15,8 +15,8 @@ from engines.installed import is_installed
 from engines.networks.paper import write_paper
 from engines.presets import weights_of
 from realtime.camera_space.intrinsics import resolve_intrinsics
-from realtime.config import load_settings
 from realtime.engine import backend_of
+from realtime.layers import load_settings
 from realtime.messages import Frame, HandFrame
 from realtime.pipeline import HandPipeline
 

@@ -22,8 +22,8 @@ from realtime.camera_space.fusion import Blend, FusionState
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.camera_space.one_euro import FilterState
 from realtime.camera_space.smoothing import HandFilters, SmootherState
-from realtime.config import load_settings
 from realtime.engine import backend_of
+from realtime.layers import load_settings
 from realtime.live import run_recorded
 from realtime.pipeline import HandPipeline, PipelineState
 from realtime.rotations.hand_rotations import RotationState

@@ -36,7 +36,7 @@ from realtime.camera_space.hand_size import HandProfile
 from realtime.camera_space.intrinsics import load_intrinsics
 from realtime.camera_space.smoothing import SmootherState
 from realtime.cli.hand_profile import load_profile, save_profile
-from realtime.config import DEFAULT_FILE, load_settings
+from realtime.layers import DEFAULT_FILE, load_settings
 from realtime.pipeline import PipelineState
 from realtime.snapshot import freeze, thaw
 from realtime.sources.pictures import UnreadablePicture, picture_size, read_picture

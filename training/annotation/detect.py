@@ -18,8 +18,8 @@ from engines.contract import Backend
 from engines.errors import UserError
 from engines.geometry.crop import crop_around, upright_angle_rad
 from engines.skeleton import HAND_SLICES, SIDES, Side
-from realtime.config import load_settings
 from realtime.engine import backend_of
+from realtime.layers import load_settings
 from realtime.messages import Frame
 from realtime.pipeline import HandPipeline
 from training.annotation.cameras.camera import Camera

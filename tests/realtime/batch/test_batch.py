@@ -21,8 +21,8 @@ from realtime.batch.job import Counts, Job, Work
 from realtime.batch.plan import check_outputs, expand, plan
 from realtime.batch.recording import process
 from realtime.batch.run import batch_settings, run_batch
-from realtime.config import load_settings
 from realtime.engine import backend_of
+from realtime.layers import load_settings
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import RECORD, Tracks
 from tests.support.long_runs import after, holder, never, program, same, wait_for

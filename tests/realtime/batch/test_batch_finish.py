@@ -20,8 +20,8 @@ from realtime.batch.lock import number_in
 from realtime.batch.manifest import Manifest
 from realtime.batch.recording import process
 from realtime.batch.run import batch_settings
-from realtime.config import load_settings
 from realtime.engine import backend_of
+from realtime.layers import load_settings
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import Tracks
 from tests.support.full_disk import files_no_larger_than

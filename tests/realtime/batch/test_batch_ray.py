@@ -20,8 +20,8 @@ from realtime.batch import ray_cluster as batch_ray
 from realtime.batch.job import Job, Work
 from realtime.batch.recording import process
 from realtime.batch.run import batch_settings
-from realtime.config import load_settings
 from realtime.engine import backend_of
+from realtime.layers import load_settings
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import RECORD
 from tests.support.long_runs import holder, same

@@ -27,7 +27,7 @@ from realtime.batch.pool import ATTEMPTS, pool_outcomes
 from realtime.batch.progress import ExpectedFrames
 from realtime.batch.run import run_batch
 from realtime.batch.worker import worker_main
-from realtime.config import load_settings
+from realtime.layers import load_settings
 from realtime.reports.machine import usable_cores
 from tests.support.long_runs import never
 from tests.support.recordings import ROOT

@@ -11,7 +11,7 @@ from engines.geometry.pinhole import backproject, project
 from engines.skeleton import WRIST
 from realtime.batch.run import batch_settings
 from realtime.camera_space.bone_lengths import bone_lengths, hand_length, usual_lengths, with_lengths
-from realtime.config import load_settings
+from realtime.layers import load_settings
 from tests.support.hand_frames import INTRINSICS, pose
 
 

@@ -12,7 +12,8 @@ from engines.geometry.pinhole import Intrinsics, backproject, project
 from engines.skeleton import WRIST, Side
 from realtime.camera_space.one_euro import FilterState, one_euro
 from realtime.camera_space.smoothing import HandSmoother
-from realtime.config import OneEuroSettings, load_settings
+from realtime.config import OneEuroSettings
+from realtime.layers import load_settings
 from realtime.messages import HandPose
 
 INTRINSICS = Intrinsics(554.3, 554.3, 319.5, 239.5)

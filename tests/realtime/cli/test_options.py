@@ -14,7 +14,7 @@ from engines.errors import UserError
 from realtime.camera_space.hand_size import HandProfile
 from realtime.cli.hand_profile import save_profile
 from realtime.cli.options import parse
-from realtime.config import load_settings
+from realtime.layers import load_settings
 
 ORDER = ("profile", "file", "option", "set")
 """Behind the defaults, the later one wins."""

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engines.errors import UserError
-from realtime.config import load_settings
+from realtime.layers import load_settings
 from tests.support.file_readers import READERS, FileReader, read_anyhow, refusal
 
 SECONDS = 60

@@ -15,7 +15,8 @@ from engines.output import NetworkOutput
 from engines.skeleton import HAND_SLICES, SIDES, WRISTS, Side
 from realtime.camera_space.fusion import DepthFusion
 from realtime.camera_space.smoothing import HandSmoother
-from realtime.config import Person, load_settings
+from realtime.config import Person
+from realtime.layers import load_settings
 from realtime.messages import HandBox, HandPose
 from realtime.tracking.tracker import CropPlan, HandTracker
 

@@ -17,8 +17,9 @@ from engines.geometry.pinhole import Intrinsics, backproject, project
 from engines.skeleton import HAND_SLICES, SIDES, WRISTS
 from realtime.batch.run import batch_settings
 from realtime.camera_space.bone_lengths import bone_lengths, hand_length, keep_lengths
-from realtime.config import Settings, load_settings
+from realtime.config import Settings
 from realtime.engine import backend_of
+from realtime.layers import load_settings
 from realtime.live import run_recorded
 from realtime.pipeline import HandPipeline
 from realtime.sources.recording import VideoSource

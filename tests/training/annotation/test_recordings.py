@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engines.errors import UserError
-from realtime.config import load_settings
+from realtime.layers import load_settings
 from tests.support.network_camera import NetworkCamera
 from tests.support.rigs import rig_around
 from training.annotation.cameras.files import save_cameras

@@ -18,7 +18,7 @@ from engines.errors import UserError
 from engines.geometry.crop import Crop
 from engines.geometry.pinhole import backproject
 from engines.skeleton import HAND_SLICES, SIDES
-from realtime.config import load_settings
+from realtime.layers import load_settings
 from realtime.messages import HandFrame, HandPose
 from training.evaluation.clips import Truth, compare, compare_motion, load_truth
 from training.evaluation.temporal import jitter, lag_frames, motion_classes, temporal_figures

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from realtime.camera_space.bone_lengths import hand_length
-from realtime.config import load_settings
 from realtime.engine import backend_of
+from realtime.layers import load_settings
 from training.annotation.accuracy.judge import judge_view, pooled, summary, table
 from training.annotation.recordings.recording import load_recording, write_text
 from training.annotation.triangulation.hands import load_hands

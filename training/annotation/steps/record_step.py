@@ -7,7 +7,7 @@ from pathlib import Path
 
 from engines.errors import UserError
 from realtime.command import above_zero
-from realtime.config import load_settings
+from realtime.layers import load_settings
 from training.annotation.cameras.files import load_cameras
 from training.annotation.recordings.record import TIMESTAMPS, record, summary
 from training.annotation.recordings.recording import Recording, check_picture_size
