@@ -25,7 +25,7 @@ from engines.skeleton import FINGER_TIPS, JOINTS_PER_HAND, PARENTS, SIDES, WRIST
 from engines.terminal import command
 from realtime.batch.run import batch_settings
 from realtime.command import CommandParser
-from realtime.config import load_settings
+from realtime.layers import load_settings
 from realtime.rotations.hand_rotations import hand_rotations
 from realtime.rotations.quaternions import angle_deg, from_matrices, inverse, times
 from realtime.tracks.offline import smooth_offline
