@@ -52,6 +52,8 @@ class Hands:
     truth_mm: Floats
     """(N, 21, 3)."""
     cameras: Sequence[Intrinsics]
+    left: NDArray[np.bool_]
+    """(N,) it is a left hand."""
 
     def in_space(self, depth_mm: Floats) -> Floats:
         """(N, 21, 3) with these depths."""
@@ -120,6 +122,7 @@ def webcam(root: Path, backend: Backend) -> Hands:
         depth_mm=np.stack([found.joint_depth_mm[i, row] + found.root_depth_mm[i, sides[i]] for i, row in every]),
         truth_mm=np.stack([np.asarray(samples[i].joints_cam_mm)[row] for i, row in every]).astype(np.float64),
         cameras=[camera for camera in cameras if camera is not None],
+        left=np.array(sides, bool),
     )
 
 
@@ -133,6 +136,7 @@ def sample_clip(backend: Backend) -> Hands:
         depth_mm=np.stack([hand.joints_cam_mm[:, 2] for _, hand, _ in seen]).astype(np.float64),
         truth_mm=np.stack([truth.joints_cam_mm[i, HAND_SLICES[hand.side]] for _, hand, i in seen]).astype(np.float64),
         cameras=[camera for camera, _, _ in seen],
+        left=np.array([hand.side == "left" for _, hand, _ in seen]),
     )
 
 

@@ -58,9 +58,10 @@ def load_weights(network: nn.Module, path: Path | str) -> None:
         tensors = load_file(str(path))
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(f"{path}: damaged, or no safetensors file ({error}); fetch it again") from error
-    wanted, optional = network.state_dict(), getattr(network, "may_lack", ())
-    if not any(name.startswith(optional) for name in tensors):
-        wanted = {name: value for name, value in wanted.items() if not name.startswith(optional)}
+    wanted = network.state_dict()
+    for part in getattr(network, "may_lack", ()):
+        if not any(name.startswith(part) for name in tensors):
+            wanted = {name: value for name, value in wanted.items() if not name.startswith(part)}
     wrong = [name for name in wanted if name not in tensors]
     wrong += [name for name in tensors if name not in wanted or wanted[name].shape != tensors[name].shape]
     if wrong:

@@ -42,6 +42,8 @@ class LiteMaps(NamedTuple):
     """(B, 42) what it adds to the depths."""
     earlier_logits: Tensor
     """(B, looks, 42, h, w) the heat maps before each look of the joints' attention; training teaches them, too."""
+    mask_logits: Tensor
+    """(B, 2, h, w) whether a cell shows the right hand, the left one; a task for training, in no engine."""
 
 
 def _conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
@@ -74,8 +76,8 @@ def _head(outputs: int, hidden: int) -> nn.Sequential:
 class Lite(nn.Module):
     """RGB / 255 (B, 3, 224, 224) -> LiteMaps. Any multiple of 32 works as input side."""
 
-    may_lack = ("tokens.again.",)
-    """What weights from before the second looks do not hold; it starts as if it were not there."""
+    may_lack = ("tokens.again.", "masks.")
+    """What weights from before the second looks and the masks do not hold; it starts as if it were not there."""
     confidence_fit: Tensor
     """(2,) slope and offset of the confidence against the logarithm of a heat map's spread; fitted after training."""
 
@@ -89,13 +91,14 @@ class Lite(nn.Module):
         self.merge16 = nn.Sequential(_conv(width, width, 3), _Refine(width), _Refine(width))
         self.merge8 = nn.Sequential(_conv(width, width, 3), _conv(width, width, 3))
         self.maps = nn.Conv2d(width, 2 * JOINTS, 1)
+        self.masks = nn.Conv2d(width, 2, 1)
         self.hand = _head(2, hidden)
         self.root = _head(spec.depth_bins, hidden)
         self.gamma = _head(2, hidden)
         self.tokens = JointTokens(width, POOLED_CHANNELS, JOINTS, spec.depth_bins)
         nn.init.normal_(self.maps.weight, std=0.001)
-        nn.init.zeros_(self.context.weight)
-        nn.init.zeros_(self.context.bias)
+        for zero in (self.context.weight, self.context.bias, self.masks.weight, self.masks.bias):
+            nn.init.zeros_(cast(Tensor, zero))
         self.register_buffer("confidence_fit", torch.tensor([-2.0, 2.0]))
 
     def forward(self, images: Tensor) -> LiteMaps:
@@ -122,6 +125,7 @@ class Lite(nn.Module):
             more.cells,
             more.depth_mm,
             more.earlier_logits,
+            self.masks(x).float(),
         )
 
 

@@ -5,7 +5,7 @@ gives two of its three angles by its direction. The third, its turn about itself
 finger's joints flex about one axis, carried along (a universal joint). How the whole finger is turned about itself
 shows where it is bent, because its bones then span a plane; that is weighed against the axis that the palm says, by how
 bent it is. So a straight finger takes the palm's, nothing flips, and what is smooth in the joints is smooth in the
-rotations.
+rotations. Bones point where a hand's can (`possible_bones`), whatever the joints say.
 """
 
 from __future__ import annotations
@@ -17,10 +17,20 @@ from typing import Annotated, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import FINGER_BASES, JOINTS_PER_HAND, SIDES, WRIST, Side
+from engines.skeleton import FINGER_BASES, JOINTS_PER_HAND, MIDDLE_BASE, SIDES, WRIST, Side
 from realtime.messages import HandPose
+from realtime.rotations.possible_bones import believed, possible
 from realtime.rotations.quaternions import Floats, from_matrices, square_to, unit
-from realtime.rotations.rest_hand import FLEXION_AXES, MIRROR, MIRROR_TURN, PALM, PALM_JOINTS, PALM_WEIGHTS, THUMB_ROLL
+from realtime.rotations.rest_hand import (
+    FLEXION_AXES,
+    MIRROR,
+    MIRROR_TURN,
+    PALM,
+    PALM_JOINTS,
+    PALM_WEIGHTS,
+    THUMB_ROLL,
+    WRIST_FROM_FINGER,
+)
 from realtime.snapshot import Stored
 
 _CHAINS: Final = np.array(FINGER_BASES)[:, None] - np.arange(4)
@@ -60,12 +70,21 @@ def _solved(joints: Floats) -> Floats:
     frames = np.empty((*joints.shape, 3))
     frames[:, WRIST] = wrist = _palm_frames(joints)
     chains = joints[:, _CHAINS]
-    bones = unit(chains[:, :, 1:] - chains[:, :, :-1])  # (N, 5, 3, 3)
-    x = _first_axes(bones, np.einsum("nij,fj->nfi", wrist, FLEXION_AXES))
+    bones_mm = chains[:, :, 1:] - chains[:, :, :-1]  # (N, 5, 3, 3)
+    bones = unit(bones_mm)
+    weights = believed(bones_mm, np.linalg.norm(joints[:, MIDDLE_BASE] - joints[:, WRIST], axis=-1))
+    before, flexions, x = wrist[:, None] @ WRIST_FROM_FINGER, None, None  # (N, 5, 3, 3) frame_from_bone
     for k in range(3):
+        seen = (bones[:, :, k, None] @ before)[:, :, 0]
+        seen, flexions = possible(seen, weights, k, flexions)
+        bones[:, :, k] = (before @ seen[..., None])[..., 0]
+        if x is None:
+            x = _first_axes(bones, np.einsum("nij,fj->nfi", wrist, FLEXION_AXES))
         z = -bones[:, :, k]
         x = square_to(x, z)
-        frames[:, _CHAINS[:, k]] = np.stack([x, _cross(z, x), z], axis=-1)
+        before = np.empty_like(before)
+        before[..., 0], before[..., 1], before[..., 2] = x, _cross(z, x), z
+        frames[:, _CHAINS[:, k]] = before
     frames[:, _CHAINS[:, 3]] = frames[:, _CHAINS[:, 2]]
     return _signed_along(from_matrices(frames))
 
@@ -87,10 +106,10 @@ def _first_axes(bones: Floats, palms_axes: Floats) -> Floats:
     y = _cross(x, first)
     bend = -_cross(bones[:, :, :-1], bones[:, :, 1:])  # (N, 5, 2, 3) sines of the two bends, along the finger's x axis
     bend_x, bend_y = ((bend * axis[:, :, None]).sum(axis=-1) for axis in (x, y))
-    usual = np.tan(THUMB_ROLL * np.arcsin(np.clip(-along[..., 0], -1.0, 1.0)))
+    usual = np.tan(THUMB_ROLL * np.arcsin(np.minimum(np.maximum(-along[..., 0], -1.0), 1.0)))
     # Least squares for the turn's tangent: bend_y = tangent * bend_x, and usual as if it were one more bend.
     turn = ((bend_x * bend_y).sum(axis=-1) + _DOUBT * usual) / ((bend_x**2).sum(axis=-1) + _DOUBT)
-    turn = np.clip(turn, usual - _MOST_TURN, usual + _MOST_TURN)[..., None]
+    turn = np.minimum(np.maximum(turn, usual - _MOST_TURN), usual + _MOST_TURN)[..., None]
     return np.asarray(unit(x + turn * y), np.float64)
 
 
@@ -106,7 +125,9 @@ def _cross(a: Floats, b: Floats) -> Floats:
     # numpy.cross takes five times as long for so few.
     ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
     bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
-    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)
+    found = np.empty_like(a)
+    found[..., 0], found[..., 1], found[..., 2] = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+    return found
 
 
 def rotation_confidence(joint_confidence: NDArray) -> NDArray:

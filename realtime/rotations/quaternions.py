@@ -19,18 +19,17 @@ _CONJUGATE: Final = np.array([-1.0, -1.0, -1.0, 1.0])
 
 def from_matrices(matrices: NDArray) -> Floats:
     """(..., 3, 3) rotations -> (..., 4), by the largest of the four components (Shepperd 1978)."""
-    m = np.moveaxis(np.asarray(matrices, np.float64), (-2, -1), (0, 1))
-    trace = m[0, 0] + m[1, 1] + m[2, 2]
-    products = np.empty((4, 4, *m.shape[2:]))  # four times each product of two components
+    m = np.asarray(matrices, np.float64)
+    rows = np.empty((*m.shape[:-2], 4, 4))  # four times each product of two components
+    a, b, c = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
+    rows[..., 0, 0], rows[..., 1, 1] = 1.0 + a - b - c, 1.0 - a + b - c
+    rows[..., 2, 2], rows[..., 3, 3] = 1.0 - a - b + c, 1.0 + a + b + c
     for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-        products[i, i] = 1.0 + 2.0 * m[i, i] - trace
-        products[i, j] = products[j, i] = m[j, i] + m[i, j]
-        products[i, 3] = products[3, i] = m[k, j] - m[j, k]
-    products[3, 3] = 1.0 + trace
-    rows = np.moveaxis(products, (0, 1), (-2, -1))
-    largest = np.argmax(np.stack([products[i, i] for i in range(4)], axis=-1), axis=-1)
-    found = np.take_along_axis(rows, largest[..., None, None], axis=-2)[..., 0, :]
-    return np.asarray(unit(found), np.float64)
+        rows[..., i, j] = rows[..., j, i] = m[..., j, i] + m[..., i, j]
+        rows[..., i, 3] = rows[..., 3, i] = m[..., k, j] - m[..., j, k]
+    flat = rows.reshape(-1, 4, 4)
+    largest = flat.reshape(-1, 16)[:, ::5].argmax(axis=-1)
+    return np.asarray(unit(flat[np.arange(len(flat)), largest]), np.float64).reshape(rows.shape[:-1])
 
 
 def matrices(quaternions: NDArray) -> Floats:

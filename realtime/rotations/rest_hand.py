@@ -46,6 +46,13 @@ _THUMB_FORWARD: Final = (-0.681, -0.403, -0.611)
 """The thumb's first bone at rest, where its flexion and abduction are 0."""
 STRAIGHT_ABDUCTION_DEG: Final = np.array([0.0, -4.3, 5.9, 11.3, 12.5])
 """Where abduction is 0, from square to the flexion axis towards the thumb: with four fingers nearly side by side."""
+FLEXION_LIMITS_DEG: Final = np.array(
+    [[(-50, 60), (-30, 75), (-45, 95)], *4 * [[(-45, 100), (-15, 120), (-25, 90)]]], np.float64
+)
+"""(5, 3, 2) least and most flexion of each finger's bones, base to tip: adults' usual ranges (of fingers 90, 100
+and 70 to 80, little beyond straight; AAOS, Joint Motion, 1965) and 10 to 25 more, because hands differ."""
+MOST_ABDUCTION_DEG: Final = np.array([(45, 20, 15), *4 * [(35, 12, 12)]], np.float64)
+"""(5, 3) to either side, from straight; the outer joints are hinges, and what is left is that hands differ."""
 THUMB_ROLL: Final = np.array([0.35, 0.0, 0.0, 0.0, 0.0])
 """A thumb turns about itself as it is abducted: so much of that angle."""
 

@@ -1,7 +1,8 @@
 """VMC, the Virtual Motion Capture protocol: hand and finger bones for avatars (pure functions; any thread).
 
 OSC over UDP (protocol.vmc.info); docs/streams.md says what is sent. Unity's humanoid bones, local to their parents,
-in Unity's left-handed metres. A rotation of nothing is the avatar's T-pose: arms out, palms down, fingers straight.
+in Unity's left-handed metres. A rotation of nothing is the avatar's T-pose: arms out, palms down, fingers parallel to
+them, thumbs 45 degrees forward. So an avatar's bone points where the person's does, whatever hands they have.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import FINGER_BASES, PARENTS, SIDES, WRIST, Side
+from engines.skeleton import FINGER_BASES, JOINTS_PER_HAND, PARENTS, SIDES, WRIST, Side
 from realtime.messages import HandPose
 from realtime.rotations.quaternions import IDENTITY, from_matrices, inverse, times, turned
-from realtime.rotations.rest_hand import rest_frames
+from realtime.rotations.rest_hand import MIRROR
 from realtime.streams.message import StreamFrame
 from realtime.streams.osc import bundle, osc_text
 
@@ -41,7 +42,23 @@ _T_POSE: Final[dict[Side, NDArray[np.float64]]] = {
     "left": np.array([[0.0, 0.0, -1.0], [0.0, -1.0, 0.0], [-1.0, 0.0, 0.0]]),
 }
 """camera_from_wrist of a person in T-pose before the camera: fingers out to the side, back of the hand up."""
-_T_TURNS: Final = {side: from_matrices(_T_POSE[side] @ rest_frames(side)) for side in SIDES}
+_T_THUMB: Final = np.array([[0.0, -1.0, 1.0], [np.sqrt(2.0), 0.0, 0.0], [0.0, 1.0, 1.0]]) / np.sqrt(2.0)
+"""wrist_from_joint of a right thumb in T-pose: level, 45 degrees forward, its nail forward and inward."""
+
+
+def _t_turns(side: Side) -> NDArray[np.float64]:
+    """(21, 4) camera_from_joint of the T-pose that VRM demands (VRMC_vrm-1.0, tpose.md; 0.x has the same, like Unity).
+
+    Four fingers are parallel to the arm, nails up.
+    """
+    frames = np.tile(np.eye(3), (JOINTS_PER_HAND, 1, 1))
+    frames[: FINGER_BASES[0] + 1] = _T_THUMB
+    if side == "left":
+        frames = frames * np.outer(MIRROR, MIRROR)
+    return from_matrices(_T_POSE[side] @ frames)
+
+
+_T_TURNS: Final = {side: _t_turns(side) for side in SIDES}
 
 
 def packets(frame: StreamFrame) -> list[bytes]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 from benchmarks import openvino_hints as hints
 from benchmarks.engine_rows import Plan, measure
 from benchmarks.engine_table import Failure, Row, digits
 from benchmarks.floor import Machine, Work, floor_of, measured_machine, work_of
+from benchmarks.possible_bones import apart_deg, directions
+from benchmarks.rotation_steps import steps_deg
 from benchmarks.smooth_weights import smooth_paper
 from engines.building.graph import deployed_module
 from engines.building.tolerance import LIMITS_MM
@@ -19,7 +23,11 @@ from engines.networks.decode import BytesInput
 from engines.networks.decode_paper import DeployedPaper
 from engines.networks.rootnet import RootNet
 from engines.presets import weights_of
+from engines.skeleton import WRIST
 from engines.spec import LITE, PAPER
+from realtime.rotations.quaternions import times
+from realtime.rotations.rest_hand import MIRROR
+from tests.support.hand_frames import hand_frame, joints_mm
 
 
 def test_work_of_the_published_networks() -> None:
@@ -106,3 +114,27 @@ def test_hints_of_openvino_are_measured_side_by_side() -> None:
 def test_times_have_three_significant_digits(value: float, text: str) -> None:
     assert digits(value) == text
     assert math.isclose(float(digits(value)), value, rel_tol=0.005)
+
+
+def test_steps_of_a_hand_that_turns_as_a_whole() -> None:
+    """Six degrees a frame in the camera, none against the joint before; and none of a hand that is away."""
+    turns = Rotation.from_rotvec(np.radians(6.0) * np.arange(5)[:, None] * [[0.0, 1.0, 0.0]]).as_quat()
+    hand = hand_frame("right").hands[0].joint_rotations
+    turning = np.stack([times(turn, hand) for turn in turns])
+    away = np.full_like(turning, np.nan)
+    steps = steps_deg(np.stack([turning, away], axis=1))
+    fingers = [joint for joint in range(21) if joint != WRIST]
+    np.testing.assert_allclose(steps[:, 0, :, 0], 6.0, atol=1e-4)
+    np.testing.assert_allclose(steps[:, 0, fingers, 1], 0.0, atol=1e-4)
+    assert np.isnan(steps[:, 1]).all()
+
+
+def test_a_bone_bent_backwards_is_told_from_what_is_measured() -> None:
+    """Of a hand and its mirror image, one bone is wrong in each, and the others are as measured."""
+    hand = joints_mm("right", (0.0, 0.0, 500.0), 10.0).astype(np.float64)
+    hand[4] = hand[5] + [0.0, 15.0, 15.0]  # the index finger's tip behind its back
+    both = np.stack([hand, hand * MIRROR])
+    measured, inside = directions(both, np.array([False, True]))
+    moved = apart_deg(measured, inside) > 5.0
+    np.testing.assert_array_equal(np.argwhere(moved), [[0, 1, 2], [1, 1, 2]])
+    np.testing.assert_allclose(inside[0], inside[1], atol=1e-9)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIZE_PX = 160
+MASK_CELLS = 80
 FOCAL_PX = 250.0
 
 
@@ -41,7 +42,9 @@ def write_shard(root: Path, name: str, count: int, seed: int) -> None:
             archive.addfile(info, io.BytesIO(blob))
     intrinsics = np.tile(np.array([FOCAL_PX, FOCAL_PX, SIZE_PX / 2, SIZE_PX / 2], np.float32), (count, 1))
     modes = np.array(["heart" if v[[20, 41]].all() else "single" for v in valid])
-    np.savez(root / f"shard-{name}.npz", joints_cam_mm=joints, joint_valid=valid, intrinsics_px=intrinsics, mode=modes)
+    masks = np.stack([_mask(*one) for one in zip(joints, valid, strict=True)])
+    labels = {"joints_cam_mm": joints, "joint_valid": valid, "intrinsics_px": intrinsics, "mode": modes, "mask": masks}
+    np.savez(root / f"shard-{name}.npz", **labels)
 
 
 def _picture(joints: NDArray, valid: NDArray) -> NDArray[np.uint8]:
@@ -50,6 +53,16 @@ def _picture(joints: NDArray, valid: NDArray) -> NDArray[np.uint8]:
         u, v = FOCAL_PX * joint[:2] / joint[2] + SIZE_PX / 2 - 0.5
         cv2.circle(picture, (round(float(u) * 16), round(float(v) * 16)), 32, (90, 130, 200, 255), -1, cv2.LINE_AA, 4)
     return picture
+
+
+def _mask(joints: NDArray, valid: NDArray) -> NDArray[np.uint8]:
+    """1 and 2 within the right and the left hand's outline."""
+    mask = np.zeros((MASK_CELLS, MASK_CELLS), np.uint8)
+    for hand in np.nonzero(valid[[20, 41]])[0]:
+        own = joints[21 * hand : 21 * hand + 21]
+        cells = (FOCAL_PX * own[:, :2] / own[:, 2:] / SIZE_PX + 0.5) * MASK_CELLS - 0.5
+        cv2.fillConvexPoly(mask, cv2.convexHull(cells.round().astype(np.int32)), int(hand) + 1)
+    return mask
 
 
 def write_backgrounds(root: Path) -> None:

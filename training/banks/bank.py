@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
@@ -23,6 +24,10 @@ from numpy.typing import NDArray
 from engines.errors import UserError
 from engines.files import in_one_step
 from engines.npz import ARCHIVE_ERRORS
+
+MASK_CELLS: Final = 80
+UNKNOWN: Final = 255
+"""In masks."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class HandBank:
     """(N, 2) right, left."""
     intrinsics_px: NDArray[np.float32]
     """(N, 4) fx, fy, cx, cy of the reduced pictures."""
+    masks: NDArray[np.uint8]
+    """(N, 80, 80) what each cell of a picture shows: 1 the right hand, 2 the left one; UNKNOWN if nobody told."""
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -62,24 +69,30 @@ def load_bank(root: Path, shards: list[str], size_px: int, cache: Path) -> HandB
         joints_cam_mm=np.concatenate([part.joints_cam_mm for part in parts]),
         hand_present=np.concatenate([part.hand_present for part in parts]),
         intrinsics_px=np.concatenate([part.intrinsics_px for part in parts]),
+        masks=np.concatenate([part.masks for part in parts]),
     )
 
 
 def _load_shard(root: Path, shard: str, size_px: int, cache: Path) -> HandBank:
-    joints, present, intrinsics = _labels(root / f"shard-{shard}.npz")
+    joints, present, intrinsics, masks = _labels(root / f"shard-{shard}.npz")
     pictures = _pictures(root, shard, size_px, len(joints), cache)
     scale = size_px / _stored_size(root, shard)
     scaled = intrinsics.astype(np.float32) * np.float32(scale)
     scaled[:, 2:] -= np.float32(0.5)  # the renderer counts from the picture's edge, we from the first pixel's centre
-    return HandBank(pictures, joints.astype(np.float32), present, scaled)
+    return HandBank(pictures, joints.astype(np.float32), present, scaled, masks)
 
 
-def _labels(path: Path) -> tuple[NDArray, NDArray[np.bool_], NDArray]:
-    """(N, 42, 3) joints, (N, 2) which hand is there, (N, 4) intrinsics of the stored pictures."""
+def _labels(path: Path) -> tuple[NDArray, NDArray[np.bool_], NDArray, NDArray[np.uint8]]:
+    """(N, 42, 3) joints, (N, 2) which hand is there, (N, 4) intrinsics of the stored pictures, (N, 80, 80) masks."""
     if not path.exists():
         raise UserError(f"{path}: no such shard; check data.banks in the settings")
     with shard_labels(path) as labels:
-        return labels["joints_cam_mm"], labels["joint_valid"][:, [20, 41]] > 0, labels["intrinsics_px"]
+        joints = labels["joints_cam_mm"]
+        shape = len(joints), MASK_CELLS, MASK_CELLS
+        masks = labels["mask"] if "mask" in labels else np.broadcast_to(np.uint8(UNKNOWN), shape)
+        if masks.shape != shape:
+            raise UserError(f"{path}: masks of shape {masks.shape} instead of {shape}; render the shard again")
+        return joints, labels["joint_valid"][:, [20, 41]] > 0, labels["intrinsics_px"], masks
 
 
 @contextmanager

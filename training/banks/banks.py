@@ -169,7 +169,7 @@ def _load(source: BankSource, shard: str, size_px: int, cache: Path) -> HandBank
     if not source.leave_out:
         return bank
     kept = np.nonzero(~_left_out(source, shard))[0]
-    return HandBank(bank.pictures[kept], bank.joints_cam_mm[kept], bank.hand_present[kept], bank.intrinsics_px[kept])
+    return HandBank(*(getattr(bank, field.name)[kept] for field in fields(HandBank)))
 
 
 def _left_out(source: BankSource, shard: str) -> NDArray[np.bool_]:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engines.skeleton import JOINTS_PER_HAND, MIDDLE_BASE, WRIST, WRISTS
-from engines.spec import ROOTNET_AREA_MM2
+from engines.spec import LITE, ROOTNET_AREA_MM2
 from realtime.camera_space.closed_form import TYPICAL_HAND_MM
-from training.banks.bank import HandBank
+from training.banks.bank import UNKNOWN, HandBank
 from training.banks.banks import BankMix
 from training.lite.crop_places import (
     CropNoise,
@@ -61,6 +61,10 @@ class Labels:
     """
     gamma_weight: Tensor
     """(B, 2)."""
+    hand_masks: Tensor
+    """(B, 2, h, w) how much of each cell of the heat maps shows the right hand (its arm with it), the left one."""
+    mask_weight: Tensor
+    """(B,) 1 where that is known."""
 
     @property
     def pair(self) -> Tensor:
@@ -90,6 +94,8 @@ class Stored:
     """(B, 2) float."""
     intrinsics_px: Tensor
     """(B, 4)."""
+    masks: Tensor
+    """(B, 80, 80) uint8, as `HandBank.masks`."""
     term_weights: Tensor
     """(B, 5) what each term of the loss counts, in the order of `TermWeights`."""
 
@@ -102,6 +108,7 @@ def stored_batch(bank: BankMix[HandBank], index: NDArray[np.int64], device: str)
         joints_cam_mm=torch.from_numpy(rows.joints_cam_mm).to(device),
         hand_present=torch.from_numpy(rows.hand_present).float().to(device),
         intrinsics_px=torch.from_numpy(rows.intrinsics_px).to(device),
+        masks=torch.from_numpy(rows.masks).to(device),
         term_weights=torch.from_numpy(bank.term_weights(index)).to(device),
     )
 
@@ -126,7 +133,19 @@ def random_crops(stored: Stored, size_px: int, noise: CropNoise, rng: torch.Gene
     in_crop = crop_from_picture(offsets, picture_from_crop, size_px)
     along = _along_ray(joints[..., 2], projected, center, focal) * _typical_share(joints, present)
     k = (ROOTNET_AREA_MM2 * focal[:, 0] * focal[:, 1]).sqrt() / side * _stretch(center, focal)
-    return images, _labels(in_crop, along, present, stored, k, size_px)
+    masks = _masks(
+        stored.masks, (center + 0.5) / picture_px, side / picture_px, angle, flip, size_px // LITE.heatmap_stride
+    )
+    masks = masks * ~emptied[:, None, None, None]
+    return images, _labels(in_crop, along, present, stored, k, size_px, masks)
+
+
+def _masks(stored: Tensor, center: Tensor, side: Tensor, angle: Tensor, flip: Tensor, cells: int) -> Tensor:
+    """(B, 2, cells, cells) the right and the left hand in the crop; `center` and `side` in sides of the picture."""
+    count = stored.shape[-1]
+    hands = torch.stack([stored == 1, stored == 2], 1) * torch.tensor(255, dtype=torch.uint8, device=stored.device)
+    found = crop_pictures(hands, turned_scale(side * count, angle, cells), center * count - 0.5, flip, cells)
+    return torch.where(flip[:, None, None, None], found.flip(1), found)
 
 
 def _project(joints: Tensor, focal: Tensor) -> Tensor:
@@ -171,7 +190,9 @@ def inside_square(points: Tensor, size_px: int) -> Tensor:
     return ((points > -0.5) & (points < size_px - 0.5)).all(-1).float()
 
 
-def _labels(in_crop: Tensor, along: Tensor, present: Tensor, stored: Stored, k_mm: Tensor, size_px: int) -> Labels:
+def _labels(
+    in_crop: Tensor, along: Tensor, present: Tensor, stored: Stored, k_mm: Tensor, size_px: int, masks: Tensor
+) -> Labels:
     wrist_along = along[:, list(WRISTS)]
     relative = along - wrist_along.repeat_interleave(21, 1)
     inside = inside_square(in_crop, size_px)
@@ -190,4 +211,6 @@ def _labels(in_crop: Tensor, along: Tensor, present: Tensor, stored: Stored, k_m
         root_weight=visible.prod(1) * (root.abs() < DEPTH_LIMIT_MM) * of_root,
         gamma=wrist_along / k_mm[:, None],
         gamma_weight=visible * of_gamma[:, None],
+        hand_masks=masks,
+        mask_weight=(stored.masks[:, 0, 0] != UNKNOWN).float(),
     )

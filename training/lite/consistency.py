@@ -50,6 +50,8 @@ def taught_labels(teacher: LiteMaps, known: Labels, fit: Tensor, spec: NetworkSp
         root_weight=both.float(),
         gamma=teacher.gamma,
         gamma_weight=taught.float(),
+        hand_masks=known.hand_masks,
+        mask_weight=torch.zeros_like(root),
     )
 
 

@@ -34,6 +34,8 @@ class LossWeights:
     root_mm: float = 0.02
     hands: float = 1.0
     gamma: float = 2.0
+    masks: float = 0.0
+    """What it counts which cells show which hand, where the bank tells; no engine says it, but its features know."""
     trunk_anchor: float = 0.0
     """How strongly the trunk's learnable layers are held to where they began: this times the mean over them of
     |w - w0|^2 / |w0|^2 (`training.lite.anchor`).
@@ -57,6 +59,8 @@ class Losses:
     hands: Tensor
     """Binary cross entropy of both hands."""
     gamma: Tensor
+    masks: Tensor
+    """Binary cross entropy of both hands' masks."""
 
     def total(self, weights: LossWeights) -> Tensor:
         """The weighted sum that is minimised."""
@@ -77,6 +81,7 @@ def compute_losses(maps: LiteMaps, labels: Labels, spec: NetworkSpec) -> Losses:
     distance = (joints_px - labels.joints_crop_px).abs().mean(-1)
     depth = (joint_depth_mm(maps) - labels.joint_depth_mm).abs()
     hands = F.binary_cross_entropy_with_logits(maps.hand_logits, labels.hand_present, reduction="none")
+    masks = F.binary_cross_entropy_with_logits(maps.mask_logits, labels.hand_masks, reduction="none")
     return Losses(
         heatmap=weighted_mean(
             _heatmap_entropy(maps, heat_from_crop(labels.joints_crop_px, stride)), labels.place_weight
@@ -86,6 +91,7 @@ def compute_losses(maps: LiteMaps, labels: Labels, spec: NetworkSpec) -> Losses:
         root_mm=weighted_mean((root - labels.left_minus_right_root_mm).abs(), labels.root_weight),
         hands=weighted_mean(hands, labels.hand_weight),
         gamma=weighted_mean((maps.gamma - labels.gamma).abs(), labels.gamma_weight),
+        masks=weighted_mean(masks.mean((1, 2, 3)), labels.mask_weight),
     )
 
 

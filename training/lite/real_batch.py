@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engines.spec import LITE
 from training.banks.banks import BankMix
 from training.banks.real_bank import RealBank
 from training.lite.batch import DEPTH_LIMIT_MM, Labels, inside_square, seen_hands
@@ -82,8 +83,8 @@ def random_real_crops(
     picture_from_crop = turned_scale(side, angle, size_px)
     images = crop_pictures(stored.pictures, picture_from_crop, center, flip, size_px)
     in_crop = crop_from_picture(points - center[:, None], picture_from_crop, size_px)
-    labels = _labels(in_crop, values, present, known, inside_square(in_crop, size_px) * stored_px, stored.term_weights)
-    return images, labels
+    inside, cells = inside_square(in_crop, size_px) * stored_px, size_px // LITE.heatmap_stride
+    return images, _labels(in_crop, values, present, known, inside, stored.term_weights, cells)
 
 
 def _in_the_middle(points: Tensor, shown: Tensor, picture_px: int) -> tuple[Tensor, Tensor]:
@@ -97,7 +98,7 @@ def _in_the_middle(points: Tensor, shown: Tensor, picture_px: int) -> tuple[Tens
 
 
 def _labels(
-    in_crop: Tensor, values: Tensor, present: Tensor, known: Tensor, inside: Tensor, term_weights: Tensor
+    in_crop: Tensor, values: Tensor, present: Tensor, known: Tensor, inside: Tensor, term_weights: Tensor, cells: int
 ) -> Labels:
     depth_mm, depth_known = values.unbind(-1)
     visible, certain = seen_hands(inside, present)
@@ -115,4 +116,6 @@ def _labels(
         root_weight=nothing[:, 0],
         gamma=nothing,
         gamma_weight=nothing,
+        hand_masks=nothing[..., None, None].expand(-1, -1, cells, cells),
+        mask_weight=nothing[:, 0],
     )

@@ -21,6 +21,8 @@ from engines.geometry.ray_depth import axis_from_ray, shares_along, stretch, wit
 from engines.output import NetworkOutput
 from engines.skeleton import WRIST, WRISTS
 from engines.spec import LITE, PAPER, PAPER_ARGMAX
+from realtime.camera_space.bone_lengths import bone_lengths, hand_length
+from realtime.camera_space.closed_form import TYPICAL_HAND_MM
 from tests.support.small_bank import SIZE_PX, hand_mm, write_shard
 from training.banks.bank import HandBank, load_bank
 from training.lite.batch import Stored, random_crops
@@ -87,6 +89,7 @@ def test_what_training_teaches_is_what_the_program_undoes(bank: HandBank, noise:
         torch.from_numpy(bank.joints_cam_mm),
         torch.from_numpy(bank.hand_present).float(),
         torch.from_numpy(bank.intrinsics_px),
+        torch.from_numpy(bank.masks),
         torch.ones(len(bank), 5),
     )
     _, labels = random_crops(stored, size, noise, torch.Generator().manual_seed(5))
@@ -94,6 +97,8 @@ def test_what_training_teaches_is_what_the_program_undoes(bank: HandBank, noise:
     for k in np.nonzero(bank.hand_present.all(axis=1))[0]:
         camera = Intrinsics(*map(float, bank.intrinsics_px[k]))
         truth = bank.joints_cam_mm[k].astype(np.float64)
+        # what is taught is the same picture of hands of typical length
+        truth *= 2 * TYPICAL_HAND_MM / sum(hand_length(bone_lengths(hand)) for hand in (truth[:21], truth[21:]))
         if flipped:
             truth = np.concatenate([truth[21:], truth[:21]]) * [-1.0, 1.0, 1.0]
             camera = replace(camera, cx=SIZE_PX - 1 - camera.cx)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,18 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+import run_demo
 from engines.errors import UserError
 from engines.geometry.distortion import LENS_MODELS
 from engines.skeleton import SIDES, WRIST_FIRST
 from realtime.formats.saving import save_as
 from realtime.live import Result
 from realtime.messages import Frame
+from realtime.sources.recording import VideoSource
+from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import ROOT_DEPTH_NAMES, Tracks
 from tests.support.track_files import tracks_of
+from tests.support.video_files import encode
 
 pytest.importorskip("mcap_ros2", reason="needs the extra formats")
 from mcap.reader import make_reader
@@ -26,6 +31,7 @@ from mcap_ros2.decoder import DecoderFactory
 
 from realtime.formats.robots.mcap_file import McapSink
 
+ROOT = Path(__file__).parents[3]
 PRESENT = ["rl", "", "r", "rl", "l"]
 
 
@@ -66,7 +72,7 @@ def matches(found: dict[str, list[Any]], tracks: Tracks) -> None:
             assert stamp.sec + stamp.nanosec * 1e-9 == pytest.approx(tracks.t_s[i], abs=1e-8)
             assert message.message.log_time == stamp.sec * 10**9 + stamp.nanosec
             poses = message.decoded_message.poses
-            assert len(poses) == (21 if side[0] in PRESENT[i] else 0)
+            assert len(poses) == (21 if tracks.root_depth_from[i, h] else 0)
             if poses:
                 places = [xyz(pose.position) for pose in poses]
                 np.testing.assert_allclose(places, tracks.joints_cam_mm[i, rows] / 1000, rtol=1e-6)
@@ -74,7 +80,8 @@ def matches(found: dict[str, list[Any]], tracks: Tracks) -> None:
                 np.testing.assert_allclose(turns, tracks.joint_rotations[i, rows], atol=1e-6)
     for i, message in enumerate(found["/tf"]):
         frames = {one.child_frame_id: one for one in message.decoded_message.transforms}
-        assert set(frames) == {"openxr_view", *(f"{side}_wrist" for side in SIDES if side[0] in PRESENT[i])}
+        there = [f"{side}_wrist" for h, side in enumerate(SIDES) if tracks.root_depth_from[i, h]]
+        assert set(frames) == {"openxr_view", *there}
         assert quaternion(frames.pop("openxr_view").transform.rotation) == [1, 0, 0, 0]
         for name, one in frames.items():
             wrist = tracks.joints_cam_mm[i, 20 if name == "right_wrist" else 41]
@@ -109,6 +116,21 @@ def test_a_track_file(tracks: Tracks, tmp_path: Path) -> None:
     camera = found["/camera_info"][0].decoded_message
     assert [camera.k[i] for i in (0, 4, 2, 5)] == tracks.intrinsics_px.tolist()
     assert (camera.width, camera.height, camera.distortion_model) == (*tracks.size_px, "plumb_bob")
+
+
+@pytest.mark.skipif(not (ROOT / "weights" / "lite.safetensors").exists(), reason="needs the shipped weights")
+def test_a_run_writes_what_its_track_file_says(tmp_path: Path) -> None:
+    """`--mcap`, through the whole program: ten frames of the sample clip in which both hands gesture."""
+    with VideoSource(ROOT / "samples" / "two_hands.mp4") as source:
+        images = [frame.image_bgr for frame in islice(source, 60, 70)]
+    video = encode(tmp_path / "v.mp4", images, [33 * i for i in range(len(images))])
+    out = {"--mcap": tmp_path / "t.mcap", "--save-tracks": tmp_path / "t.npz"}
+    run = ["--video", video, "--headless", "--no-3d", *(word for pair in out.items() for word in pair)]
+    assert run_demo.main([str(word) for word in run]) == 0
+    tracks, found = load_tracks(out["--save-tracks"]), read(out["--mcap"])
+    assert len(tracks) == len(found["/tf"]) == len(found["/hands/left/joints"]) == len(images)
+    assert (tracks.root_depth_from > 0).sum() > len(images)  # both hands, most of the time
+    matches(found, tracks)
 
 
 def test_the_wrists_covariance_lies_along_the_line_of_sight(tracks: Tracks, tmp_path: Path) -> None:

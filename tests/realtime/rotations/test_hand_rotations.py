@@ -16,16 +16,23 @@ from engines.skeleton import FINGER_BASES, FINGER_TIPS, PARENTS, SIDES, WRIST, S
 from realtime.rotations.hand_rotations import HandTurner, hand_rotations, rotation_confidence, steady_signs
 from realtime.rotations.joint_angles import joint_angles_deg
 from realtime.rotations.quaternions import angle_deg, from_matrices, inverse, matrices, times, turned
-from realtime.rotations.rest_hand import FLEXION_AXES, PALM, STRAIGHT_ABDUCTION_DEG
+from realtime.rotations.rest_hand import (
+    FLEXION_AXES,
+    FLEXION_LIMITS_DEG,
+    MOST_ABDUCTION_DEG,
+    PALM,
+    STRAIGHT_ABDUCTION_DEG,
+)
 from tests.support.hand_frames import hand_frame, joints_mm
-from tests.support.true_rotations import ASSET_FROM_OURS, true_rotations
 from training.synth.hand.asset import finger_joint
-from training.synth.hand.model import HandState, Placement, _rest_geometry
-from training.synth.hand.poses import JointAngles, sample_angles
-from training.synth.hand.shape import HandShape, sample_shape
+from training.synth.hand.model import HandState, Placement, rest_geometry
+from training.synth.hand.orientations import ASSET_FROM_OURS, true_rotations
+from training.synth.hand.poses import GESTURES, LOWER_DEG, JointAngles, sample_angles
+from training.synth.hand.shape import HandShape, neutral_shape, sample_shape
 from training.synth.story.motion import KeyedRotations, KeyedValues
 
 RATE_HZ = 60
+POSES = "relaxed", "fist"
 
 
 @cache
@@ -82,10 +89,12 @@ def test_bones_lie_along_minus_z() -> None:
 
 
 def test_a_smooth_sequence_has_no_jumps_and_goes_as_fast_as_the_hand() -> None:
-    """Both hands through fists, spreads and points at 60 pictures a second, turning over as they go."""
+    """Through fists, spreads, points and beyond straight at 60 pictures a second, turning over as it goes."""
     rng = np.random.default_rng(5)
     times_s = np.arange(0, 3, 0.5)
-    fingers = KeyedValues(times_s.tolist(), [sample_angles(rng).fingers_deg for _ in times_s])
+    keys = [sample_angles(rng).fingers_deg for _ in times_s]
+    keys[1], keys[3] = np.zeros((5, 4)), 0.6 * LOWER_DEG
+    fingers = KeyedValues(times_s.tolist(), keys)
     places = KeyedRotations(times_s.tolist(), list(Rotation.random(len(times_s), random_state=3)))
     shape = sample_shape(rng)
     joints, truth = [], []
@@ -101,6 +110,44 @@ def test_a_smooth_sequence_has_no_jumps_and_goes_as_fast_as_the_hand() -> None:
     assert steps_deg.max() < 20.0
     assert np.abs(steps_deg - true_deg).max() < 2.5
     assert ((found[1:] * found[:-1]).sum(axis=-1) > 0.9).all()
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_one_picture_of_two_poses_turns_no_finger_round(side: Side) -> None:
+    """What a blurred picture and a filter make of a closing hand: joints on straight ways, so bones that shrink."""
+    still = Placement(np.array([0.0, 0.0, 500.0]), np.eye(3))
+    relaxed, fist = (HandState(side, GESTURES[name], still).skeleton(neutral_shape()).joints_mm for name in POSES)
+    share = np.linspace(0, 1, 24)[:, None, None]
+    found = hand_rotations((1 - share) * relaxed + share * fist, side)
+    assert angle_deg(found[1:], found[:-1]).max() < 20.0
+
+
+def test_what_no_hand_does_is_not_said() -> None:
+    """Joints that are off by 15 mm: flexion and abduction stay inside the limits."""
+    noise = np.random.default_rng(0).normal(0, 15, (300, 21, 3))
+    angles = joint_angles_deg(hand_rotations(joints_mm("right", (0, 0, 450), 20) + noise, "right"), "right")
+    bones = np.array(FINGER_BASES)[:, None] - np.arange(3)
+    flexion, abduction = angles[:, bones, 0], angles[:, bones, 1]
+    assert (flexion > FLEXION_LIMITS_DEG[..., 0] - 1e-6).all() and (flexion < FLEXION_LIMITS_DEG[..., 1] + 1e-6).all()
+    assert (np.abs(abduction) < MOST_ABDUCTION_DEG + 1e-6).all()
+    assert (flexion < 0).any() and (flexion > 80).any()
+
+
+@pytest.mark.parametrize(("axis", "first"), [((1, 0, 0), 1), ((0, 0, 1), 1), ((1, 1, 0), 1)])
+def test_also_what_no_hand_does_is_continuous(axis: tuple[float, float, float], first: int) -> None:
+    """Bones once round, whatever that breaks: a step ten times smaller turns about ten times less far."""
+    hand = joints_mm("right", (0, 0, 450), 10)
+    steps = []
+    for count in (361, 3601):
+        around = np.linspace(0, 2 * np.pi, count)[:, None] * np.array(axis) / np.linalg.norm(axis)
+        turns = Rotation.from_rotvec(around).as_matrix()
+        joints = np.repeat(hand[None], count, axis=0)
+        for base in FINGER_BASES:
+            moved, about = slice(base - 3, base - first + 1), base - first + 1
+            joints[:, moved] = hand[about] + np.einsum("nij,kj->nki", turns, hand[moved] - hand[about])
+        found = hand_rotations(joints, "right")
+        steps.append(angle_deg(found[1:], found[:-1]).max())
+    assert steps[1] < 0.2 * steps[0]
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -197,7 +244,7 @@ def test_the_rest_hand_is_the_generators_mean() -> None:
     palms = np.stack([shape.joints_mm[[WRIST, *FINGER_BASES]] - shape.joints_mm[WRIST] for shape in shapes])
     palm = palms.mean(axis=0) @ ASSET_FROM_OURS / np.linalg.norm(palms.mean(axis=0)[3])
     np.testing.assert_allclose(palm, PALM, atol=0.01)
-    axes = -np.mean([[first[0][0] for first in _rest_geometry(shape)] for shape in shapes], axis=0) @ ASSET_FROM_OURS
+    axes = -np.mean([[first[0][0] for first in rest_geometry(shape)] for shape in shapes], axis=0) @ ASSET_FROM_OURS
     cosines = (axes * FLEXION_AXES).sum(axis=1) / np.linalg.norm(axes, axis=1)
     assert np.degrees(np.arccos(cosines)).max() < 4.0
     assert np.abs(STRAIGHT_ABDUCTION_DEG).max() < 15

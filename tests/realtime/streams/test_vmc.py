@@ -20,8 +20,11 @@ from realtime.streams.address import Address, at_usual_port
 from realtime.streams.message import StreamFrame
 from realtime.streams.sending import open_streams
 from realtime.streams.vmc import PORT, packets
-from tests.support.hand_frames import hand_frame, joints_mm
+from tests.support.hand_frames import FAN_DEG, hand_frame, joints_mm
 from tests.support.stream_clients import result
+from training.synth.hand.model import HandState, Placement
+from training.synth.hand.poses import GESTURES
+from training.synth.hand.shape import neutral_shape
 
 PARTS = ("Proximal", "Intermediate", "Distal")
 FINGERS = ("Thumb", "Index", "Middle", "Ring", "Little")
@@ -43,9 +46,13 @@ def bones_of(hands: HandFrame) -> dict[str, list[float]]:
 
 
 def posed(side: Side, curl_deg: float, turn: NDArray[np.float64]) -> HandFrame:
+    return with_joints(side, joints_mm(side, (0, 0, 0), curl_deg) @ turn.T + [40, -30, 500])
+
+
+def with_joints(side: Side, joints_cam_mm: NDArray) -> HandFrame:
     frame = hand_frame(side)
-    joints = (joints_mm(side, (0, 0, 0), curl_deg) @ turn.T + [40, -30, 500]).astype(np.float32)
-    return replace(frame, hands=HandTurner()([replace(frame.hands[0], joints_cam_mm=joints)]))
+    hand = replace(frame.hands[0], joints_cam_mm=joints_cam_mm.astype(np.float32))
+    return replace(frame, hands=HandTurner()([hand]))
 
 
 def avatar(bones: dict[str, list[float]], side: Side) -> dict[str, NDArray[np.float64]]:
@@ -76,14 +83,51 @@ def test_an_avatars_bones_lie_as_the_hand_does(side: Side) -> None:
                 np.testing.assert_allclose(found[f"{side.capitalize()}{finger}{part}"], expected, atol=1e-5)
 
 
+def vrm_rest(side: Side, finger: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where a bone and its nail point in the T-pose that VRM demands, in Unity: +x is the avatar's right, +z ahead.
+
+    VRMC_vrm-1.0, tpose.md, 1.7 and 1.8: fingers along the arm, nails up; thumbs between arm and ahead, nails between
+    ahead and the other arm.
+    """
+    out = 1.0 if side == "right" else -1.0
+    if finger == "Thumb":
+        return np.array([out, 0, 1]) / np.sqrt(2), np.array([-out, 0, 1]) / np.sqrt(2)
+    return np.array([out, 0, 0]), np.array([0, 1.0, 0])
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_an_avatars_skin_points_where_the_hand_does(side: Side) -> None:
+    """Rotations alone, on a VRM avatar's own bones: every bone and its nail, however the hand is turned."""
+    name = side.capitalize()
+    for seed, gesture in enumerate(("relaxed", "fist", "spread", "pinch")):
+        place = Placement(np.array([0.0, 0.0, 500.0]), Rotation.random(random_state=seed).as_matrix())
+        skeleton = HandState(side, GESTURES[gesture], place).skeleton(neutral_shape())
+        frame = with_joints(side, skeleton.joints_mm)
+        joints, bones = frame.hands[0].joints_cam_mm.astype(np.float64), bones_of(frame)
+        backs = -Rotation.from_quat(frame.hands[0].joint_rotations).apply([0, 1, 0])
+        for finger, base in zip(FINGERS, FINGER_BASES, strict=True):
+            along, nail = vrm_rest(side, finger)
+            turn = Rotation.from_quat(bones[f"{name}Hand"][3:])
+            for k, part in enumerate(PARTS):
+                turn = turn * Rotation.from_quat(bones[f"{name}{finger}{part}"][3:])
+                bone = -(joints[base - k - 1] - joints[base - k])
+                np.testing.assert_allclose(turn.apply(along), bone / np.linalg.norm(bone), atol=1e-5)
+                np.testing.assert_allclose(turn.apply(nail), backs[base - k], atol=1e-5)
+
+
 @pytest.mark.parametrize("side", SIDES)
 def test_the_t_pose_is_no_rotation_and_fingers_bend_down_from_it(side: Side) -> None:
     flat, bent = (bones_of(posed(side, curl, T_POSE[side])) for curl in (0.0, 60.0))
     name = side.capitalize()
-    four = [f"{name}{finger}{part}" for finger in FINGERS[1:] for part in PARTS]
-    assert max(Rotation.from_quat(flat[bone][3:]).magnitude() for bone in [f"{name}Hand", *four]) < np.radians(14)
+    outer = [f"{name}{finger}{part}" for finger in FINGERS for part in PARTS[1:]]
+    assert max(Rotation.from_quat(flat[bone][3:]).magnitude() for bone in [f"{name}Hand", *outer]) < np.radians(6)
+    for finger, fan_deg in zip(FINGERS, FAN_DEG, strict=True):  # the test hand's fingers are spread in the palm's plane
+        aside = (45.0 if finger == "Thumb" else 0.0) - fan_deg
+        turn = Rotation.from_quat(flat[f"{name}{finger}Proximal"][3:])
+        along = turn.apply(vrm_rest(side, finger)[0])
+        assert np.degrees(np.arccos(along @ vrm_rest(side, finger)[0])) == pytest.approx(abs(aside), abs=8)
     outward = 1.0 if side == "right" else -1.0
-    for bone in four:
+    for bone in [f"{name}{finger}{part}" for finger in FINGERS[1:] for part in PARTS[1:]]:
         turn = Rotation.from_quat(bent[bone][3:])
         assert turn.magnitude() == pytest.approx(np.radians(60), abs=0.2)
         assert turn.apply([outward, 0, 0])[1] < -0.6  # a finger that points outwards now points down

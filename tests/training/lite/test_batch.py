@@ -12,6 +12,7 @@ import torch
 
 from engines.geometry.crop import crop_around, upright_angle_rad
 from engines.geometry.pinhole import rootnet_k
+from engines.networks.decode import heat_from_crop
 from realtime.camera_space.bone_lengths import bone_lengths, hand_length
 from realtime.camera_space.closed_form import TYPICAL_HAND_MM
 from tests.support.small_bank import FOCAL_PX, SIZE_PX, write_backgrounds, write_shard
@@ -36,6 +37,7 @@ def stored(bank: HandBank) -> Stored:
         torch.from_numpy(bank.joints_cam_mm),
         torch.from_numpy(bank.hand_present).float(),
         torch.from_numpy(bank.intrinsics_px),
+        torch.from_numpy(bank.masks.copy()),
         torch.ones(len(bank), 5),
     )
 
@@ -73,6 +75,35 @@ def test_a_crop_without_noise_is_the_trackers_own(bank: HandBank) -> None:
     along = joints[rows][20] @ sight / np.linalg.norm(sight) * TYPICAL_HAND_MM / hand_length(bone_lengths(joints[rows]))
     gamma = along / rootnet_k(crop.side_px, FOCAL_PX, FOCAL_PX) / np.linalg.norm(sight) ** 1.5
     assert float(labels.gamma[1, hand]) == pytest.approx(gamma, rel=1.0e-4)
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_masks_lie_under_their_hands(bank: HandBank, flip: float) -> None:
+    """Most of a hand's joints, and few of the other's, lie within its outline, also mirrored and turned."""
+    noise = CropNoise(shift=0.1, roll_deg=40, flip=flip, empty=0.2)
+    crops, labels = random_crops(stored(bank), 224, noise, torch.Generator().manual_seed(3))
+    masks = labels.hand_masks
+    assert masks.shape == (len(bank), 2, 28, 28)
+    assert labels.mask_weight.tolist() == [1] * len(bank)
+    assert torch.equal(masks.flatten(1).any(1), crops.flatten(1).any(1)), "an emptied crop shows no hand"
+    x, y = heat_from_crop(labels.joints_crop_px, 8).round().long().clamp(0, 27).unbind(-1)
+    at_joints = masks[torch.arange(len(bank))[:, None], :, y, x].unflatten(1, (2, 21))  # sample, hand, joint, mask
+    seen = labels.place_weight.unflatten(1, (2, 21)) > 0
+    own = torch.stack([at_joints[:, hand, :, hand] for hand in (0, 1)], 1)[seen]
+    other = torch.stack([at_joints[:, hand, :, 1 - hand] for hand in (0, 1)], 1)[seen]
+    assert float(own.mean()) > 0.7, "tips lie on the outline"
+    assert float(other.mean()) < 0.02
+
+
+def test_a_bank_without_masks_teaches_none(bank: HandBank, tmp_path: Path) -> None:
+    write_shard(tmp_path, "1", 6, seed=1)
+    labels = dict(np.load(tmp_path / "shard-1.npz"))
+    del labels["mask"]
+    np.savez(tmp_path / "shard-1.npz", **labels)
+    older = load_bank(tmp_path, ["1"], SIZE_PX, tmp_path / "cache")
+    _, labels = random_crops(stored(older), 96, NO_NOISE, torch.Generator().manual_seed(0))
+    assert labels.mask_weight.tolist() == [0] * 6
+    assert not labels.hand_masks.any()
 
 
 def test_what_a_crop_cannot_show_is_not_asked(bank: HandBank) -> None:

@@ -35,12 +35,20 @@ def answers(sure: bool = True, both: bool = True) -> LiteMaps:
     root = torch.zeros(3, 64)
     root[:, 40] = 30
     return LiteMaps(
-        heat, depth, flags, root, torch.ones(3, 2), torch.zeros(3, 42, 2), torch.zeros(3, 42), heat[:, None]
+        heat,
+        depth,
+        flags,
+        root,
+        torch.ones(3, 2),
+        torch.zeros(3, 42, 2),
+        torch.zeros(3, 42),
+        heat[:, None],
+        depth[:, :2],
     )
 
 
 def nothing_known() -> Labels:
-    shapes = ((3, 42, 2), (3, 42), (3, 42), (3, 42), (3, 2), (3, 2), (3,), (3,), (3, 2), (3, 2))
+    shapes = ((3, 42, 2), (3, 42), (3, 42), (3, 42), (3, 2), (3, 2), (3,), (3,), (3, 2), (3, 2), (3, 2, 12, 12), (3,))
     return Labels(*(torch.zeros(shape) for shape in shapes))
 
 

@@ -240,7 +240,8 @@ def test_perfect_maps_lose_next_to_nothing() -> None:
     depth = torch.randn(4, 42, generator=rng) * 30
     ones = torch.ones(4, 2)
     all_joints, one = torch.ones(4, 42), torch.ones(4)
-    labels = Labels(joints, all_joints, depth, all_joints, ones, ones, torch.zeros(4), one, ones, ones)
+    masks = (torch.rand(4, 2, 20, 20, generator=rng) > 0.5).float()
+    labels = Labels(joints, all_joints, depth, all_joints, ones, ones, torch.zeros(4), one, ones, ones, masks, one)
     cells = heat_from_crop(joints, 8)
     axis = torch.arange(20.0)
     heat = -((axis[None, None, None, :] - cells[..., 0, None, None]) ** 2)
@@ -249,11 +250,11 @@ def test_perfect_maps_lose_next_to_nothing() -> None:
     root[:, 32] = 1.0e4
     still = torch.zeros(4, 42, 2), torch.zeros(4, 42)
     flags, depths = torch.full((4, 2), 20.0), depth[..., None, None].expand(-1, -1, 20, 20)
-    maps = LiteMaps(heat, depths, flags, root, ones, *still, heat[:, None])
+    maps = LiteMaps(heat, depths, flags, root, ones, *still, heat[:, None], 20 * (2 * masks - 1))
     good = compute_losses(maps, labels, Lite().spec)
     assert float(good.joints_px) < 0.5
     assert float(good.joint_depth_mm) < 0.01
-    assert float(good.root_mm + good.hands + good.gamma) < 0.01
+    assert float(good.root_mm + good.hands + good.gamma + good.masks) < 0.01
     swapped = compute_losses(maps._replace(heat_logits=heat[:, SWAP_HANDS]), labels, Lite().spec)
     assert float(swapped.joints_px) > 20
     assert float(swapped.heatmap) > float(good.heatmap) + 5

@@ -97,7 +97,7 @@ class HandState:
 
 def hand_skeleton(shape: HandShape, angles: JointAngles, placement: Placement, side: Side) -> HandSkeleton:
     """The joints of a hand without its surface."""
-    transforms, joints = _articulate(shape, angles)
+    transforms, joints = articulate(shape, angles)
     elbow = transforms[FOREARM_BONE] @ np.append(shape.elbow_mm, 1.0)
     placed = _place(np.vstack([joints, elbow]), shape, placement, side)
     return HandSkeleton(side, placed[:21], placed[21], shape.finger_girth)
@@ -105,7 +105,7 @@ def hand_skeleton(shape: HandShape, angles: JointAngles, placement: Placement, s
 
 def hand_mesh(shape: HandShape, angles: JointAngles, placement: Placement, side: Side) -> HandMesh:
     """The surface of a hand."""
-    transforms, _ = _articulate(shape, angles)
+    transforms, _ = articulate(shape, angles)
     vertices = _place(skin(shape.vertices_mm, transforms), shape, placement, side).astype(np.float32)
     normals = vertex_normals(vertices)
     return HandMesh(side, vertices, -normals if side == "left" else normals, _bend(angles))
@@ -173,7 +173,7 @@ def _turn(axis: NDArray, angle_rad: float) -> NDArray[np.float64]:
     )
 
 
-def _articulate(shape: HandShape, angles: JointAngles) -> tuple[NDArray, NDArray]:
+def articulate(shape: HandShape, angles: JointAngles) -> tuple[NDArray, NDArray]:
     """Bone transforms (17, 3, 4) and joints (21, 3) in the hand frame; the palm stays, the forearm turns."""
     transforms, posed = identity_transforms(), shape.joints_mm.copy()
     _set_turn(
@@ -187,7 +187,7 @@ def _articulate(shape: HandShape, angles: JointAngles) -> tuple[NDArray, NDArray
 def _articulate_finger(finger: int, shape: HandShape, angles: NDArray, transforms: NDArray, posed: NDArray) -> None:
     """Fill the finger's three bone transforms and four joints."""
     rest = shape.joints_mm[[finger_joint(finger, k) for k in range(4)]]
-    axes, rest_flexion = _rest_geometry(shape)[finger]
+    axes, rest_flexion = rest_geometry(shape)[finger]
     turn, head = _EYE, rest[0]
     for k in range(3):
         bone = rest[k + 1] - rest[k]
@@ -212,7 +212,7 @@ def _base_turn(finger: int, direction: NDArray, axis: NDArray, angles: NDArray) 
 
 
 @lru_cache(maxsize=64)
-def _rest_geometry(shape: HandShape) -> tuple[tuple[NDArray, NDArray], ...]:
+def rest_geometry(shape: HandShape) -> tuple[tuple[NDArray, NDArray], ...]:
     """For each finger its three flexion axes (3, 3) and the rest flexion (2,) of its two outer joints."""
     chains = [shape.joints_mm[[finger_joint(finger, k) for k in range(4)]] for finger in range(5)]
     return tuple((_flexion_axes(f, rest), _rest_flexion(f, rest)) for f, rest in enumerate(chains))

@@ -1,4 +1,4 @@
-"""Exact rotations of the generator's hand, axes as the program states them: what its own are held against."""
+"""Exact rotations of the generated hand, axes as the program states them: what its own are held against."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from engines.skeleton import WRIST
 from training.synth.hand.asset import finger_joint, phalanx_bone
-from training.synth.hand.model import HandState, _articulate, _rest_geometry
+from training.synth.hand.model import HandState, articulate, rest_geometry
 from training.synth.hand.shape import HandShape
 
 ASSET_FROM_OURS = np.array([[-1.0, 0, 0], [0, 0, -1.0], [0, -1.0, 0]])
@@ -17,10 +17,10 @@ _MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 def true_rotations(state: HandState, shape: HandShape) -> NDArray[np.float64]:
     """(21, 3, 3) camera_from_joint: z from each bone, x from the axis about which the model flexes it."""
-    turns, _ = _articulate(shape, state.angles)
+    turns, _ = articulate(shape, state.angles)
     frames = np.empty((21, 3, 3))
     frames[WRIST] = ASSET_FROM_OURS
-    for finger, (axes, _) in enumerate(_rest_geometry(shape)):
+    for finger, (axes, _) in enumerate(rest_geometry(shape)):
         for k in range(3):
             bone = shape.joints_mm[finger_joint(finger, k + 1)] - shape.joints_mm[finger_joint(finger, k)]
             turn = turns[phalanx_bone(finger, k), :, :3]

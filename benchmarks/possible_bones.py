@@ -1,0 +1,79 @@
+"""What limits of joints do to real hands: `python -m benchmarks.possible_bones [--root DIR]`.
+
+Of labelled real hands, which are possible, limits should move no bone; of what the network says of their pictures, and
+of the sample clip's, those that are wrong. Prints how many bones rotations turn away from their joints, and how far
+bones are off the labels', seen from the palm, as measured and inside the limits (`realtime.rotations.possible_bones`).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.bone_lengths import Hands, sample_clip, webcam
+from engines.backends.opening import open_backend
+from engines.contract import EngineRequest
+from engines.errors import UserError
+from engines.second_look import looking_twice
+from engines.skeleton import FINGER_BASES, WRIST
+from engines.terminal import command
+from realtime.command import CommandParser
+from realtime.rotations.hand_rotations import hand_rotations
+from realtime.rotations.quaternions import matrices, unit
+from realtime.rotations.rest_hand import MIRROR
+from training.evaluate import WEBCAM
+
+_BONES: Final = np.array(FINGER_BASES)[:, None] - np.arange(3)
+"""(5, 3) the joint at which each bone begins."""
+_MOVED_DEG: Final = 5.0
+Floats = NDArray[np.float64]
+
+
+def directions(joints_mm: Floats, left: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """(N, 5, 3, 3) bones of hands (N, 21, 3) in their palms' frames, as right ones: measured, and as rotations say."""
+    joints_mm = np.where(left[:, None, None], joints_mm * MIRROR, joints_mm)
+    frames = matrices(hand_rotations(joints_mm, "right"))
+    palms = frames[:, WRIST][:, None, None]
+    measured = unit(joints_mm[:, _BONES - 1] - joints_mm[:, _BONES])
+    return (measured[..., None, :] @ palms)[..., 0, :], (-frames[..., 2][:, _BONES][..., None, :] @ palms)[..., 0, :]
+
+
+def apart_deg(a: Floats, b: Floats) -> Floats:
+    """Degrees between unit vectors (..., 3)."""
+    return np.degrees(np.arccos(np.clip((a * b).sum(axis=-1), -1.0, 1.0)))
+
+
+def report(name: str, hands: Hands) -> None:
+    """Print the rows of one source."""
+    found, labels = (directions(mm, hands.left) for mm in (hands.in_space(hands.depth_mm), hands.truth_mm))
+    for whose, (measured, inside) in (("labels", labels), ("network", found)):
+        moved = 100.0 * np.mean(apart_deg(measured, inside) > _MOVED_DEG)
+        print(f"{name}, {whose}: {moved:.2f} % of bones are moved by more than {_MOVED_DEG:.0f} degrees")
+    for way, bones in zip(("as measured", "inside the limits"), found, strict=True):
+        errors = apart_deg(bones, labels[0])
+        print(f"  {way:18} {errors.mean():6.2f} degrees off the labels, 99 of 100 {np.percentile(errors, 99):6.1f}")
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    parser = CommandParser("python -m benchmarks.possible_bones", __doc__)
+    parser.add_argument("--root", type=Path, default=WEBCAM, help="the data set webcam (docs/evaluation.md)")
+    root = parser.parse_args(argv).root
+    try:
+        request = EngineRequest(threads=1)
+        backend = looking_twice(open_backend(request, lambda line: print(line, file=sys.stderr)), "lite")
+        report("sample clip", sample_clip(backend))
+        report("webcam", webcam(root, backend))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
