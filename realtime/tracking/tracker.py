@@ -20,7 +20,8 @@ from engines.output import NetworkOutput
 from engines.skeleton import SIDES, Side, other_side
 from realtime.config import TrackerSettings
 from realtime.messages import HandBox, Proposed
-from realtime.tracking.next_crop import apart_px, hand_px, near, overlap, own_crop, shared_crop
+from realtime.tracking.known_again import again, moved, name_for
+from realtime.tracking.next_crop import near, overlap, own_crop, shared_crop
 from realtime.tracking.observation import (
     SAME_HAND,
     Observation,
@@ -31,7 +32,7 @@ from realtime.tracking.observation import (
     one_each,
     rightness,
 )
-from realtime.tracking.person import can_be, in_order, same_body, stranger
+from realtime.tracking.person import in_order, stranger
 from realtime.tracking.track import Track, found, judged, looks_like, predicted, seen
 from realtime.tracking.trial import sure_hand, sure_pair, worth_a_look
 
@@ -121,14 +122,14 @@ class HandTracker:
         avoided = self.state.stranger
         if avoided is not None and not 0 <= t_s - avoided.seen_s <= _AVOID_S:
             avoided = None
-        tracks |= _moved(tracks, boxes, t_s)
+        tracks |= moved(tracks, boxes, t_s)
         taken = [*tracks.values(), *([avoided] if avoided else [])]
         for box in in_order(boxes, self._settings.person):
             if len(tracks) >= self._most_hands or any(near(box.crop, track.crop) for track in taken):
                 continue
-            side = _name_for(box, tracks, lost, t_s)
+            side = name_for(box, tracks, lost, t_s)
             if side is not None:
-                tracks[side] = _again(found(box.crop, t_s), lost.pop(side, None))
+                tracks[side] = again(found(box.crop, t_s), lost.pop(side, None))
                 taken.append(tracks[side])
         proposed = [one for one in found_there if isinstance(one, Proposed)]
         trials = worth_a_look(proposed, list(tracks.values()), self._most_hands)
@@ -181,9 +182,9 @@ class HandTracker:
             there.append(companion)
             tracks[companion.side] = found(companion.crop, t_s)
         by_side = {one.side: one for one in there}
-        moved = {side: self._followed(track, by_side.get(side), t_s) for side, track in tracks.items()}
-        kept = {side: track for side, track in moved.items() if track is not None}
-        gone = {side: track for side, track in tracks.items() if moved[side] is None and track.joints_px is not None}
+        followed = {side: self._followed(track, by_side.get(side), t_s) for side, track in tracks.items()}
+        kept = {side: track for side, track in followed.items() if track is not None}
+        gone = {side: track for side, track in tracks.items() if followed[side] is None and track.joints_px is not None}
         strange = None if self.state.merged else stranger(kept)
         avoided = self.state.stranger if strange is None else kept.pop(strange)
         lost = {side: track for side, track in {**self.state.lost, **gone}.items() if side not in kept}
@@ -250,51 +251,8 @@ class HandTracker:
         return None if missed >= _LEAST_MISSES and t_s - track.seen_s >= patience_s else replace(track, missed=missed)
 
 
-def _name_for(box: HandBox, tracks: Mapping[Side, Track], lost: Mapping[Side, Track], t_s: float) -> Side | None:
-    """What a found hand is called; None if it cannot be one of the person who is followed."""
-    back = [side for side, one in lost.items() if side not in tracks and near(box.crop, one.crop)]
-    if back:
-        return box.side if box.side in back else back[0]
-    side = box.side if box.side not in tracks else other_side(box.side)
-    possible = all(same_body(box, track) for track in tracks.values())
-    return side if possible and (side not in lost or can_be(box, lost[side], t_s)) else None
-
-
-def _moved(tracks: Mapping[Side, Track], boxes: Sequence[HandBox], t_s: float) -> dict[Side, Track]:
-    """Followed hands that were not seen of late, where the detector finds them."""
-    seen_now = [track.crop for track in tracks.values() if not track.missed]
-    free = [box for box in boxes if not any(near(box.crop, crop) for crop in seen_now)]
-    moved: dict[Side, Track] = {}
-    for side, track in tracks.items():
-        box = _box_of(side, track, free, t_s) if track.missed else None
-        if box is not None:
-            free = [one for one in free if one is not box]
-            moved[side] = replace(_again(found(box.crop, t_s), track), began_s=track.began_s)
-    return moved
-
-
-def _box_of(side: Side, track: Track, boxes: Sequence[HandBox], t_s: float) -> HandBox | None:
-    """The hand around where a track was looked for, whatever it is called; else the next one of its name in reach.
-
-    A fast hand leaves its crop between two pictures: found beside it, it is no new hand.
-    """
-    around = [box for box in boxes if apart_px(box.crop, track.crop) < 0.5 * max(map(hand_px, (box.crop, track.crop)))]
-    in_reach = [box for box in boxes if box.side == side and can_be(box, track, t_s)]
-    possible = sorted(around, key=lambda box: box.side != side) or sorted(
-        in_reach, key=lambda box: apart_px(box.crop, track.crop)
-    )
-    return possible[0] if possible else None
-
-
 def _remembered(lost: Mapping[Side, Track], t_s: float) -> dict[Side, Track]:
     return {side: track for side, track in lost.items() if 0 <= t_s - track.seen_s <= _REMEMBER_S}
-
-
-def _again(new: Track, before: Track | None) -> Track:
-    """A new track that knows of its side what the lost one knew."""
-    if before is None:
-        return new
-    return replace(new, rightness_s=before.rightness_s, judged_s=before.judged_s)
 
 
 def _are_misnamed(tracks: Mapping[Side, Track]) -> bool:
