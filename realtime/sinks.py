@@ -101,10 +101,13 @@ class Sinks:
                 sink.close()
             except BaseException as failure:  # noqa: BLE001 - the others still hold windows and files
                 failures.append(failure)
+        hard = (one for one in failures if not isinstance(one, Exception))  # such as somebody's second Ctrl-C
+        worst = next(hard, failures[0] if failures and error is None else None)
         for late in failures:
-            if error is None or not isinstance(late, Exception):  # such as somebody's second Ctrl-C
-                raise late
-            _log.warning("%s", late)
+            if late is not worst:
+                _log.warning("%s", late)
+        if worst is not None:
+            raise worst
 
     def _add(self, to: list[tuple[str, Sink]], sink: Sink | None, name: str) -> None:
         if sink is not None:

@@ -19,14 +19,14 @@ class RunSummary(Sink):
     """Counts every result; tells at the end how it went, so close it last, when the files of the others are complete.
 
     `profile` prints the table of stages, too, and `profile_json` is where the figures are written. `files` are all that
-    the run writes; they are named if they came out whole.
+    the run writes; those that came out whole are named, and not what an earlier run left.
     """
 
     def __init__(self, meter: RunMeter, profile: bool, profile_json: Path | None, files: Sequence[Path | None]) -> None:
         self._meter = meter
         self._profile = profile
         self._profile_json = profile_json
-        self._files = files
+        self._before = {path: _stamp(path) for path in files if path is not None}
         self._closed = False
 
     def take(self, result: Result) -> None:
@@ -44,7 +44,7 @@ class RunSummary(Sink):
         finally:
             if self._profile:
                 print(profile_table(self._meter))
-            files = [path for path in self._files if path is not None and _complete(path)]
+            files = [path for path, before in self._before.items() if _complete(path) and _stamp(path) != before]
             print("\n".join(summary_lines(self._meter, files)), flush=True)
 
 
@@ -85,9 +85,18 @@ def save_figures(meter: RunMeter, path: Path) -> None:
 
 
 def _complete(path: Path) -> bool:
-    """Whether this run wrote it: a full disk leaves an empty video, or the part of a track file."""
-    return path.exists() and path.stat().st_size > 0 and not path.with_name(path.name + PART_SUFFIX).exists()
+    """Whether all of it is there: a full disk leaves the part of a track file."""
+    return path.exists() and not path.with_name(path.name + PART_SUFFIX).exists()
 
 
 def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else str(value)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Which file lies there, if any: it is another one when it was written anew."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns

@@ -132,6 +132,14 @@ def test_behind_an_error_what_fails_is_a_note(caplog: pytest.LogCaptureFixture) 
     assert "the disk is full" in caplog.text
 
 
+def test_all_that_fails_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """One is raised; the others may know how to save what was tracked."""
+    with pytest.raises(UserError, match="the video"), Sinks() as sinks:
+        sinks.every(Shelf(failure=UserError("the tracks are safe in the part")))
+        sinks.every(Shelf(failure=UserError("the video cannot be written")))
+    assert "the tracks are safe in the part" in caplog.text
+
+
 def test_tracks_are_finished_when_a_window_breaks_down(tmp_path: Path) -> None:
     def broken(one: Result) -> None:
         if one.frame.index == 3:

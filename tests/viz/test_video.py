@@ -110,7 +110,8 @@ def test_a_killed_run_leaves_a_readable_file(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script, path, str(GROUP_OF_PICTURES)], cwd=ROOT, check=False)
     assert done.returncode == -signal.SIGKILL
-    frames = read(path)
+    assert not path.exists()
+    frames = read(tmp_path / "killed.part.mp4")
     assert len(frames) >= 2 * GROUP_OF_PICTURES
     assert [frame.time for frame in frames] == pytest.approx([i / 30 for i in range(len(frames))], abs=1e-4)
 
@@ -133,7 +134,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"file/a\.mp4"):
         VideoWriter(tmp_path / "file" / "a.mp4")
     (tmp_path / "folder.mp4").mkdir()
-    with pytest.raises(UserError, match=r"folder\.mp4"):
+    with pytest.raises(UserError, match=r"folder\.mp4: is a folder"):
         VideoWriter(tmp_path / "folder.mp4")
     with pytest.raises(UserError, match=r"\.mp4"):
         VideoWriter(tmp_path / "a.txt")
@@ -142,12 +143,14 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "full.mp4"
-    path.symlink_to("/dev/full")
+    path.write_bytes(b"an older video")
+    (tmp_path / "full.part.mp4").symlink_to("/dev/full")
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     video = VideoWriter(path)
-    with pytest.raises(UserError, match=r"full\.mp4"):
+    with pytest.raises(UserError, match=r"full\.mp4.*full\.part\.mp4"):
         write_until_it_fails(video, noise)
     video.close()
+    assert path.read_bytes() == b"an older video"
 
 
 def write_until_it_fails(video: VideoWriter, picture: NDArray[np.uint8]) -> None:

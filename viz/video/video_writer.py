@@ -1,4 +1,4 @@
-"""Writes pictures as H.264 into an MP4 file that is readable at any moment (one thread at a time)."""
+"""Writes pictures as H.264 into an MP4 file, under another name until it is whole (one thread at a time)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ NOMINAL_FPS: Final = 30
 """Only for the encoder's rate control; the time stamps say when a picture is shown."""
 GROUP_OF_PICTURES: Final = 30
 """A fragment is finished with each key picture: a killed run loses at most this many, and what the encoder holds."""
+PART: Final = ".part"
+"""`a.part.mp4` becomes `a.mp4` when it is closed; players open it before."""
 _BT601, _LIMITED_RANGE = 6, 1
 """FFmpeg's numbers for SMPTE 170M and for 16..235: what OpenCV converts to. Untagged, players guess."""
 _MOVFLAGS: Final = "frag_keyframe+empty_moov+default_base_moof"
@@ -29,24 +31,28 @@ class VideoWriter:
     """`with VideoWriter(path) as video: video.write(image_bgr, t_s)`; without a picture no file is left.
 
     The first picture sets the size; an odd width or height grows by one repeated column or row, and later pictures
-    are resized to it. Time counts from the first picture. Raises UserError, naming the file, where it cannot be
-    written; after that the writer takes no more, and what was written so far stays.
+    are resized to it. Time counts from the first picture. An older file of that name is replaced when this one is
+    whole; until then, and after a kill, what is written is `part`, which players open. Raises UserError, naming the
+    file, where it cannot be written; after that the writer takes no more, and what was written stays in `part`.
     """
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
+        self.part = self._path.with_name(self._path.stem + PART + self._path.suffix)
         self._stream: VideoStream | None = None
         self._first_s = 0.0
         self._last_pts = -1
         if self._path.suffix.lower() not in (".mp4", ".m4v", ".mov"):
             raise UserError(f"{self._path}: videos are written as .mp4: give a file name that ends so")
+        if self._path.is_dir():
+            raise UserError(f"{self._path}: is a folder; name a file")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             options = {"movflags": _MOVFLAGS, "flush_packets": "1"}
             # "file:": else FFmpeg takes what stands before a colon ("10:30.mp4") for a protocol.
-            self._container = av.open(f"file:{self._path}", "w", format="mp4", options=options)
+            self._container = av.open(f"file:{self.part}", "w", format="mp4", options=options)
             # FFmpeg opens the file only with the first packet; a run should not learn of a bad path that late.
-            self._path.open("wb").close()
+            self.part.open("wb").close()
         except (OSError, av.FFmpegError) as error:
             raise self._cannot_write(error) from error
         self._open = True
@@ -81,10 +87,12 @@ class VideoWriter:
             if self._stream is not None:
                 self._container.mux(self._stream.encode(None))
             self._container.close()
+            if self._stream is None:
+                self.part.unlink(missing_ok=True)
+            else:
+                self.part.replace(self._path)
         except (OSError, av.FFmpegError) as error:
             raise self._cannot_write(error) from error
-        if self._stream is None:
-            self._path.unlink(missing_ok=True)
 
     def _start(self, image_bgr: NDArray[np.uint8], t_s: float) -> VideoStream:
         height, width = image_bgr.shape[:2]
@@ -111,7 +119,10 @@ class VideoWriter:
 
     def _cannot_write(self, error: Exception) -> UserError:
         reason = getattr(error, "strerror", None) or error
-        return UserError(f"{self._path}: the video cannot be written ({reason}); choose another file or make room")
+        begun = f"; what was written is in {self.part}" if self._last_pts >= 0 else ""
+        return UserError(
+            f"{self._path}: the video cannot be written ({reason}); choose another file or make room{begun}"
+        )
 
 
 def _fitted(image_bgr: NDArray[np.uint8], size_px: tuple[int, int]) -> NDArray[np.uint8]:
