@@ -184,7 +184,7 @@ def test_a_run_that_is_killed_leaves_tracks_and_video_readable(tmp_path: Path) -
     tracks = load_tracks(tmp_path / "t.npz.part")
     assert len(tracks) > 50
     assert has_hands(tracks)
-    assert 0 < pictures_in(tmp_path / "v.mp4") <= len(tracks) + 1
+    assert 0 < pictures_in(tmp_path / "v.part.mp4") <= len(tracks) + 1
 
 
 def has_hands(tracks: Tracks) -> bool:
