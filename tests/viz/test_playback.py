@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 
+from engines.errors import UserError
 from realtime.sources.recording import VideoSource
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.writer import TrackWriter
@@ -105,6 +106,17 @@ def test_without_a_recording_the_pictures_are_black(tmp_path: Path) -> None:
     assert not pictures.given
     assert pictures.of(0).shape == (480, 640, 3)
     assert not pictures.of(0).any()
+
+
+def test_a_recording_that_was_not_tracked_is_refused(tmp_path: Path) -> None:
+    tracks = make_recording(tmp_path)[0]
+    with pytest.raises(UserError, match="other pictures than those that were tracked"):
+        Pictures(load_tracks(tracks), write_video(tmp_path / "upright.mp4", [0, 40, 80], (SIZE[1], SIZE[0])))
+    with TrackWriter(tracks, INTRINSICS, SIZE, "{}", "{}") as writer:
+        for i in range(100):
+            writer.append(hand_frame(index=i, t_s=i / FPS))
+    with pytest.raises(UserError, match=r"lasts 0\.1 s, its tracks 4\.0 s"):
+        Pictures(load_tracks(tracks), write_video(tmp_path / "short.mp4", [0, 40, 80], SIZE))
 
 
 def test_bad_arguments_get_one_line_and_exit_code_2(

@@ -142,6 +142,25 @@ def test_a_folder_becomes_an_index_with_what_is_missing(tmp_path: Path, capsys: 
     assert "gone.mp4: no &lt;video&gt;" in index
 
 
+def test_a_folder_without_one_readable_track_file_is_refused_and_left_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "truth.npz").write_bytes(b"PK")
+    assert main([str(tmp_path)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("not a track file") == said.err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["truth.npz"]
+
+
+def test_a_recording_with_other_pictures_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tracks = save(tmp_path / "a.npz", tracks_of(PRESENT))
+    upright = write_video(tmp_path / "upright.mp4", steady(30), (480, 640))
+    assert main([str(tracks), "--video", str(upright)]) == 2
+    assert "other pictures than those that were tracked" in capsys.readouterr().err
+    assert not (tmp_path / "a.html").exists()
+
+
 def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tracks = save(tmp_path / "a.npz", tracks_of(["rl"]))
     save(tmp_path / "none.npz", tracks_of([]))

@@ -9,17 +9,21 @@ from numpy.typing import NDArray
 
 from realtime.sources.pictures import turned_back
 from realtime.sources.recording import VideoSource
+from realtime.tracks.recorded_from import check_recording
 from realtime.tracks.schema import Tracks
 from viz.video.video_reader import VideoReader
 
 
 class Pictures:
-    """The recording's picture for each frame of a track file; black if there is no recording."""
+    """The recording's picture for each frame of a track file; black if there is no recording.
+
+    Raises UserError if it cannot be read, or is not the one that was tracked.
+    """
 
     def __init__(self, tracks: Tracks, path: Path | None) -> None:
         width, height = (int(v) for v in tracks.size_px)
         self._black = np.zeros((height, width, 3), np.uint8)
-        self._video = VideoReader(path) if path is not None else None
+        self._video = _opened(tracks, path) if path is not None else None
         self._mirrored = tracks.mirrored
         self._t_s = tracks.t_s
         self._start_s = _start_s(tracks, path) if path is not None else 0.0
@@ -40,6 +44,16 @@ class Pictures:
         """Close the recording."""
         if self._video is not None:
             self._video.close()
+
+
+def _opened(tracks: Tracks, path: Path) -> VideoReader:
+    video = VideoReader(path)
+    try:
+        check_recording(tracks, path, video.size_px, video.duration_s)
+    except BaseException:
+        video.close()
+        raise
+    return video
 
 
 def _start_s(tracks: Tracks, path: Path) -> float:

@@ -75,7 +75,10 @@ def report(recording: Recording, out: Path, place: Path | None = None) -> Row:
 
 
 def _report_folder(folder: Path, out: Path) -> None:
-    """A page for each recording, and the index; one that cannot be read is a line of the index."""
+    """A page for each recording, and the index; one that cannot be read is a line of the index.
+
+    Where none can be read there is no index either: the folder is a wrong one, and stays as it is.
+    """
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out}: is no folder; for a folder of tracks name one")
     recordings = recordings_in(folder)
@@ -84,7 +87,15 @@ def _report_folder(folder: Path, out: Path) -> None:
     rows = []
     for recording in recordings:
         rows.append(_row(recording, folder, out))
-        print(out / rows[-1].page if rows[-1].page else f"{recording.name}: {rows[-1].note}")
+        if rows[-1].page:
+            print(out / rows[-1].page)
+    unread = [row.note or row.name for row in rows if not row.page]
+    if len(unread) == len(rows):
+        more = f", and {len(unread) - 1} others likewise" if len(unread) > 1 else ""
+        raise UserError(f"{folder}: none of its tracks can be shown ({unread[0]}{more}); name a folder of tracks")
+    for row in rows:
+        if not row.page:
+            print(f"{row.name}: {row.note}")
     _write(out / INDEX, index_page(folder.resolve().name, rows))
     print(out / INDEX)
 

@@ -55,6 +55,11 @@ class VideoReader:
         self.close()
 
     @property
+    def size_px(self) -> tuple[int, int]:
+        """(width, height) of every picture."""
+        return self._shown.size_px
+
+    @property
     def duration_s(self) -> float:
         """Length by the file's header, 0 if it has none."""
         if self._stream.duration is not None and self._stream.time_base is not None:

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.errors import UserError
 from realtime.sources.image_folder import ImageFolderSource
 from realtime.sources.recording import VideoSource
+from realtime.tracks.recorded_from import check_recording
 from realtime.tracks.schema import Tracks
 
 CODEC: Final = "h264"
@@ -79,8 +79,7 @@ def _pictures(tracks: Tracks, recording: Path) -> Iterator[NDArray[np.uint8]]:
     """(H, W, 3) for each frame, by its number at the source."""
     opened = ImageFolderSource(recording, mirrored=tracks.mirrored) if recording.is_dir() else None
     with closing(opened or VideoSource(recording, mirrored=tracks.mirrored)) as source:
-        if source.size_px != tuple(tracks.size_px.tolist()):
-            raise UserError(f"{recording}: has other pictures than those that were tracked; name the right recording")
+        check_recording(tracks, recording, source.size_px)
         wanted = iter(tracks.frame_index.tolist())
         number = next(wanted, None)
         image_bgr: NDArray[np.uint8] | None = None
