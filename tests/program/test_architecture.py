@@ -41,6 +41,7 @@ MAY_IMPORT = {
     | {
         "realtime.tracks.schema",
         "realtime.tracks.reader",
+        "realtime.tracks.recorded_from",
         "realtime.sources",
         "realtime.formats.steady",
         "realtime.opencv_windows",
