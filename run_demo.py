@@ -5,20 +5,21 @@ Finds both hands in a camera, a video or a folder of pictures and shows them in 
 
 from __future__ import annotations
 
-import json
-import logging
-import math
-import signal
 import sys
-import time
-import traceback
-from contextlib import ExitStack, closing
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from typing import Any
 
-try:
+try:  # around all imports, which take a second: Ctrl-C in them is no fault to show
+    import json
+    import logging
+    import math
+    import signal
+    import time
+    import traceback
+    from contextlib import ExitStack, closing
+    from dataclasses import replace
+    from functools import partial
+    from pathlib import Path
+    from typing import Any
+
     from engines.errors import UserError
     from engines.terminal import command
     from realtime.batch.job import Work
@@ -30,6 +31,7 @@ try:
     from realtime.cli.outputs import check_files
     from realtime.cli.stopping import SIGNALS, StopSignals, leave
     from realtime.engine import backend_of
+    from realtime.files import check_folder
     from realtime.formats.saving import save_as
     from realtime.pipeline import HandPipeline
     from realtime.reports.meter import RunMeter
@@ -147,6 +149,7 @@ def _open_source(options: Options) -> Source:
 
 def run_many(options: Options, batch: BatchOptions) -> int:
     """Track many recordings into a folder."""
+    check_folder("--out", batch.out)
     keep_length(options.hand)
     jobs = plan(expand(batch.recordings), batch.out, batch.resume)
     drawing: dict[str, Any] = {"three_d": options.view.three_d, "mirror": options.view.mirror}
@@ -206,7 +209,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    exit_code = main()
+    try:
+        exit_code = main()
+    except KeyboardInterrupt:  # just before `main` can see to it
+        exit_code = 130
     for number in SIGNALS:  # what is left is Python's own end, quick and silent
         signal.signal(number, signal.SIG_IGN)
     leave(exit_code)

@@ -23,6 +23,18 @@ def check_output(option: str, path: Path, suffixes: tuple[str, ...], inputs: Ite
         raise UserError(f"{option} {path}: is a file that this run reads, or writes already; choose another name")
     if path.exists() and not path.is_file():
         raise UserError(f"{option} {path}: is no ordinary file; choose another name")
+    _check_place(option, path)
+
+
+def check_folder(option: str, folder: Path) -> None:
+    """Raise UserError unless files can be made in `folder`, given with `option`, which need not be there yet."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{option} {folder}: is a file; name a folder")
+    _check_place(option, folder)
+
+
+def _check_place(option: str, path: Path) -> None:
+    """Raise UserError unless what is there of `path` may be written to."""
     existing = path if path.exists() else next(folder for folder in path.absolute().parents if folder.exists())
     if existing != path and not existing.is_dir():
         raise UserError(f"{option} {path}: {existing} is no folder; choose another place")

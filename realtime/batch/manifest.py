@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,8 +52,13 @@ class Manifest:
 
     def add(self, outcome: Outcome) -> None:
         """Keep what came of a job. Raises UserError if the file cannot be written; the next `add` tries it again."""
-        if outcome.status != "failed" or outcome.job.before is None:  # else the tracks noted here are there as ever
+        # Of what failed or was stopped with tracks from before, these are there as they are noted here.
+        if outcome.status in ("done", "damaged") or outcome.job.before is None:
             self._entries[self._key(outcome.job)] = self._entry(outcome)
+        self.write()
+
+    def write(self) -> None:
+        """Put everything on the disk. Raises UserError if the file cannot be written."""
         try:
             write_json(self._path, {"format": FORMAT, "recordings": self._entries}, indent=1)
         except OSError as error:
@@ -101,8 +107,15 @@ class Kept:
     def add(self, outcome: Outcome) -> None:
         """Keep it; a full disk is said once, and stops nobody."""
         self.waiting.append(outcome)
+        self._written(partial(self.manifest.add, outcome))
+
+    def end(self) -> None:
+        """Write the file, also where nothing came of any recording."""
+        self._written(self.manifest.write)
+
+    def _written(self, write: Callable[[], None]) -> None:
         try:
-            self.manifest.add(outcome)
+            write()
         except UserError as error:
             if not self._said:
                 self._say(f"error: {error}; what is not in it, --resume will look at again")
@@ -114,5 +127,5 @@ class Kept:
 
 
 def _forget_state(outcome: Outcome) -> None:
-    if outcome.status != "failed":
+    if outcome.status in ("done", "damaged"):  # else a resume goes on from it
         outcome.job.state.unlink(missing_ok=True)

@@ -62,9 +62,10 @@ def run_batch(
                 progress.update()
                 continue
             outcomes[outcome.job.output] = outcome
-            if outcome.status != "stopped":
-                kept.add(outcome)
+            kept.add(outcome)
             progress.finished(outcome)
+    if not outcomes:  # stopped before anything was begun
+        kept.end()
     stopped = should_stop() or any(o.status == "stopped" for o in outcomes.values())
     _print(table(list(outcomes.values()), not_done=len(jobs) - len(outcomes), folder=folder))
     if stopped:

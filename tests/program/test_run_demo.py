@@ -219,6 +219,25 @@ def test_closing_either_window_ends_the_run(tmp_path: Path, title: str) -> None:
     assert len(load_tracks(tmp_path / "t.npz")) < 250
 
 
+@pytest.mark.parametrize("module", ["json", "traceback", "dataclasses", "numpy"])
+def test_ctrl_c_while_the_program_is_read_is_quiet(tmp_path: Path, module: str) -> None:
+    (tmp_path / f"{module}.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, str(ROOT / "run_demo.py"), "--demo"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+@pytest.mark.parametrize(("out", "said"), [("file", "is a file; name a folder"), ("file/x", "is no folder")])
+def test_a_folder_that_cannot_be_one_is_refused_at_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], out: str, said: str
+) -> None:
+    (tmp_path / "file").touch()
+    assert run_demo.main(["--video", str(SAMPLE), "--out", str(tmp_path / out)]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert said in line
+
+
 def test_without_the_dependencies_the_way_to_them_is_named(tmp_path: Path) -> None:
     (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError(\"No module named 'numpy'\", name='numpy')\n")
     command = [sys.executable, "run_demo.py", "--demo"]

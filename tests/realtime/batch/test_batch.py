@@ -352,6 +352,9 @@ def test_ctrl_c_stops_within_a_moment_and_says_how_to_go_on(clip: Path, tmp_path
     assert "--resume goes on" in err
     assert "stopped" in said
     assert load_checkpoint(out / "long.npz.state") is not None
+    noted = json.loads((out / "batch.json").read_text())["recordings"]["long.npz"]
+    assert noted["status"] == "stopped"
+    assert noted["frames"] > 0
 
 
 def test_the_end_is_a_user_error_where_all_recordings_suffer(tmp_path: Path, work: Work) -> None:
