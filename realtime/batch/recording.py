@@ -24,6 +24,7 @@ from realtime.batch.lock import hold
 from realtime.batch.tracking import open_recording, track
 from realtime.formats.saving import SUFFIXES, save_as
 from realtime.messages import Frame
+from realtime.sources.one_view import of_one_view
 from realtime.tracks.offline import smooth_offline
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import Tracks
@@ -165,7 +166,7 @@ def _render(job: Job, work: Work, tracks: Tracks, should_stop: Callable[[], bool
 
 
 def _until(should_stop: Callable[[], bool], frames: Iterable[Frame]) -> Iterator[Frame]:
-    for frame in frames:
+    for frame in of_one_view(frames):
         _check(should_stop)
         yield frame
 

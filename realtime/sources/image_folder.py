@@ -8,8 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from engines.errors import UserError
 from realtime.messages import Frame
+from realtime.sources.one_view import check_view
 from realtime.sources.pictures import UnreadablePicture, bits_used, picture_size, read_picture, turned_back
 from realtime.sources.recorded import Recorded
 
@@ -21,13 +26,16 @@ _log = logging.getLogger(__name__)
 class ImageFolderSource(Recorded):
     """The pictures of a folder, "2.png" before "10.png", at `fps` pictures a second; `mirrored` ones are turned back.
 
-    All must have the size of the first one, because they belong to one camera: another size is a UserError, and so
-    is a folder without a readable picture. Damaged pictures are skipped and counted, and keep their time.
+    Those of another size in the first one's proportions are scaled to it; other proportions are another view, and end
+    the recording with AnotherView, as in videos. A folder without a readable picture is a UserError. Damaged pictures
+    are skipped and counted, and keep their time.
     """
 
     def __init__(self, folder: Path | str, fps: float = 30.0, *, mirrored: bool = False) -> None:
         """List the folder and look at the first picture that is readable."""
         folder = Path(folder)
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder}: is a file; name the folder that it lies in")
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder of pictures")
         if not fps > 0:
@@ -55,13 +63,20 @@ class ImageFolderSource(Recorded):
                 _log.warning("%s; it is skipped", error)
                 self.dropped += 1
                 continue
-            size_px = image.shape[1], image.shape[0]
-            if size_px != self.size_px:
-                raise UserError(
-                    f"{path}: is {size_px[0]}x{size_px[1]}, the first picture {self.size_px[0]}x{self.size_px[1]}; "
-                    "keep pictures of one camera and one size in a folder"
-                )
+            image = self._scaled(path, image, left=len(paths) - index)
             yield Frame(index, index * self._step_s, turned_back(image) if self._mirrored else image)
+
+    def _scaled(self, path: Path, image: NDArray[np.uint8], left: int) -> NDArray[np.uint8]:
+        """(H, W, 3) in the first picture's size; `left` pictures are missing where it shows another view."""
+        size_px = image.shape[1], image.shape[0]
+        if size_px == self.size_px:
+            return image
+        self.missing = left
+        check_view(str(path), size_px, self.size_px, "keep those from there on in a folder of their own")
+        self.missing = 0
+        shrinks = size_px[0] > self.size_px[0]
+        scaled = cv2.resize(image, self.size_px, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        return scaled.astype(np.uint8, copy=False)
 
     def _first_size(self) -> tuple[int, int]:
         for path in self._paths:

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Final
 
 import av
+import numpy as np
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
+from numpy.typing import NDArray
 
 from engines.errors import UserError
 from realtime.messages import Frame
 from realtime.sources.frame_times import FrameTimes
+from realtime.sources.one_view import AnotherView
 from realtime.sources.pictures import MAX_PIXELS, turned_back
 from realtime.sources.recorded import Recorded
 from realtime.sources.recording_end import USUAL_FPS, EndOfVideo
@@ -85,7 +88,7 @@ class VideoSource(Recorded):
             self._end.frame(t_s)
             self._delivered += 1
             if index >= self.first_index:
-                image = self._shown.image(decoded)
+                image = self._image(decoded)
                 yield Frame(index, t_s, turned_back(image) if self._mirrored else image)
         if not self._closed:
             self._report()
@@ -98,6 +101,15 @@ class VideoSource(Recorded):
                 if self._numbered is not None:
                     self._numbered.close()
                 self._container.close()
+
+    def _image(self, decoded: VideoFrame) -> NDArray[np.uint8]:
+        """The picture (H, W, 3) as it is shown; where another view begins, the rest counts as missing."""
+        try:
+            return self._shown.image(decoded)
+        except AnotherView:
+            seen = self._delivered - 1 + self.dropped
+            self.missing = max((self._end.expected_frames or 0) - seen, 1)
+            raise
 
     def _next(self) -> tuple[int, VideoFrame] | None:
         with self._lock:

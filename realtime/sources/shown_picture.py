@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
 
 import numpy as np
 from av.sidedata.sidedata import Type
@@ -17,13 +16,11 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from engines.errors import UserError
+from realtime.sources.one_view import check_view
 from realtime.sources.pictures import check_size
 
 FLATTEST, TALLEST = Fraction(1, 4), Fraction(4)
 """Pixel shapes, width by height, outside of which the file is taken to be wrong; true ones are 0.36 to 2.2."""
-SAME_SHAPE: Final = 0.02
-"""Two sizes belong to one view of one camera if their proportions differ by no more; encoders round to 16 pixels."""
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +91,7 @@ class ShownPictures:
     """Pictures of one stream, all of the first one's size. Belongs to whoever decodes.
 
     A frame of another size in the same proportions, as streams of changing quality have, is scaled to the first one's.
-    Other proportions show another part of the world than the camera's intrinsics say: that ends with a UserError.
+    Other proportions are another view: that ends with AnotherView, a UserError.
     Raises UserError as well if the pictures are too large.
     """
 
@@ -111,11 +108,7 @@ class ShownPictures:
     def image(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 BGR."""
         width, height = self._size(frame)
-        if abs(width * self.size_px[1] / (height * self.size_px[0]) - 1) > SAME_SHAPE:
-            raise UserError(
-                f"{self._name}: its pictures change from {self.size_px[0]}x{self.size_px[1]} to {width}x{height}, "
-                "another view of the world; what came before is tracked; cut the file there for the rest"
-            )
+        check_view(self._name, (width, height), self.size_px, "cut the file there for the rest")
         lay = orientation(frame)
         # Scaling and the conversion to BGR are one step.
         width, height = lay.size(self.size_px)

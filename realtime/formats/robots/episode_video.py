@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime.sources.image_folder import ImageFolderSource
+from realtime.sources.one_view import of_one_view
 from realtime.sources.recording import VideoSource
 from realtime.tracks.recorded_from import check_recording
 from realtime.tracks.schema import Tracks
@@ -83,7 +84,7 @@ def _pictures(tracks: Tracks, recording: Path) -> Iterator[NDArray[np.uint8]]:
         wanted = iter(tracks.frame_index.tolist())
         number = next(wanted, None)
         image_bgr: NDArray[np.uint8] | None = None
-        for frame in source:
+        for frame in of_one_view(source):
             while number is not None and number < frame.index and image_bgr is not None:
                 yield image_bgr
                 number = next(wanted, None)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -28,7 +29,7 @@ from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import RECORD, Tracks
 from tests.support.long_runs import after, holder, never, program, same, wait_for
 from tests.support.recordings import ROOT, SAMPLE, cut
-from tests.support.video_files import rotate_clockwise, steady, write_video
+from tests.support.video_files import picture, rotate_clockwise, steady, write_video
 
 needs_weights = pytest.mark.skipif(
     not (ROOT / "weights" / "lite.safetensors").exists(), reason="needs the shipped weights"
@@ -266,6 +267,21 @@ def test_a_file_that_ends_early_says_so(work: Work, backend: Backend, tmp_path: 
     assert 20 < outcome.counts.frames < 80
     assert outcome.counts.frames + outcome.damaged + outcome.missing == pytest.approx(100, abs=8)
     assert "ends early" in outcome.message
+
+
+@needs_weights
+def test_pictures_of_another_view_end_a_recording_and_what_came_before_is_kept(
+    work: Work, backend: Backend, tmp_path: Path
+) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for i, size in enumerate([(64, 48), (64, 48), (48, 64)]):
+        cv2.imwrite(str(folder / f"{i}.png"), picture(i, size))
+    outcome = process(Job(folder, tmp_path / "t.npz"), replace(work, suffixes=(".csv",)), backend, never)
+    assert (outcome.status, outcome.counts.frames, outcome.missing) == ("damaged", 2, 1)
+    assert "another view" in outcome.notes[0]
+    assert load_tracks(tmp_path / "t.npz").frame_index.tolist() == [0, 1]
+    assert (tmp_path / "t.csv").exists()
 
 
 def demo(*words: str | Path) -> list[str]:

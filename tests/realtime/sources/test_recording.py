@@ -16,6 +16,7 @@ from PIL import Image
 from engines.errors import UserError
 from realtime.messages import Frame
 from realtime.sources.image_folder import ImageFolderSource
+from realtime.sources.one_view import AnotherView, of_one_view
 from realtime.sources.recording import VideoSource
 from tests.support.recordings import SAMPLE
 from tests.support.video_files import frame_of, picture, rotate_clockwise, steady, write_video
@@ -277,13 +278,22 @@ def test_folder_mistakes(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         ImageFolderSource(tmp_path / "none")
     cv2.imwrite(str(tmp_path / "1.png"), np.zeros((4, 4), np.uint8))
-    cv2.imwrite(str(tmp_path / "2.png"), np.zeros((4, 5), np.uint8))
-    frames = iter(ImageFolderSource(tmp_path))
-    next(frames)
-    with pytest.raises(UserError, match=r"2\.png: is 5x4, the first picture 4x4"):
-        next(frames)
+    with pytest.raises(UserError, match="is a file"):
+        ImageFolderSource(tmp_path / "1.png")
     with pytest.raises(UserError, match="above 0"):
         ImageFolderSource(tmp_path, fps=0)
+
+
+def test_pictures_of_another_size_are_scaled_and_of_another_view_end_the_folder(tmp_path: Path) -> None:
+    for i, (width, height) in enumerate([(64, 48), (128, 96), (32, 24), (48, 64), (64, 48)]):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), picture(i, (width, height)))
+    seen: list[Frame] = []
+    source = ImageFolderSource(tmp_path)
+    with pytest.raises(AnotherView, match=r"3\.png: its pictures change from 64x48 to 48x64.*before is tracked"):
+        seen.extend(source)
+    assert [frame.image_bgr.shape for frame in seen] == [(48, 64, 3)] * 3
+    assert [frame.index for frame in of_one_view(ImageFolderSource(tmp_path))] == [0, 1, 2]
+    assert source.missing == 2
 
 
 def test_real_clips(shared_data: Path) -> None:
