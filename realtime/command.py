@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 from engines.errors import UserError
@@ -24,6 +25,28 @@ class CommandParser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+
+    def parse_args(  # type: ignore[override]  # argparse's has an overload for a namespace of another type
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> argparse.Namespace:
+        """Parse; a mistyped option, or an empty value, is told before what is missing for want of it."""
+        self._check_words(sys.argv[1:] if args is None else list(args))
+        return super().parse_args(args, namespace)
+
+    def _check_words(self, words: Sequence[str]) -> None:
+        """End with exit code 2 for an option that is none, or a value without a letter."""
+        known = self._option_string_actions
+        option = ""
+        for word in words:
+            name, equals, value = word.partition("=")
+            if word == "--":
+                return
+            if word.startswith("--") and " " not in name:
+                option = name
+                if name not in known:
+                    self.error(f"unrecognized option {name}{_guess(name, known)}")
+            if not word or (equals and not value and name in known):
+                self.error(f"{option or 'a name'}: is empty; give a value, or leave it out")
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
@@ -61,6 +84,11 @@ def exit_code(run: Callable[[], None], interrupted: str = "interrupted") -> int:
         print(interrupted, file=sys.stderr)
         return 130
     return 0
+
+
+def _guess(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, sorted(known), n=2, cutoff=0.7)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def _number(text: str) -> float:

@@ -71,7 +71,7 @@ def why_not_cached(cache: Path, key: EngineKey) -> str:
     if not changes:
         return "once"
     names = [name.removesuffix("_sha256").replace("_", " ") for name in min(changes, key=len)]
-    return f"once: the one in the cache has another {' and '.join(names)}"
+    return f"once: the one in the cache differs in {' and '.join(names)}"
 
 
 def _keys_of(cache: Path, key: EngineKey) -> Iterator[EngineKey]:

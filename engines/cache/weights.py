@@ -10,15 +10,17 @@ from engines.cache.store import default_cache
 from engines.contract import EngineRequest, Say
 from engines.errors import UserError
 from engines.files import file_sha256, origin
-from engines.presets import spec_of, weights_of
+from engines.presets import SHIPPED, spec_of, weights_of
 
 
 def weights_for(request: EngineRequest, say: Say = lambda _: None) -> Path:
     """The weights that a request means; a RootNet of its own is put into one file with the InterNet.
 
-    Raises UserError if a file is not there or does not load, or if a RootNet is given to a network that has its own.
+    Raises UserError if a file is not there or holds no weights, or if a RootNet is given to a network with its own.
     """
     weights = weights_of(request.preset, request.weights)
+    if request.preset in SHIPPED:
+        _check_safetensors(weights)
     if request.rootnet is None:
         return weights
     if spec_of(request.preset).root_depth_inside:
@@ -26,6 +28,17 @@ def weights_for(request: EngineRequest, say: Say = lambda _: None) -> Path:
             f"preset {request.preset} has RootNet's factor in it: leave --rootnet out, or choose --preset paper"
         )
     return _joined(weights, request.rootnet, request.cache or default_cache(), say)
+
+
+def _check_safetensors(path: Path) -> None:
+    """Raise UserError unless the file begins as one of safetensors, before an engine is announced that comes of it."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), "np"):
+            return
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path}: damaged, or no safetensors file ({error}); fetch it again") from error
 
 
 def _joined(internet_file: Path, rootnet_file: Path, cache: Path, say: Say) -> Path:

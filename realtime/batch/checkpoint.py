@@ -109,4 +109,5 @@ def _digest(path: Path) -> str:
     try:
         return file_sha256(path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        way_out = "name a file that can be, or leave its option out"
+        raise UserError(f"{path}: cannot be read ({error.strerror}); {way_out}") from error

@@ -7,6 +7,7 @@ it again.
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -48,17 +49,20 @@ def process(job: Job, work: Work, backend: Backend, should_stop: Callable[[], bo
     except UserError as error:
         outcome = Outcome(job, "failed", message=str(error))
     except OSError as error:
-        outcome = Outcome(
-            job,
-            "failed",
-            message=f"{error.filename or job.output}: {error.strerror or error}; mend it, then --resume goes on",
-        )
+        outcome = Outcome(job, "failed", message=_of_system(error, job))
     except Exception as error:  # noqa: BLE001 - a fault in one recording must not stop the others; it is reported
         _log.info("%s", job.source, exc_info=True)
         outcome = Outcome(job, "failed", message=f"internal error: {type(error).__name__}: {error}")
     finally:
         logging.getLogger().removeHandler(notes)
     return replace(outcome, work_s=time.monotonic() - started_s, notes=tuple(notes.lines))
+
+
+def _of_system(error: OSError, job: Job) -> str:
+    """The line for what the system did not do."""
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{job.source}: its name is too long for the files that are made from it; rename the recording"
+    return f"{error.filename or job.output}: {error.strerror or error}; mend it, then --resume goes on"
 
 
 def _process(job: Job, work: Work, backend: Backend, should_stop: Callable[[], bool]) -> Outcome:

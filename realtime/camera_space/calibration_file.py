@@ -86,7 +86,8 @@ def _tree(path: Path) -> dict[str, Any]:
             raise UserError(f"{path}: too large for a calibration file")
         tree = _read(read_text(path), path.suffix.lower())
     except OSError as error:
-        raise UserError(f"{path}: the calibration cannot be read ({error.strerror})") from error
+        way_out = "name a file that python -m realtime.calibrate wrote, or give --fov instead"
+        raise UserError(f"{path}: the calibration cannot be read ({error.strerror}); {way_out}") from error
     except (ValueError, yaml.YAMLError, Xml.ParseError, RecursionError) as error:
         raise UserError(f"{path}: is no calibration in YAML, JSON or OpenCV's XML") from error
     if not isinstance(tree, dict):

@@ -216,8 +216,8 @@ def _key(**changes: str) -> EngineKey:
 def test_a_rebuild_says_what_has_changed(tmp_path: Path) -> None:
     assert why_not_cached(tmp_path, _key()) == "once"
     store_engine(tmp_path, _key(), {"engine.plan": b"plan"}, {})
-    assert "another runtime version" in why_not_cached(tmp_path, _key(runtime_version="1.8"))
-    assert "another weights" in why_not_cached(tmp_path, _key(weights_sha256="0"))
+    assert "differs in runtime version" in why_not_cached(tmp_path, _key(runtime_version="1.8"))
+    assert "differs in weights" in why_not_cached(tmp_path, _key(weights_sha256="0"))
     assert why_not_cached(tmp_path, _key(preset="paper")) == "once"
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from engines.backends.opening import open_backend
 from engines.cache.key import engine_key
 from engines.cache.store import SIDECAR, find_engine, store_engine, why_not_cached
+from engines.contract import EngineRequest
 from engines.errors import UserError
 
 
@@ -20,6 +22,14 @@ def _store(cache: Path, number: int) -> None:
     key = engine_key("lite", "test", "1", "fp32", (1,), Path(__file__), "cpu")
     for _ in range(20):
         store_engine(cache, key, {"engine.bin": bytes([number]) * 100_000}, {})
+
+
+def test_a_file_that_holds_no_weights_is_refused_before_an_engine_is_announced(tmp_path: Path) -> None:
+    text, said = tmp_path / "README.md", []
+    text.write_text("# no weights\n" * 50)
+    with pytest.raises(UserError, match=r"README\.md: damaged, or no safetensors file"):
+        open_backend(EngineRequest("lite", text, "openvino", "auto", cache=tmp_path), said.append)
+    assert said == []
 
 
 def test_two_processes_that_build_at_once_leave_a_whole_engine(tmp_path: Path) -> None:

@@ -284,6 +284,15 @@ def test_pictures_of_another_view_end_a_recording_and_what_came_before_is_kept(
     assert (tmp_path / "t.csv").exists()
 
 
+def test_a_name_that_leaves_no_room_for_an_ending_is_to_be_changed(
+    work: Work, backend: Backend, tmp_path: Path
+) -> None:
+    long = write_video(tmp_path / f"{'y' * 250}.mp4", steady(3), (64, 48))
+    outcome = process(plan([long], tmp_path / "out", False)[0], work, backend, never)
+    assert outcome.status == "failed"
+    assert outcome.message.endswith("its name is too long for the files that are made from it; rename the recording")
+
+
 def demo(*words: str | Path) -> list[str]:
     return [str(word) for word in words]
 

@@ -238,7 +238,7 @@ def test_a_file_that_the_settings_name_is_looked_for_before_anything_is_done(
 ) -> None:
     shipped(tmp_path, monkeypatch)
     settings = load_settings(None, ["intrinsics.source=file", f"intrinsics.file={tmp_path / 'none.json'}"])
-    with pytest.raises(UserError, match=r"none\.json: cannot be read"):
+    with pytest.raises(UserError, match=r"none\.json: cannot be read .*; name a file"):
         run_batch(plan(recordings(tmp_path, "a.mp4"), tmp_path / "out", False), Work(settings), 1, never, print)
     assert worked_on == []
 

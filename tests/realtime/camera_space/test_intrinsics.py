@@ -298,3 +298,9 @@ def test_points_far_outside_the_picture_stay_finite() -> None:
     pixels = np.array([[-4000.0, 9000.0], [1e6, 0.0], [320.0, 240.0]])
     assert np.isfinite(backproject(pixels, np.ones(3), lens)).all()
     assert backproject(np.zeros((0, 2)), np.zeros(0), lens).shape == (0, 3)
+
+
+def test_a_calibration_that_is_not_there_says_how_to_get_one(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.json", tmp_path):
+        with pytest.raises(UserError, match=r"cannot be read .*realtime\.calibrate"):
+            load_intrinsics(path, (640, 480))

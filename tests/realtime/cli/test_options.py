@@ -20,6 +20,24 @@ ORDER = ("profile", "file", "option", "set")
 """Behind the defaults, the later one wins."""
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--vido", "x.mp4"], "unrecognized option --vido; did you mean --video?"),
+        (["--video", ""], "--video: is empty"),
+        (["--images", "", "--headless"], "--images: is empty"),
+        (["--video", "a.mp4", "--save-tracks="], "--save-tracks: is empty"),
+    ],
+)
+def test_a_mistyped_option_or_an_empty_value_is_told_first(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse(words)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
 def said(setting: str, **values: Any) -> tuple[str, dict[str, Any]]:
     return setting, values
 
