@@ -8,10 +8,16 @@ from __future__ import annotations
 import sys
 
 try:  # around all imports, which take a second: Ctrl-C in them is no fault to show
+    import os
+    import signal
+
+    _PROGRAM = __name__ in ("__main__", "__mp_main__") and signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    if _PROGRAM:  # at once, while nothing is begun: libraries make errors of their own of an exception in their start
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+
     import json
     import logging
     import math
-    import signal
     import time
     import traceback
     from contextlib import ExitStack, closing
@@ -46,6 +52,9 @@ try:  # around all imports, which take a second: Ctrl-C in them is no fault to s
     from viz.viewer import Display
     from viz.views import open_video, open_windows
     from viz.window.display import has_display, require_display
+
+    if _PROGRAM:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 except ModuleNotFoundError as missing:
     sys.stderr.write(f"error: {missing.name} is not installed in this Python: run make setup, then .venv/bin/python\n")
     sys.exit(2)
