@@ -67,6 +67,11 @@ def unfinished(path: Path, *, alone: bool = False) -> Path:
     return path.with_name(f".{path.stem}{mine}.tmp{path.suffix}")
 
 
+def is_unfinished(path: Path) -> bool:
+    """Whether somebody already sees to it that the file appears in one step: the name is one of `unfinished`."""
+    return _UNFINISHED.fullmatch(path.name) is not None
+
+
 def remove_unfinished(folder: Path, names: Iterable[str]) -> None:
     """Remove what killed processes left of files with these names; nobody may be writing them. Raises OSError."""
     wanted = set(names)

@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.files import is_unfinished
 
 TIME_BASE: Final = Fraction(1, 90_000)
 """Fine enough for true time stamps at any rate; the usual one of video."""
@@ -38,7 +39,8 @@ class VideoWriter:
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        self.part = self._path.with_name(self._path.stem + PART + self._path.suffix)
+        hidden = is_unfinished(self._path)  # a batch's, which finds it by that name after a kill
+        self.part = self._path if hidden else self._path.with_name(self._path.stem + PART + self._path.suffix)
         self._stream: VideoStream | None = None
         self._first_s = 0.0
         self._last_pts = -1
@@ -119,7 +121,7 @@ class VideoWriter:
 
     def _cannot_write(self, error: Exception) -> UserError:
         reason = getattr(error, "strerror", None) or error
-        begun = f"; what was written is in {self.part}" if self._last_pts >= 0 else ""
+        begun = f"; what was written is in {self.part}" if self._last_pts >= 0 and self.part != self._path else ""
         return UserError(
             f"{self._path}: the video cannot be written ({reason}); choose another file or make room{begun}"
         )
