@@ -223,7 +223,7 @@ def test_kills_and_ctrl_c_while_the_video_is_made(work: Work, backend: Backend, 
     assert it.returncode == 130, err
     assert "it is taken up again" in err
     assert "stopped" in said
-    assert names_in(out) == {"clip.npz", "clip.npz.state"}
+    assert names_in(out) == {"batch.json", "clip.npz", "clip.npz.state"}
 
     with program(*words) as it:
         wait_for(lambda: bool(half_made()), it)
@@ -233,7 +233,7 @@ def test_kills_and_ctrl_c_while_the_video_is_made(work: Work, backend: Backend, 
         job = Job(clip, out / "clip.npz", resume=True)
         outcome = process(job, replace(work, render=drawn), backend, never)
     assert (outcome.status, outcome.tracked_frames) == ("done", 0)
-    assert names_in(out) == {"clip.npz", "clip.npz.state", "clip_hands.mp4"}
+    assert names_in(out) == {"batch.json", "clip.npz", "clip.npz.state", "clip_hands.mp4"}
     assert (out / "clip_hands.mp4").read_text() == "240"
     assert (out / "clip.npz").stat().st_mtime_ns == tracked
 
