@@ -11,7 +11,7 @@ fit of turn and size; the wrist.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -140,10 +140,9 @@ def sample_clip(backend: Backend) -> Hands:
     )
 
 
-@command
-def main(argv: list[str] | None = None) -> int:
-    """The command; returns the exit code."""
-    parser = CommandParser("python -m benchmarks.bone_lengths", __doc__)
+def report_both(module: str, doc: str | None, report: Callable[[str, Hands], None], argv: list[str] | None) -> int:
+    """A command that reports on the sample clip's hands and the webcam's; returns the exit code."""
+    parser = CommandParser(f"python -m {module}", doc)
     parser.add_argument("--root", type=Path, default=WEBCAM, help="the data set webcam (docs/evaluation.md)")
     root = parser.parse_args(argv).root
     try:
@@ -155,6 +154,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    return report_both("benchmarks.bone_lengths", __doc__, report, argv)
 
 
 if __name__ == "__main__":

@@ -49,11 +49,9 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    done, coded = cv2.imencode(".jpg", drawn, (cv2.IMWRITE_JPEG_QUALITY, _QUALITY))
-    assert done
     with in_one_step(given.output) as part:
-        part.write_bytes(coded.tobytes())
-    print(f"{given.output}: {len(coded) / 1e3:.0f} kB")
+        cv2.imwrite(str(part), drawn, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    print(f"{given.output}: {given.output.stat().st_size / 1e3:.0f} kB")
     return 0
 
 

@@ -8,24 +8,17 @@ bones are off the labels', seen from the palm, as measured and inside the limits
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.bone_lengths import Hands, sample_clip, webcam
-from engines.backends.opening import open_backend
-from engines.contract import EngineRequest
-from engines.errors import UserError
-from engines.second_look import looking_twice
+from benchmarks.bone_lengths import Hands, report_both
 from engines.skeleton import FINGER_BASES, WRIST
 from engines.terminal import command
-from realtime.command import CommandParser
 from realtime.rotations.hand_rotations import hand_rotations
 from realtime.rotations.quaternions import matrices, unit
 from realtime.rotations.rest_hand import MIRROR
-from training.evaluate import WEBCAM
 
 _BONES: Final = np.array(FINGER_BASES)[:, None] - np.arange(3)
 """(5, 3) the joint at which each bone begins."""
@@ -61,18 +54,7 @@ def report(name: str, hands: Hands) -> None:
 @command
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
-    parser = CommandParser("python -m benchmarks.possible_bones", __doc__)
-    parser.add_argument("--root", type=Path, default=WEBCAM, help="the data set webcam (docs/evaluation.md)")
-    root = parser.parse_args(argv).root
-    try:
-        request = EngineRequest(threads=1)
-        backend = looking_twice(open_backend(request, lambda line: print(line, file=sys.stderr)), "lite")
-        report("sample clip", sample_clip(backend))
-        report("webcam", webcam(root, backend))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return report_both("benchmarks.possible_bones", __doc__, report, argv)
 
 
 if __name__ == "__main__":

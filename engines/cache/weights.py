@@ -6,10 +6,13 @@ import hashlib
 import json
 from pathlib import Path
 
+from safetensors import safe_open
+
 from engines.cache.store import default_cache
 from engines.contract import EngineRequest, Say
 from engines.errors import UserError
 from engines.files import file_sha256, origin
+from engines.networks.safetensors_line import reading_safetensors
 from engines.presets import SHIPPED, spec_of, weights_of
 
 
@@ -19,8 +22,9 @@ def weights_for(request: EngineRequest, say: Say = lambda _: None) -> Path:
     Raises UserError if a file is not there or holds no weights, or if a RootNet is given to a network with its own.
     """
     weights = weights_of(request.preset, request.weights)
-    if request.preset in SHIPPED:
-        _check_safetensors(weights)
+    if request.preset in SHIPPED:  # else others' checkpoints, too; told before an engine is announced that comes of it
+        with reading_safetensors(weights), safe_open(str(weights), "np"):
+            pass
     if request.rootnet is None:
         return weights
     if spec_of(request.preset).root_depth_inside:
@@ -28,17 +32,6 @@ def weights_for(request: EngineRequest, say: Say = lambda _: None) -> Path:
             f"preset {request.preset} has RootNet's factor in it: leave --rootnet out, or choose --preset paper"
         )
     return _joined(weights, request.rootnet, request.cache or default_cache(), say)
-
-
-def _check_safetensors(path: Path) -> None:
-    """Raise UserError unless the file begins as one of safetensors, before an engine is announced that comes of it."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), "np"):
-            return
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{path}: damaged, or no safetensors file ({error}); fetch it again") from error
 
 
 def _joined(internet_file: Path, rootnet_file: Path, cache: Path, say: Say) -> Path:

@@ -18,6 +18,7 @@ from torch import nn
 from engines.errors import UserError
 from engines.files import in_one_step
 from engines.networks.released import load_released
+from engines.networks.safetensors_line import reading_safetensors
 
 __all__ = ["load_released", "load_weights", "save_weights", "sidecar_path"]
 
@@ -54,10 +55,8 @@ def load_weights(network: nn.Module, path: Path | str) -> None:
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path}: no such weights file; the shipped ones are weights/lite.safetensors")
-    try:
+    with reading_safetensors(path):
         tensors = load_file(str(path))
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{path}: damaged, or no safetensors file ({error}); fetch it again") from error
     wanted = network.state_dict()
     for part in getattr(network, "may_lack", ()):
         if not any(name.startswith(part) for name in tensors):

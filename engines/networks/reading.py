@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engines.errors import UserError
+from engines.networks.safetensors_line import first_line, reading_safetensors
 from engines.npz import ARCHIVE_ERRORS
 
 _NAMED: Final = 3
@@ -41,7 +41,7 @@ def read_checkpoint(path: Path | str) -> dict[str, Any]:
         blamed = _blamed(str(error))
         raise UserError(f"{path}: is damaged, or holds Python objects besides tensors ({blamed}); refused") from error
     except (OSError, *ARCHIVE_ERRORS) as error:
-        raise UserError(f"{path}: damaged, or no torch checkpoint ({_first_line(error)}); fetch it again") from error
+        raise UserError(f"{path}: damaged, or no torch checkpoint ({first_line(error)}); fetch it again") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds a {type(content).__name__}, a checkpoint is a dict of tensors")
     return content
@@ -54,10 +54,8 @@ def read_tensors(path: Path | str) -> dict[str, Tensor]:
         return tensors_of(read_checkpoint(path), path)
     if not path.is_file():
         raise UserError(f"{path}: no such weights file")
-    try:
+    with reading_safetensors(path):
         return dict(load_file(str(path)))
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{path}: damaged, or no safetensors file ({_first_line(error)}); fetch it again") from error
 
 
 def tensors_of(content: Mapping[Any, Any], path: Path) -> dict[str, Tensor]:
@@ -98,8 +96,4 @@ def _blamed(message: str) -> str:
     for word in message.replace("`", " ").split():
         if "." in word.strip(".,:;") and word.count(".") >= 1 and word.strip(".,").replace(".", "").isidentifier():
             return word.strip(".,:;")
-    return _first_line(message)
-
-
-def _first_line(error: object) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:120]
+    return first_line(message)

@@ -166,3 +166,8 @@ class Outcome:
     """What went wrong."""
     notes: tuple[str, ...] = ()
     """Warnings on the way."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether its tracks are there, to the recording's end or to where it is damaged."""
+        return self.status in ("done", "damaged")

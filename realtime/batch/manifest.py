@@ -53,7 +53,7 @@ class Manifest:
     def add(self, outcome: Outcome) -> None:
         """Keep what came of a job. Raises UserError if the file cannot be written; the next `add` tries it again."""
         # Of what failed or was stopped with tracks from before, these are there as they are noted here.
-        if outcome.status in ("done", "damaged") or outcome.job.before is None:
+        if outcome.finished or outcome.job.before is None:
             self._entries[self._key(outcome.job)] = self._entry(outcome)
         self.write()
 
@@ -69,7 +69,7 @@ class Manifest:
         entry: dict[str, Any] = {name: getattr(outcome, name) for name in _FIGURES}
         entry |= {name: getattr(counts, name) for name in _COUNTS} | {"span_s": counts.span_s}
         entry["recording"] = str(outcome.job.source)
-        if outcome.status in ("done", "damaged"):
+        if outcome.finished:
             earlier = self._made(outcome.job) if outcome.job.before is not None else {}
             made = earlier | self._work.derived(outcome.job)
             entry |= {"source": outcome.identity, "made_with": self._made_with, "made": made}
@@ -127,5 +127,5 @@ class Kept:
 
 
 def _forget_state(outcome: Outcome) -> None:
-    if outcome.status in ("done", "damaged"):  # else a resume goes on from it
+    if outcome.finished:  # else a resume goes on from it
         outcome.job.state.unlink(missing_ok=True)

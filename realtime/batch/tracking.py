@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -19,12 +19,12 @@ from engines.contract import Backend
 from realtime.batch.checkpoint import Checkpoint, load_checkpoint
 from realtime.batch.job import Job, Work
 from realtime.camera_space.intrinsics import resolve_intrinsics
-from realtime.live import Result, run_recorded
+from realtime.live import run_recorded
 from realtime.pipeline import HandPipeline, PipelineState
 from realtime.reports.versions import versions
 from realtime.snapshot import freeze, thaw
 from realtime.sources.image_folder import ImageFolderSource
-from realtime.sources.one_view import AnotherView
+from realtime.sources.one_view import of_one_view
 from realtime.sources.recording import VideoSource
 from realtime.tracks.part import recover_part
 from realtime.tracks.writer import CannotGoOn, TrackWriter
@@ -115,7 +115,7 @@ def _run(
 ) -> Checkpoint:
     """Track frame by frame, from behind the `last` checkpoint to the end or a stop; the new last checkpoint."""
     done = last
-    for result in _results(source, pipeline, last.next_index - 1):
+    for result in of_one_view(run_recorded(source, pipeline, last.next_index - 1), _log.warning):
         writer.append(result.hands)
         stop = should_stop()
         done = replace(done, counts=done.counts.plus(result.hands), next_index=result.frame.index + 1)
@@ -126,14 +126,6 @@ def _run(
     done = replace(done, complete=True, damaged=source.dropped, missing=source.missing)
     done.save(job.state)
     return done
-
-
-def _results(source: Recording, pipeline: HandPipeline, previous: int) -> Iterator[Result]:
-    """Up to where the recording's view changes, if it does: what came before is as good as any."""
-    try:
-        yield from run_recorded(source, pipeline, previous)
-    except AnotherView as end:
-        _log.warning("%s", end)
 
 
 def _open_writer(

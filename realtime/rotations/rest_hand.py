@@ -78,6 +78,11 @@ def mirrored_for(side: Side, vectors: NDArray) -> Floats:
     return np.asarray(vectors * MIRROR if side == "left" else vectors, np.float64)
 
 
+def mirrored_frames_for(side: Side, frames: NDArray) -> Floats:
+    """The same for frames (..., 3, 3) in it."""
+    return np.asarray(frames * np.outer(MIRROR, MIRROR) if side == "left" else frames, np.float64)
+
+
 def rest_frames(side: Side) -> Floats:
     """(21, 3, 3) wrist_from_joint of the rest pose: straight fingers, all angles 0."""
     frames = np.tile(np.eye(3), (JOINTS_PER_HAND, 1, 1))
@@ -85,4 +90,4 @@ def rest_frames(side: Side) -> Floats:
     for finger, base in enumerate(FINGER_BASES):
         aside = np.array([[c[finger], 0.0, s[finger]], [0.0, 1.0, 0.0], [-s[finger], 0.0, c[finger]]])
         frames[base - 3 : base + 1] = WRIST_FROM_FINGER[finger] @ aside
-    return frames * np.outer(MIRROR, MIRROR) if side == "left" else frames
+    return mirrored_frames_for(side, frames)

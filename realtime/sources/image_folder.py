@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engines.errors import UserError
 from realtime.messages import Frame
-from realtime.sources.one_view import check_view
+from realtime.sources.one_view import AnotherView, check_view
 from realtime.sources.pictures import UnreadablePicture, bits_used, picture_size, read_picture, turned_back
 from realtime.sources.recorded import Recorded
 
@@ -71,9 +71,11 @@ class ImageFolderSource(Recorded):
         size_px = image.shape[1], image.shape[0]
         if size_px == self.size_px:
             return image
-        self.missing = left
-        check_view(str(path), size_px, self.size_px, "keep those from there on in a folder of their own")
-        self.missing = 0
+        try:
+            check_view(str(path), size_px, self.size_px, "keep those from there on in a folder of their own")
+        except AnotherView:
+            self.missing = left
+            raise
         shrinks = size_px[0] > self.size_px[0]
         scaled = cv2.resize(image, self.size_px, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         return scaled.astype(np.uint8, copy=False)

@@ -6,12 +6,12 @@ camera's intrinsics say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeVar
 
 from engines.errors import UserError
-from realtime.messages import Frame
 
+T = TypeVar("T")
 SAME_SHAPE: Final = 0.02
 """Two sizes belong to one view of one camera if their proportions differ by no more; encoders round to 16 pixels."""
 
@@ -30,9 +30,9 @@ def check_view(name: str, size_px: tuple[int, int], first_px: tuple[int, int], w
         )
 
 
-def of_one_view(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """The frames up to where the view changes, if it does: for what is made from tracks, which end there, too."""
+def of_one_view(source: Iterable[T], tell: Callable[[str], None] = lambda _: None) -> Iterator[T]:
+    """Frames, or what comes of them, up to where the view changes, if it does; `tell` gets the line that says so."""
     try:
-        yield from frames
-    except AnotherView:
-        return
+        yield from source
+    except AnotherView as end:
+        tell(str(end))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engines.skeleton import FINGER_BASES, JOINTS_PER_HAND, PARENTS, SIDES, WRIST, Side
 from realtime.messages import HandPose
 from realtime.rotations.quaternions import IDENTITY, from_matrices, inverse, times, turned
-from realtime.rotations.rest_hand import MIRROR
+from realtime.rotations.rest_hand import mirrored_frames_for
 from realtime.streams.message import StreamFrame
 from realtime.streams.osc import bundle, osc_text
 
@@ -53,9 +53,7 @@ def _t_turns(side: Side) -> NDArray[np.float64]:
     """
     frames = np.tile(np.eye(3), (JOINTS_PER_HAND, 1, 1))
     frames[: FINGER_BASES[0] + 1] = _T_THUMB
-    if side == "left":
-        frames = frames * np.outer(MIRROR, MIRROR)
-    return from_matrices(_T_POSE[side] @ frames)
+    return from_matrices(_T_POSE[side] @ mirrored_frames_for(side, frames))
 
 
 _T_TURNS: Final = {side: _t_turns(side) for side in SIDES}

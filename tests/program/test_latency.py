@@ -60,5 +60,6 @@ def test_the_command_measures_without_a_camera(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     figures = json.loads((tmp_path / "a.json").read_text())
     assert figures["readings"] >= 2
-    assert all(0 < figures[f"{what}_p50_ms"] < 5_000 for what in ("clock_itself", "screen_to_screen", "program_says"))
+    assert 0 < figures["clock_itself_p50_ms"] < figures["screen_to_screen_p50_ms"] < 5_000
+    assert 0 < figures["program_says_p50_ms"] < 5_000, "also of the first frames, which were not looked at"
     assert "no camera: a real one adds its exposure and transport" in done.stdout

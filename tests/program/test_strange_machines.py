@@ -82,7 +82,7 @@ def test_a_checkout_that_may_only_be_read(tmp_path: Path) -> None:
     assert len(load_tracks(tmp_path / "t.npz")) == FRAMES
     demo = run(*IN_A_BOX, script, "-", str(ROOT), sys.executable, "run_demo.py", "--demo", "--headless")
     assert demo.returncode == 2
-    assert demo.stderr.splitlines()[-1].startswith("error: --save-")  # whichever file is looked at first
+    assert demo.stderr.splitlines()[-1].startswith("error: --save-video")
 
 
 @pytest.mark.skipif(shutil.which("taskset") is None, reason="needs taskset")

@@ -21,14 +21,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Processes start with the session: the master names the folder, they inherit it."""
     worker = getattr(session.config, "workerinput", None)
     if worker is None:
-        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="test-faults-")
+        session.config.stash[_KEPT] = folder = tempfile.TemporaryDirectory(prefix="test-faults-")
+        os.environ[_FOLDER] = folder.name
     elif _FOLDER in os.environ:
         session.config.stash[_KEPT] = stacks = (Path(os.environ[_FOLDER]) / worker["workerid"]).open("w")
         faulthandler.enable(stacks)
 
 
 _KEPT = pytest.StashKey[Any]()
-"""The open file, which has to live as long as the process."""
+"""The folder, or the open file in it, which have to live as long as the process."""
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -26,6 +26,7 @@ from engines.files import in_one_step
 from engines.npz import ARCHIVE_ERRORS
 
 MASK_CELLS: Final = 80
+"""As the generator makes them (`training.synth.hand.visibility.MASK_PX`)."""
 UNKNOWN: Final = 255
 """In masks."""
 

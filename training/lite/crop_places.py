@@ -56,7 +56,7 @@ def mirrored_samples(
     pick = flip[:, None, None]
     return (
         torch.where(pick, mirrored, projected),
-        torch.where(pick, joints[:, swap], joints),  # only depths are used from here on
+        torch.where(pick, joints[:, swap], joints),  # only depths and lengths are used from here on
         torch.where(flip[:, None], present.flip(1), present),
     )
 
