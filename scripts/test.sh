@@ -5,6 +5,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export OMP_NUM_THREADS=1
+unset PYTHONDONTWRITEBYTECODE # a hundred processes are started: each would compile all sources anew
 
 # Ray's cluster, and what compiles engines within the test process, run beside the others, so that no core waits.
 alone=tests/realtime/batch/test_batch_ray.py

@@ -1,4 +1,4 @@
-"""MediaPipe finds hands in a whole picture; nothing else is taken from it. The only home of mediapipe (one thread).
+"""MediaPipe finds hands in a whole picture; nothing else is taken from it (one thread).
 
 It runs only while a hand is missing: it finds 2 of 6 really clasped hands, and costs more than the network itself.
 """
@@ -37,7 +37,7 @@ class HandDetector:
 
     def __init__(self, min_score: float) -> None:
         with _quiet():
-            from mediapipe.python.solutions.hands import Hands
+            from realtime.tracking.mediapipe_hands import Hands
 
             _say_it_now(Hands)
             self._hands = Hands(

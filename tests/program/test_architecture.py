@@ -107,7 +107,7 @@ A folder stands for the folders in it, unless they are named themselves, as "syn
 SHOWN_BY_BACKENDS = {"engines.backends.opening", "engines.backends.gpu", "engines.backends.tf32"}
 """All that others may import of the room: what opens one of them, and two files about the GPU."""
 HOMES = {
-    "mediapipe": {"realtime/tracking/detector.py"},
+    "mediapipe": {"realtime/tracking/mediapipe_hands.py"},
     "open3d": {"viz/scene3d/open3d_scene.py"},
     "pyarrow": {"realtime/formats/parquet.py", "realtime/formats/robots/lerobot_tables.py"},
     "pygltflib": {"realtime/formats/gltf.py"},
