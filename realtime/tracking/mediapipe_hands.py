@@ -1,9 +1,9 @@
 """MediaPipe's `Hands`, imported without what its packages load beside it. The only home of mediapipe.
 
-`mediapipe/__init__.py` imports every solution and task: pyplot for drawings, PortAudio for microphones. That is a
-third of a second at each start and 30 MB, for things a hand detector never asks for. Here these two packages are there at once, as
-every module is while it is imported, and their `__init__.py` runs when somebody asks for one of their names: a program
-that uses MediaPipe beside us finds all of it.
+`mediapipe/__init__.py` imports every solution and task: pyplot for drawings, PortAudio for microphones. That is a third
+of a second at each start and 30 MB, for things a hand detector never asks for. Here these two packages are there at
+once, as every package is while it is imported, and their `__init__.py` runs when somebody asks for one of their names:
+a program that uses MediaPipe beside us finds all of it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class _Waiting(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name != "__version__":  # what the import system probes for
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        self.__class__ = ModuleType
+        self.__class__ = ModuleType  # type: ignore[assignment]
         assert self.__spec__ is not None and self.__spec__.loader is not None
         self.__spec__.loader.exec_module(self)
         return getattr(self, name)
@@ -37,7 +37,7 @@ def _wait(name: str) -> None:
     if spec is None:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     package = importlib.util.module_from_spec(spec)
-    package.__class__ = _Waiting  # type: ignore[assignment]
+    package.__class__ = _Waiting
     sys.modules[name] = package
     above, _, own = name.rpartition(".")
     if above:
@@ -47,4 +47,4 @@ def _wait(name: str) -> None:
 for _name in _HEAVY:
     _wait(_name)
 
-from mediapipe.python.solutions.hands import Hands as Hands  # noqa: E402 - after what makes it cheap
+from mediapipe.python.solutions.hands import Hands  # noqa: E402, F401 - after what makes it cheap
