@@ -1,7 +1,8 @@
 """From the palm detector's answers to palms, and to where the hand around a palm is (numpy; any thread).
 
 Anchors, decoding, weighted suppression and the region around a palm as MediaPipe Hands has them
-(`mediapipe/modules/palm_detection` and `hand_landmark`, Apache-2.0), so that its networks see what they were trained on.
+(`mediapipe/modules/palm_detection` and `hand_landmark`, Apache-2.0), so that its networks see what they were trained
+on.
 """
 
 from __future__ import annotations
