@@ -126,6 +126,7 @@ HOMES = {
         "engines/building/openvino_files.py",
         "engines/openvino_core.py",
         "engines/pair_detector.py",
+        "training/lite/early_stages.py",
         "training/lite/mediapipe_trunk.py",
         "training/pseudo/landmarks.py",
     },
