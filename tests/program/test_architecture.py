@@ -123,7 +123,9 @@ HOMES = {
     "websockets": {"realtime/streams/websocket.py"},
     "openvino": {
         "engines/backends/openvino_backend.py",
+        "engines/backends/openvino_compiled.py",
         "engines/building/openvino_files.py",
+        "engines/building/openvino_weights.py",
         "engines/openvino_core.py",
         "engines/pair_detector.py",
         "training/lite/early_stages.py",
