@@ -19,6 +19,8 @@ from engines.networks.mobile_trunk import POOLED_CHANNELS, TAP_CHANNELS, MobileT
 from engines.spec import LITE, NetworkSpec
 
 JOINTS = 42
+LOOKS = 1
+"""How often the joints' attention looks at the features again."""
 LEAST_GAMMA = 0.2
 """No hand is so near that a crop of it is narrower than this share of RootNet's 300 mm."""
 
@@ -76,8 +78,8 @@ def _head(outputs: int, hidden: int) -> nn.Sequential:
 class Lite(nn.Module):
     """RGB / 255 (B, 3, 224, 224) -> LiteMaps. Any multiple of 32 works as input side."""
 
-    may_lack = ("tokens.again.", "masks.")
-    """What weights from before the second looks and the masks do not hold; it starts as if it were not there."""
+    may_lack = (*(f"tokens.again.{look}." for look in range(LOOKS)), "masks.")
+    """What weights from before these looks and the masks do not hold; it starts as if it were not there."""
     confidence_fit: Tensor
     """(2,) slope and offset of the confidence against the logarithm of a heat map's spread; fitted after training."""
 
@@ -95,15 +97,15 @@ class Lite(nn.Module):
         self.hand = _head(2, hidden)
         self.root = _head(spec.depth_bins, hidden)
         self.gamma = _head(2, hidden)
-        self.tokens = JointTokens(width, POOLED_CHANNELS, JOINTS, spec.depth_bins)
+        self.tokens = JointTokens(width, POOLED_CHANNELS, JOINTS, spec.depth_bins, looks=LOOKS)
         nn.init.normal_(self.maps.weight, std=0.001)
         for zero in (self.context.weight, self.context.bias, self.masks.weight, self.masks.bias):
             nn.init.zeros_(cast(Tensor, zero))
         self.register_buffer("confidence_fit", torch.tensor([-2.0, 2.0]))
 
-    def forward(self, images: Tensor) -> LiteMaps:
-        """RGB / 255 (B, 3, S, S) -> maps at stride 8 and the pooled heads' answers, all float32."""
-        return self.read(*self.trunk(images))
+    def forward(self, images: Tensor, done: int = 0) -> LiteMaps:
+        """RGB / 255 (B, 3, S, S), or what `done` stages made of it -> maps at stride 8, pooled answers, all float32."""
+        return self.read(*self.trunk(images, done))
 
     def read(self, at8: Tensor, at16: Tensor, at32: Tensor, pooled: Tensor) -> LiteMaps:
         """Read the trunk's features."""

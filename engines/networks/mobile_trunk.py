@@ -103,16 +103,26 @@ class MobileTrunk(nn.Module):
         self.stages = nn.ModuleList(InvertedResidual(w, stage) for w, stage in zip(widths[:-1], _STAGES, strict=True))
         self.top = nn.Sequential(_pointwise(_STAGES[-1].out, POOLED_CHANNELS), _depthwise(POOLED_CHANNELS, 3, 1))
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return features at strides 8, 16 and 32, and the pooled ones."""
-        x = self.stem_project(self.stem_depthwise(self.stem(images)))
-        taps = []
-        for index, stage in enumerate(self.stages):
+    def forward(self, images: Tensor, done: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return features at strides 8, 16 and 32, and the pooled ones.
+
+        With `done`, up to the first tap's 4, `images` are what `early` made of them, that many stages on.
+        """
+        x = images if done else self.early(images, 0)
+        taps = [x] if done == _TAPS[0] + 1 else []
+        for index, stage in enumerate(self.stages[done:], done):
             x = stage(x)
             if index in _TAPS:
                 taps.append(x)
         pooled = self.top(x).mean((2, 3))
         return taps[0], taps[1], taps[2], pooled
+
+    def early(self, images: Tensor, stages: int) -> Tensor:
+        """RGB / 255 (B, 3, H, W) -> features after the stem and the first `stages` stages."""
+        x: Tensor = self.stem_project(self.stem_depthwise(self.stem(images)))
+        for stage in self.stages[:stages]:
+            x = stage(x)
+        return x
 
     def convolutions(self) -> list[nn.Conv2d]:
         """All convolutions in the order in which they run."""

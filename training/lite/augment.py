@@ -60,6 +60,8 @@ class Augmentation:
     """Largest deviation of the noise, of the whole range."""
     jpeg: Share = 0.35
     """Share with JPEG's artefacts."""
+    spectrum: Share = 0.0
+    """Share of rendered crops that get the fine structure of real ones, if there are any (`training.lite.spectrum`)."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from training.lite.augment import Augmenter
 from training.lite.batch import Labels, joined, of_rows, random_crops, stored_batch
 from training.lite.real_batch import random_real_crops, stored_real
 from training.lite.settings import Settings
+from training.lite.spectrum import with_spectrum_of
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,22 @@ class LiteBatches:
         parts = [self._rendered_part(settings.batch - reals, rng)]
         if real is not None:
             parts.append(self._real_part(real, reals, rng))
+            self._sharpen_as(parts[0].images, parts[1].clean, rng)
         return LiteBatch(
             torch.cat([part.images for part in parts]),
             joined([part.labels for part in parts]),
             torch.cat([part.clean for part in parts]),
             torch.cat([part.real for part in parts]),
         )
+
+    def _sharpen_as(self, rendered: Tensor, real: Tensor, rng: torch.Generator) -> None:
+        """Give some rendered crops, in place, a part of the way to the fine structure of real ones."""
+        dice = torch.rand(len(rendered), generator=rng, device=rendered.device)
+        chosen = (dice < self._settings.data.augmentation.rendered.spectrum).nonzero()[:, 0]
+        if len(chosen):
+            others = torch.randint(len(real), (len(chosen),), generator=rng, device=rendered.device)
+            share = torch.rand(len(chosen), generator=rng, device=rendered.device)
+            rendered[chosen] = with_spectrum_of(rendered[chosen], real[others], share)
 
     def _real_share(self, real: BankMix[RealBank]) -> float:
         given = self._settings.data.real

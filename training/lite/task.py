@@ -16,6 +16,7 @@ from training.lite.backgrounds import load_backgrounds
 from training.lite.batch import of_rows
 from training.lite.batches import LiteBatch, LiteBatches
 from training.lite.consistency import consistency, of_samples, taught_labels
+from training.lite.early_stages import MOST_STAGES, EarlyStages
 from training.lite.losses import compute_losses
 from training.lite.mediapipe_trunk import load_mediapipe_weights
 from training.lite.settings import Settings
@@ -42,6 +43,7 @@ class LiteTask:
         self._batches = LiteBatches(settings, settings.crop_px(LITE.input_px), rendered, real, self._backgrounds)
         self._anchor = TrunkAnchor(start_network(settings).trunk.to(settings.device)) if _anchored(settings) else None
         self._state: TrainingState[Lite] | None = None
+        self._early: EarlyStages | None = None
 
     def set_rates(self, state: TrainingState[Lite]) -> None:
         """The schedule of the settings."""
@@ -52,9 +54,14 @@ class LiteTask:
         self._state = state
         return self._batches.draw(state.samples).rows(self._ranks.rows())
 
-    def inputs(self, batch: LiteBatch) -> tuple[Tensor, ...]:
-        """The crops."""
-        return (batch.images.contiguous(memory_format=torch.channels_last),)
+    def inputs(self, batch: LiteBatch) -> tuple[Tensor | int, ...]:
+        """The crops; on a CPU what the stages that never learn make of them, and how many these are."""
+        done = min(self._settings.schedule.frozen_stages, MOST_STAGES)
+        if self._state is None or not done or self._settings.device != "cpu":
+            return (batch.images.contiguous(memory_format=torch.channels_last),)
+        if self._early is None:
+            self._early = EarlyStages(self._state.network.trunk, done, self._settings.amp())
+        return self._early(batch.images), done
 
     def loss(self, answer: object, batch: LiteBatch) -> Loss:
         """All terms, weighted as the settings say."""

@@ -35,7 +35,7 @@ class Task(Protocol[NetworkT, BatchT]):
     def draw(self, state: TrainingState[NetworkT]) -> BatchT:
         """This process's part of the next batch; raises UserError if a picture cannot be read."""
 
-    def inputs(self, batch: BatchT) -> tuple[Tensor, ...]:
+    def inputs(self, batch: BatchT) -> tuple[Tensor | int, ...]:
         """What the network is called with, under autocast."""
 
     def loss(self, answer: object, batch: BatchT) -> Loss:
