@@ -96,7 +96,8 @@ ROOMS = {
         settings
         export train evaluate_detector evaluate_clasped synth/story
         ablation retraining synth
-        retrain annotation/cameras annotation/detection
+        retrain annotation/cameras
+        annotation/detection
         annotation/calibration annotation/recordings annotation/triangulation
         annotation/accuracy annotation/correction annotation/export annotation/keypoints annotation/reports
         annotation
