@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from engines.skeleton import FINGER_BASES, PARENTS, SIDES, WRIST, Side
 from realtime.messages import HandFrame
-from realtime.rotations.hand_rotations import HandTurner
+from realtime.rotations.hand_turner import HandTurner
 from realtime.streams.address import Address, at_usual_port
 from realtime.streams.message import StreamFrame
 from realtime.streams.sending import open_streams
@@ -52,7 +52,7 @@ def posed(side: Side, curl_deg: float, turn: NDArray[np.float64]) -> HandFrame:
 def with_joints(side: Side, joints_cam_mm: NDArray) -> HandFrame:
     frame = hand_frame(side)
     hand = replace(frame.hands[0], joints_cam_mm=joints_cam_mm.astype(np.float32))
-    return replace(frame, hands=HandTurner()([hand]))
+    return replace(frame, hands=HandTurner()([hand], 0.0))
 
 
 def avatar(bones: dict[str, list[float]], side: Side) -> dict[str, NDArray[np.float64]]:
