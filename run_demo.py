@@ -86,7 +86,9 @@ def run(options: Options) -> int:
             at_end.callback(streams.close)
         intrinsics_of = partial(resolve_intrinsics, settings.intrinsics)
         on_stage = [] if trace is None else [trace.slice]
-        pipeline = HandPipeline(settings, backend_of(settings, say), intrinsics_of, *on_stage, live=source.is_live)
+        pipeline = HandPipeline(
+            settings, backend_of(settings, say, sparing=True), intrinsics_of, *on_stage, live=source.is_live
+        )
         at_end.callback(pipeline.close)
         if options.hand.calibrate_mm is not None:
             calibrate_hand(at_end.enter_context(source), pipeline, options.hand, options.seconds, say)

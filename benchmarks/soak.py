@@ -99,7 +99,7 @@ class Soak:
 
     def __init__(self, settings: Settings, windows: Sequence[Sink], folder: Path) -> None:
         self._pipeline = HandPipeline(
-            settings, backend_of(settings, _tell), partial(resolve_intrinsics, settings.intrinsics)
+            settings, backend_of(settings, _tell, sparing=True), partial(resolve_intrinsics, settings.intrinsics)
         )
         self._settings = settings
         self._windows = windows

@@ -63,6 +63,8 @@ class EngineRequest:
     cache: Path | None = None
     """Folder of compiled engines; None is the user's cache folder."""
     batches: tuple[int, ...] = BATCHES
+    at_once: tuple[int, ...] | None = None
+    """Of these the sizes that are compiled at once; others only if they are asked for often (OpenVINO). None is all."""
     targets: tuple[str, ...] = ()
     """GPUs to build for, such as sm89 (TensorRT-RTX only); empty is the GPU at hand, or all the runtime can."""
     rootnet: Path | None = None

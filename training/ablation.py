@@ -37,7 +37,9 @@ from training.train import run
 _Figures: TypeAlias = dict[str, dict[str, float]]
 
 FOLDER: Final = Path("training/configs/ablation")
-ROWS: Final = tuple(FOLDER / f"{name}.yaml" for name in ("bank_only", "rendered", "behind", "held", "motion"))
+_NAMES: Final = ("bank_only", "rendered", "behind", "held", "motion", "real", "anchor", "masks", "spectrum")
+ROWS: Final = tuple(FOLDER / f"{name}.yaml" for name in _NAMES)
+"""Each has what the one before has, and one thing more."""
 _COLUMNS: Final = {
     "webcam": ("error_2d_px", "root_relative_mm", "aligned_mm", "handedness"),
     "synthetic": ("mpjpe_single_mm", "mpjpe_interacting_mm", "mrrpe_mm", "handedness"),

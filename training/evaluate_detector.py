@@ -107,8 +107,8 @@ def _on_frames(detector: PairDetector, settings: PairSettings) -> None:
 
 def _on_clasped(detector: PairDetector, pictures: Sequence[ClaspedPicture]) -> None:
     print(f"{len(pictures)} pictures of hands that touch: a crop of both is proposed (IoU 0.5) in")
-    with closing(HandDetector(_PALM_SCORE)) as palms:
-        print(f"  palm detector: {covered(pictures, lambda image: _palm_boxes(palms, image)):.1%}")
+    palms = HandDetector(_PALM_SCORE)
+    print(f"  palm detector: {covered(pictures, lambda image: _palm_boxes(palms, image)):.1%}")
     for score in _SCORES:
         share = covered(pictures, partial(_pair_boxes, detector, score))
         print(f"  this detector, score {score:.2f}: {share:.1%}{' (as the tracker asks)' * (score == PAIR_SCORE)}")

@@ -65,20 +65,17 @@ def label(arguments: argparse.Namespace) -> None:
     backend = open_backend(EngineRequest(weights=weights, witness=False), partial(print, file=sys.stderr))
     labeller = Labeller(SecondLook(backend), limits)
     hands = 0
-    try:
-        for source in sets:
-            facts = {
-                "source": arguments.source or str(source.source.name),
-                "licence": arguments.licence,
-                "contents": contents_of(source),
-                "every_s": arguments.every if source.is_video else None,
-                "weights": file_sha256(weights),
-                "limits": json.loads(json.dumps(vars(limits))),
-            }
-            label_set(source, bank, labeller, bank.begin(source.name, facts), arguments.every)
-            hands += _tell(source, bank)
-    finally:
-        labeller.close()
+    for source in sets:
+        facts = {
+            "source": arguments.source or str(source.source.name),
+            "licence": arguments.licence,
+            "contents": contents_of(source),
+            "every_s": arguments.every if source.is_video else None,
+            "weights": file_sha256(weights),
+            "limits": json.loads(json.dumps(vars(limits))),
+        }
+        label_set(source, bank, labeller, bank.begin(source.name, facts), arguments.every)
+        hands += _tell(source, bank)
     if not hands:
         raise UserError("no hand was labelled; are there hands of 40 px and more, seen whole and sharp?")
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,55 +12,19 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from engines.backends.openvino_compiled import Compiled
 from engines.building.calibration import calibration_sha256
 from engines.building.engine_graph import engine_graph
 from engines.building.openvino_files import MODEL_FILE, openvino_files
 from engines.cache.key import engine_key
 from engines.cache.store import default_cache, find_engine, store_engine, why_not_cached
 from engines.contract import EngineRequest, Say
-from engines.errors import BackendUnavailable, UserError
+from engines.errors import BackendUnavailable
 from engines.geometry.crop import Crop
 from engines.geometry.cutting import CpuCutter
 from engines.openvino_core import DEVICE, openvino_config, openvino_core, own_precision
 from engines.presets import spec_of
 from engines.spec import INPUT_NAME, OUTPUT_NAMES, NetworkSpec
-
-
-class Compiled:
-    """A network for each batch size, its buffers kept from call to call.
-
-    The largest is compiled at once, the others in a thread: half a second each, in which camera, detector and windows
-    start. Who needs one that is not ready waits for it, so that results never depend on the machine.
-    """
-
-    def __init__(self, compile_for: Callable[[int], ov.CompiledModel], batches: Sequence[int], input_px: int) -> None:
-        self.batches = tuple(batches)
-        self._requests: dict[int, Future[ov.InferRequest]] = {batch: Future() for batch in batches}
-        first, *others = sorted(batches, reverse=True)
-
-        def make(these: Sequence[int]) -> None:
-            for batch in these:
-                self._make(batch, compile_for, input_px)
-
-        make([first])
-        self._requests[first].result()  # what cannot be compiled is told here
-        # No daemon: a process that ends while OpenVINO compiles is aborted; it waits the half second.
-        threading.Thread(target=make, args=(others,), name="compiling").start()
-
-    def request(self, batch: int) -> ov.InferRequest | None:
-        """Of that batch size; None if nobody asked for such a size."""
-        made = self._requests.get(batch)
-        return None if made is None else made.result()
-
-    def _make(self, batch: int, compile_for: Callable[[int], ov.CompiledModel], input_px: int) -> None:
-        try:
-            request = compile_for(batch).create_infer_request()
-            # the first call of each allocates
-            request.infer([np.zeros((batch, input_px, input_px, 3), np.uint8)])
-        except BaseException as error:  # noqa: BLE001 - it is raised again where it is needed
-            self._requests[batch].set_exception(error)
-        else:
-            self._requests[batch].set_result(request)
 
 
 class OpenVinoBackend:
@@ -81,11 +43,7 @@ class OpenVinoBackend:
 
     def __call__(self, crops_bgr: NDArray[np.uint8]) -> Mapping[str, NDArray[np.float32]]:
         """As `Backend.__call__`."""
-        request = self._compiled.request(len(crops_bgr))
-        if request is None:
-            raise UserError(f"a batch of {len(crops_bgr)} crops was not compiled; use {self._compiled.batches}")
-        request.infer([crops_bgr], share_inputs=True)
-        return {name: request.get_output_tensor(k).data for k, name in enumerate(OUTPUT_NAMES)}
+        return dict(zip(OUTPUT_NAMES, self._compiled(crops_bgr), strict=True))
 
     def cut(self, image_bgr: NDArray[np.uint8], crops: Sequence[Crop]) -> NDArray[np.uint8]:
         """As `Backend.cut`, with OpenCV."""
@@ -123,7 +81,7 @@ class OpenVinoBackend:
             return core.compile_model(model, DEVICE, config)
 
         spec = spec_of(request.preset)
-        compiled = Compiled(compile_for, request.batches, spec.input_px)
+        compiled = Compiled(compile_for, request.batches, spec.input_px, request.at_once)
         return cls(compiled, spec, precision, folder, bool(key.witness_sha256))
 
 
@@ -143,7 +101,7 @@ def _build(
     graph = engine_graph(
         OpenVinoBackend.name, precision, request.preset, weights, request.calibration, say, witness=request.witness
     )
-    files = openvino_files(core, graph)
+    files = openvino_files(core, graph, precision)
     facts = {
         "input": {INPUT_NAME: ["batch", size, size, 3], "dtype": "uint8"},
         "profiles": list(request.batches),

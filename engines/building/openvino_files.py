@@ -7,15 +7,23 @@ from pathlib import Path
 from typing import Final
 
 import openvino as ov
+from openvino._offline_transformations import apply_moc_transformations
 
+from engines.building.openvino_weights import store_as_bf16
 from engines.errors import UserError
 
 MODEL_FILE: Final = "engine.xml"
 
 
-def openvino_files(core: ov.Core, graph: bytes) -> dict[str, bytes]:
-    """Names and contents of the files that an engine is; raises UserError where they cannot be written."""
-    xml, data = serialised(core.read_model(graph))
+def openvino_files(core: ov.Core, graph: bytes, precision: str) -> dict[str, bytes]:
+    """Names and contents of the files that an engine of `precision` is; UserError where they cannot be written."""
+    model = core.read_model(graph)
+    if precision != "int8":  # whose pairs around the weights could be folded away
+        # What OpenVINO does first whenever it compiles: half the nodes are left to read and to keep.
+        apply_moc_transformations(model, cf=True)
+    if precision == "bf16":
+        store_as_bf16(model)
+    xml, data = serialised(model)
     return {MODEL_FILE: xml, str(Path(MODEL_FILE).with_suffix(".bin")): data}
 
 

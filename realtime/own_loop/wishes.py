@@ -64,7 +64,9 @@ class Wished:
 
     def pipeline(self, *, live: bool) -> HandPipeline:
         """A pipeline with its own engine; raises UserError where it cannot run, or files make no sense."""
-        return HandPipeline(self.settings, backend_of(self.settings, self.say), self._intrinsics_of(), live=live)
+        return HandPipeline(
+            self.settings, backend_of(self.settings, self.say, sparing=True), self._intrinsics_of(), live=live
+        )
 
     def _intrinsics_of(self) -> Callable[[tuple[int, int]], Intrinsics]:
         if self.camera is None:

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.geometry.crop import CONTEXT_FACTOR, Crop
-from engines.installed import is_installed
 from engines.pair_boxes import Proposal
 from engines.pair_detector import PairDetector
 from engines.skeleton import SIDES
@@ -30,10 +29,10 @@ class HandFinder:
     """
 
     def __init__(self, min_score: float, most_hands: int = 2, *, pairs: bool = True) -> None:
-        """The detector of pairs is opened when it is first needed; not at all where OpenVINO is not installed."""
+        """The detector of pairs is opened when it is first needed."""
         self._palms = HandDetector(min_score)
         self._most_hands = most_hands
-        self._ask_for_pairs = pairs and most_hands > 1 and is_installed("openvino")
+        self._ask_for_pairs = pairs and most_hands > 1
         self._pairs: PairDetector | None = None
 
     def __call__(self, image_bgr: NDArray[np.uint8]) -> list[Found]:
@@ -45,10 +44,6 @@ class HandFinder:
             self._pairs = PairDetector()
         found = self._pairs(image_bgr, min(PAIR_SCORE, HAND_SCORE))
         return [*hands, *(as_crop(one) for one in found if one.score >= _least(one))]
-
-    def close(self) -> None:
-        """Free what MediaPipe holds."""
-        self._palms.close()
 
 
 def as_crop(one: Proposal) -> Proposed:

@@ -37,7 +37,7 @@ class Search(Protocol):
         """What an earlier frame's search has come to since it was last asked for."""
 
     def close(self) -> None:
-        """Free what it holds."""
+        """End what it began."""
 
 
 class SearchAtOnce:
@@ -56,8 +56,7 @@ class SearchAtOnce:
         return None
 
     def close(self) -> None:
-        """As `Search`."""
-        self._finder.close()
+        """As `Search`: it holds nothing."""
 
 
 class SearchBeside:
@@ -70,7 +69,7 @@ class SearchBeside:
         self._frames: Mailbox[Frame] = Mailbox()
         self._found: Mailbox[_Outcome] = Mailbox()
         self._busy = False
-        # Daemon: MediaPipe must not keep the program from ending.
+        # Daemon: a search must not keep the program from ending.
         self._thread = threading.Thread(target=self._run, name="detection", daemon=True)
         self._thread.start()
 
@@ -106,5 +105,3 @@ class SearchBeside:
                 self._found.put(_Outcome(boxes))
         except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that asks
             self._found.put(_Outcome([], error))
-        finally:
-            self._finder.close()

@@ -1,4 +1,4 @@
-"""Networks for several batch sizes: the largest is there at once, the others come meanwhile, and are waited for."""
+"""Networks for several batch sizes: one is there at once, others come meanwhile or when they are worth it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ import openvino as ov
 import pytest
 from openvino import opset13 as ops
 
-from engines.backends.openvino_backend import Compiled
+from engines.backends.openvino_compiled import BEGIN_AFTER, TAKE_AFTER, Compiled
+from engines.errors import UserError
 from engines.openvino_core import openvino_core
 
 ROOT = Path(__file__).parents[2]
+ONE, TWO = (np.full((count, 4, 4, 3), count, np.uint8) for count in (1, 2))
 
 
 def sum_of_crops(batch: int) -> ov.CompiledModel:
@@ -39,16 +41,45 @@ def after(event: threading.Event) -> Callable[[int], ov.CompiledModel]:
 def test_the_largest_is_there_while_another_is_still_compiled_and_that_one_is_waited_for() -> None:
     ready = threading.Event()
     compiled = Compiled(after(ready), (1, 2), 4)
-    two = compiled.request(2)
-    assert two is not None
-    two.infer([np.ones((2, 4, 4, 3), np.uint8)])
-    np.testing.assert_array_equal(two.get_output_tensor(0).data, [48, 48])
+    np.testing.assert_array_equal(compiled(TWO)[0], [96, 96])
     with ThreadPoolExecutor(1) as other:
-        asked = other.submit(compiled.request, 1)
+        asked = other.submit(compiled, ONE)
         assert not wait([asked], 0.05).done
         ready.set()
-        assert asked.result(20) is not None
-    assert compiled.request(3) is None
+        np.testing.assert_array_equal(asked.result(20)[0], [48])
+    with pytest.raises(UserError, match="a batch of 3"):
+        compiled(np.zeros((3, 4, 4, 3), np.uint8))
+
+
+def test_a_size_is_compiled_when_it_is_asked_for_often_and_answered_by_a_larger_one_till_then() -> None:
+    made: list[int] = []
+    ready = threading.Event()
+
+    def compile_for(batch: int) -> ov.CompiledModel:
+        made.append(batch)
+        return after(ready)(batch)
+
+    compiled = Compiled(compile_for, (1, 2), 4, at_once=(2,))
+    for _ in range(3 * BEGIN_AFTER):  # hands that come and go
+        np.testing.assert_array_equal(compiled(ONE)[0], [48])
+        np.testing.assert_array_equal(compiled(TWO)[0], [96, 96])
+    assert made == [2]
+    for _ in range(TAKE_AFTER - 1):
+        np.testing.assert_array_equal(compiled(ONE)[0], [48])
+    with ThreadPoolExecutor(1) as other:  # by the number of calls, whether it is ready or not
+        asked = other.submit(compiled, ONE)
+        assert not wait([asked], 0.05).done
+        assert made == [2, 1]
+        ready.set()
+        np.testing.assert_array_equal(asked.result(20)[0], [48])
+    np.testing.assert_array_equal(compiled(TWO)[0], [96, 96])
+    assert made == [2, 1]
+
+
+def test_a_larger_size_than_what_is_there_is_compiled_at_once() -> None:
+    compiled = Compiled(sum_of_crops, (1, 2), 4, at_once=(1,))
+    np.testing.assert_array_equal(compiled(ONE)[0], [48])
+    np.testing.assert_array_equal(compiled(TWO)[0], [96, 96])
 
 
 def test_what_cannot_be_compiled_is_told_where_it_is_needed() -> None:
@@ -64,7 +95,7 @@ def test_what_cannot_be_compiled_is_told_where_it_is_needed() -> None:
         Compiled(only(1), (1, 2), 4)
     compiled = Compiled(only(2), (1, 2), 4)
     with pytest.raises(RuntimeError, match="no memory"):
-        compiled.request(1)
+        compiled(ONE)
 
 
 def test_a_program_may_end_while_a_network_is_compiled() -> None:

@@ -64,8 +64,6 @@ def test_it_is_asked_only_where_the_palm_detector_finds_too_few(clasped: list[Cl
         assert [one.score for one in all_found[: len(palms)]] == [one.score for one in palms]
         assert len(palms) < 2 or len(all_found) == len(palms)
     assert any(len(all_found) > len(palms) for all_found, palms in seen)
-    asked.close()
-    off.close()
 
 
 def test_the_graph_that_ships_names_no_folders() -> None:

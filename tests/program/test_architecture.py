@@ -53,8 +53,10 @@ ROOMS = {
     "engines": """
         no_telemetry redaction terminal text_file skeleton spec pair_spec npz files
         errors output
+        mediapipe_wheel
         user_folders installed presets geometry pair_boxes openvino_core
-        contract networks witness_file pair_detector
+        palm_boxes
+        contract networks witness_file pair_detector palm_detector
         building
         cache verification
         backends
@@ -92,7 +94,8 @@ ROOMS = {
         settings
         export train evaluate_detector evaluate_clasped synth/story
         ablation retraining synth
-        retrain annotation/cameras annotation/detection
+        retrain annotation/cameras
+        annotation/detection
         annotation/calibration annotation/recordings annotation/triangulation
         annotation/accuracy annotation/correction annotation/export annotation/keypoints annotation/reports
         annotation
@@ -107,7 +110,7 @@ A folder stands for the folders in it, unless they are named themselves, as "syn
 SHOWN_BY_BACKENDS = {"engines.backends.opening", "engines.backends.gpu", "engines.backends.tf32"}
 """All that others may import of the room: what opens one of them, and two files about the GPU."""
 HOMES = {
-    "mediapipe": {"realtime/tracking/detector.py"},
+    "mediapipe": set(),
     "open3d": {"viz/scene3d/open3d_scene.py"},
     "pyarrow": {"realtime/formats/parquet.py", "realtime/formats/robots/lerobot_tables.py"},
     "pygltflib": {"realtime/formats/gltf.py"},
@@ -121,7 +124,9 @@ HOMES = {
     "websockets": {"realtime/streams/websocket.py"},
     "openvino": {
         "engines/backends/openvino_backend.py",
+        "engines/backends/openvino_compiled.py",
         "engines/building/openvino_files.py",
+        "engines/building/openvino_weights.py",
         "engines/openvino_core.py",
         "engines/pair_detector.py",
         "training/lite/early_stages.py",

@@ -23,6 +23,7 @@ STEPS: Final = {
     "judge": "the single-camera tracker against the triangulated hands, camera by camera",
     "export": "a set to train on: InterHand2.6M's layout, or shards for lite",
     "train": "a 2D detector of your own, the paper's kind",
+    "offsets": "what the detectors take for a joint, against rendered hands; again when lite has new weights",
 }
 
 

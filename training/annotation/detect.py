@@ -7,6 +7,7 @@ A hand that one view loses, others still see: the second, guided pass looks wher
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, Protocol
@@ -24,6 +25,8 @@ from realtime.messages import Frame
 from realtime.pipeline import HandPipeline
 from training.annotation.cameras.camera import Camera
 from training.annotation.detection.detections import Detections, load_detections, save_detections
+from training.annotation.detection.hidden import covered_mm, widened
+from training.annotation.detection.offsets import axes_in_picture
 from training.annotation.detection.readers import (
     BothReader,
     LiteReader,
@@ -184,16 +187,19 @@ class GuidedView:
         return {} if moment is None else dict(self._looked(frame.image_bgr, moment))
 
     def _looked(self, image_bgr: NDArray[np.uint8], moment: int) -> Iterator[tuple[Side, Reading]]:
+        hands_mm = self._joints_mm[moment]
+        covered = covered_mm(self._camera.in_camera(hands_mm))
         for side in SIDES:
-            expected = self._camera.project(self._joints_mm[moment, HAND_SLICES[side]])
+            rows = HAND_SLICES[side]
+            expected = self._camera.project(hands_mm[rows])
             known = np.isfinite(expected).all(axis=-1)
             if known.sum() < _FEWEST_KNOWN or not self._shown(expected[known]):
                 continue
             crop = crop_around(expected[known], _angle(expected, known))
-            reading = self._reader(image_bgr, crop, side)
+            reading = self._reader(image_bgr, crop, side, axes_in_picture(self._camera, hands_mm[rows], side))
             size = np.ptp(expected[known], axis=0).max()
             if np.linalg.norm(reading.joints_px[known] - expected[known], axis=-1).mean() < _ASTRAY * size:
-                yield side, reading
+                yield side, replace(reading, sigma_px=widened(reading.sigma_px, covered[rows]))
 
     def _shown(self, joints_px: NDArray) -> bool:
         inside = ((joints_px > 0) & (joints_px < np.array(self._camera.size_px) - 1)).all(axis=-1)

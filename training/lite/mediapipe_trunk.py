@@ -7,7 +7,6 @@ copied layer by layer, which is exact.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from engines.errors import UserError
+from engines.mediapipe_wheel import wheel_file
 from engines.networks.lite import Lite
 from engines.networks.mobile_trunk import MobileTrunk
 from engines.networks.witness import SHARED_STAGES, Witness, shared_parameters
@@ -27,17 +27,6 @@ from realtime.tracking.detector import OURS_FROM_MEDIAPIPE
 def landmark_file() -> Path:
     """Path of `hand_landmark_full.tflite` in the installed wheel."""
     return wheel_file("modules/hand_landmark/hand_landmark_full.tflite")
-
-
-def wheel_file(name: str) -> Path:
-    """Path of a file in the installed wheel; raises UserError where it is not."""
-    spec = find_spec("mediapipe")
-    if spec is None or spec.origin is None:
-        raise UserError("mediapipe is not installed: run make setup")
-    path = Path(spec.origin).parent / name
-    if not path.exists():
-        raise UserError(f"{path} is not in this mediapipe wheel: install mediapipe==0.10.21")
-    return path
 
 
 def mix_trunk(network: Lite, share: float) -> None:

@@ -11,15 +11,15 @@ from pathlib import Path
 import torch
 
 from engines.errors import UserError
-from training.lite.mediapipe_trunk import convolutions_of, copy_layers, slopes_of, wheel_file
+from engines.mediapipe_wheel import wheel_file
+from engines.palm_detector import PALM_FILE
+from training.lite.mediapipe_trunk import convolutions_of, copy_layers, slopes_of
 from training.pairs.palm_trunk import PalmTrunk
-
-_PALM_FILE = "modules/palm_detection/palm_detection_lite.tflite"
 
 
 def palm_file() -> Path:
     """Path of the palm detector in the installed wheel; raises UserError where it is not."""
-    return wheel_file(_PALM_FILE)
+    return wheel_file(PALM_FILE)
 
 
 def load_palm_weights(trunk: PalmTrunk) -> None:

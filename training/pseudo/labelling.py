@@ -75,10 +75,6 @@ class Labeller:
             return []
         return [_labelled(image_bgr, placed, k, len(crops)) for k in range(len(placed))]
 
-    def close(self) -> None:
-        """Free MediaPipe's graph."""
-        self._detector.close()
-
     def _placed(self, image_bgr: NDArray[np.uint8], crops: list[Crop]) -> Iterator[_Placed]:
         for crop in crops:
             found = self._hand(image_bgr, crop)

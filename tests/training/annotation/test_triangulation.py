@@ -8,7 +8,7 @@ import pytest
 from engines.skeleton import SWAP_HANDS
 from tests.support.rigs import hands_mm, off_mm, rig_around, seen_by, with_pixels
 from training.annotation.triangulation.hands import DISAGREE, NARROW, NOT_SEEN, ONE_VIEW
-from training.annotation.triangulation.solve import SolveSettings, bone_statistics, solve
+from training.annotation.triangulation.solve import SolveSettings, alike_lengths, bone_statistics, solve
 
 T_S = np.arange(len(hands_mm())) / 10
 FREE = SolveSettings(bones=False)
@@ -107,3 +107,13 @@ def test_the_same_input_gives_the_same_hands(views: int) -> None:
     seen = seen_by(rig_around(views), hands_mm(), 2.0)
     first, second = (solve(seen, T_S).hands.joints_mm for _ in range(2))
     assert np.array_equal(first, second, equal_nan=True)
+
+
+def test_both_hands_of_a_person_have_the_same_bones_unless_they_are_of_two_people() -> None:
+    lengths = np.linspace(20, 80, 20) * np.array([[1.02], [0.98]])
+    lengths[0, 3] = np.nan
+    alike = alike_lengths(lengths)
+    assert np.array_equal(alike[0], alike[1])
+    assert np.allclose(np.delete(alike[0], 3), np.delete(np.linspace(20, 80, 20), 3))
+    apart = lengths * np.array([[1.15], [1.0]])
+    assert np.array_equal(alike_lengths(apart), apart, equal_nan=True)

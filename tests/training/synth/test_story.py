@@ -133,3 +133,8 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
         write_sequences(tmp_path / "file" / "x", [0], 1.0, Surroundings())
+
+
+def test_a_camera_that_shows_nothing_well_is_exchanged_for_another() -> None:
+    """With seed 102 no episode fits the first camera: this went on for ever."""
+    assert random_scene(102, 3.5, Surroundings()).story.episodes

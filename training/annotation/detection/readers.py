@@ -16,6 +16,7 @@ from engines.contract import Backend
 from engines.geometry.crop import Crop, extract, transform
 from engines.output import outputs_of_batch
 from engines.skeleton import HAND_SLICES, SIDES, Side
+from training.annotation.detection.offsets import without_offset
 from training.pseudo.landmarks import INPUT_PX, LandmarkNetwork
 
 LITE_SIGMA = (0.012, 0.08, 1.5)
@@ -41,8 +42,14 @@ class Reading:
 class Reader(Protocol):
     """One thread at a time."""
 
-    def __call__(self, image_bgr: NDArray[np.uint8], crop: Crop, side: Side) -> Reading:
-        """The hand of that side in that crop."""
+    def __call__(
+        self, image_bgr: NDArray[np.uint8], crop: Crop, side: Side, axes_px: NDArray[np.float64] | None = None
+    ) -> Reading:
+        """The hand of that side in that crop.
+
+        Where it is known how the hand lies in space, `axes_px` tells it (`offsets.axes_in_picture`), and what the
+        detector means by a joint is put right.
+        """
         ...
 
 
@@ -52,7 +59,9 @@ class LiteReader:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
-    def __call__(self, image_bgr: NDArray[np.uint8], crop: Crop, side: Side) -> Reading:
+    def __call__(
+        self, image_bgr: NDArray[np.uint8], crop: Crop, side: Side, axes_px: NDArray[np.float64] | None = None
+    ) -> Reading:
         """As `Reader`. A lone hand may stand in the other channel: the surer one is read where only one is sure."""
         output = outputs_of_batch(self._backend(self._backend.cut(image_bgr, [crop])))[0]
         own = SIDES.index(side)
@@ -61,6 +70,7 @@ class LiteReader:
         rows = HAND_SLICES[channel]
         places = transform(crop.image_from_crop(self._backend.input_px), output.joints_crop_px[rows].astype(np.float64))
         confidence = output.joint_confidence[rows].astype(np.float64)
+        places = without_offset(places, "lite", axes_px)
         return Reading(places, lite_sigma_px(confidence, crop.side_px), confidence, max(right, left))
 
 
@@ -70,12 +80,14 @@ class MediaPipeReader:
     def __init__(self) -> None:
         self._network = LandmarkNetwork()
 
-    def __call__(self, image_bgr: NDArray[np.uint8], crop: Crop, side: Side) -> Reading:
+    def __call__(
+        self, image_bgr: NDArray[np.uint8], crop: Crop, side: Side, axes_px: NDArray[np.float64] | None = None
+    ) -> Reading:
         """As `Reader`; what the two looks disagree by widens the sigma."""
         looks = self._network(extract(image_bgr, crop, INPUT_PX))
         presence = min(look.presence for look in looks)
         joints = np.stack([look.joints_px for look in looks])
-        places = transform(crop.image_from_crop(INPUT_PX), joints.mean(axis=0))
+        places = without_offset(transform(crop.image_from_crop(INPUT_PX), joints.mean(axis=0)), "mediapipe", axes_px)
         apart_px = np.linalg.norm(joints[0] - joints[1], axis=-1) * crop.side_px / INPUT_PX
         sigma = np.hypot(MEDIAPIPE_SIGMA * crop.side_px, 0.5 * apart_px)
         confidence = np.clip(1 - apart_px / (0.15 * crop.side_px), 0, 1) * presence
@@ -88,9 +100,11 @@ class BothReader:
     def __init__(self, first: Reader, second: Reader) -> None:
         self._readers = first, second
 
-    def __call__(self, image_bgr: NDArray[np.uint8], crop: Crop, side: Side) -> Reading:
+    def __call__(
+        self, image_bgr: NDArray[np.uint8], crop: Crop, side: Side, axes_px: NDArray[np.float64] | None = None
+    ) -> Reading:
         """As `Reader`."""
-        a, b = (reader(image_bgr, crop, side) for reader in self._readers)
+        a, b = (reader(image_bgr, crop, side, axes_px) for reader in self._readers)
         weights = np.stack([1 / a.sigma_px**2, 1 / b.sigma_px**2])
         share = (weights / weights.sum(axis=0))[..., None]
         places = share[0] * a.joints_px + share[1] * b.joints_px

@@ -27,8 +27,10 @@ class KeypointReader:
         self._swap = torch.from_numpy(SWAP_HANDS)
 
     @torch.inference_mode()
-    def __call__(self, image_bgr: NDArray[np.uint8], crop: Crop, side: Side) -> Reading:
-        """As `readers.Reader`."""
+    def __call__(
+        self, image_bgr: NDArray[np.uint8], crop: Crop, side: Side, axes_px: NDArray[np.float64] | None = None
+    ) -> Reading:
+        """As `readers.Reader`; it means by a joint what its labels did, so that nothing is to be put right."""
         picture = extract(image_bgr, crop, self._crop_px)
         rgb = torch.from_numpy(np.ascontiguousarray(picture[..., ::-1])).permute(2, 0, 1).float() / 255
         maps = self._network(torch.stack([rgb, rgb.flip(-1)]))

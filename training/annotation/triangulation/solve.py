@@ -30,7 +30,7 @@ from training.annotation.triangulation.robust import known_median, robust_deviat
 
 BONE_SIGMA_MM: Final = 3.0
 """How much a bone's length scatters with where a detector puts its ends; the recording's own spread if that is more."""
-COMMON: Final = 0.2
+COMMON: Final = 0.1
 """Correlation of the views' errors: a finger that a detector bends wrongly in one view it bends wrongly in others, and
 no number of views averages that away. Measured on rendered rigs of 4 to 16 views, where errors then are as large as
 the sigmas say."""
@@ -38,6 +38,8 @@ MOST_SIGMA_MM: Final = 10.0
 """A joint less sure than this is no label."""
 _NARROW: Final = np.radians(8.0)
 _FEWEST_BONES: Final = 5
+_OTHERS_HAND: Final = 0.08
+"""Hands that differ by more than this share are not of one person."""
 _BONE_OFF: Final = 5.0
 """A bone is wrong if it is so many of its sigmas too long or too short."""
 _MIDDLES: Final = np.array(
@@ -91,7 +93,7 @@ def solve(
     used = _supporting(named, points, used)
     points, sigma = refine(named, points, used)
     medians, spread = bone_statistics(np.where((sigma < settings.most_sigma_mm)[..., None], points, np.nan))
-    lengths = _with_shares(medians if lengths_mm is None else lengths_mm)
+    lengths = _with_shares(alike_lengths(medians) if lengths_mm is None else lengths_mm)
     length_sigma = np.maximum(BONE_SIGMA_MM, np.nan_to_num(spread, nan=BONE_SIGMA_MM))
     if settings.bones and np.isfinite(lengths).any():
         points, sigma = refine(named, points, used, lengths, length_sigma)
@@ -125,6 +127,18 @@ def bone_statistics(joints_mm: Floats) -> tuple[Floats, Floats]:
         medians[k] = np.where(known, known_median(lengths, axis=0), np.nan)
         spreads[k] = np.where(known, robust_deviation(lengths, axis=0), np.nan)
     return medians, spreads
+
+
+def alike_lengths(lengths_mm: Floats) -> Floats:
+    """Lengths (2, 20) the same for both hands, as a person's are: what one hand's poses hide the other's may show.
+
+    Hands that are of two people, told by their size, keep their own.
+    """
+    known = np.isfinite(lengths_mm).all(axis=0)
+    if known.any() and abs(np.log(np.median(lengths_mm[0, known] / lengths_mm[1, known]))) > _OTHERS_HAND:
+        return lengths_mm
+    filled = np.where(np.isfinite(lengths_mm), lengths_mm, lengths_mm[::-1])
+    return np.asarray((filled + filled[::-1]) / 2)
 
 
 def _with_shares(lengths_mm: Floats) -> Floats:

@@ -23,7 +23,7 @@ from training.synth.scene.panorama import Panorama, load_panoramas, panorama_lig
 from training.synth.scene.views import sample_view
 from training.synth.story.draft import on_forearm
 from training.synth.story.episodes import home
-from training.synth.story.random_story import RandomStory, Stage
+from training.synth.story.random_story import NoStory, RandomStory, Stage
 from training.synth.story.scene import HEIGHT, RATE_HZ, WIDTH, Scene
 
 FIELD_OF_VIEW_DEG: Final = (52.0, 78.0)
@@ -58,18 +58,30 @@ def random_scene(seed: int, seconds: float, surroundings: Surroundings) -> Scene
     rng = np.random.default_rng([seed, 3])
     person = sample_person(rng)
     stage = _stage(rng, person.shape)
+    lights, background = _lights(rng, surroundings), _background(rng, seed, surroundings)
+    story, stage = _story(person.shape, stage, seconds, seed)
     return Scene(
         shape=person.shape,
         material=person.material,
-        lights=_lights(rng, surroundings),
-        background=_background(rng, seed, surroundings),
-        story=RandomStory(person.shape, stage, seconds, seed),
+        lights=lights,
+        background=background,
+        story=story,
         webcam=_webcam(rng),
         seed=seed,
         duration_s=max(seconds, 1 / RATE_HZ),
         intrinsics=stage.intrinsics,
         wardrobe=person.wardrobe,
     )
+
+
+def _story(shape: HandShape, stage: Stage, seconds: float, seed: int) -> tuple[RandomStory, Stage]:
+    """A story, and the camera it is seen by: another one where from the first no episode shows well."""
+    for attempt in range(_STAGE_TRIES):
+        try:
+            return RandomStory(shape, stage, seconds, seed), stage
+        except NoStory:
+            stage = _stage(np.random.default_rng([seed, 3, attempt]), shape)
+    raise RuntimeError(f"no story found for {_STAGE_TRIES} cameras")
 
 
 def _stage(rng: np.random.Generator, shape: HandShape) -> Stage:

@@ -72,6 +72,10 @@ class Stage:
         return bool(np.any((px < -margin) | (px > np.array(self.size_px) - 1 + margin)))
 
 
+class NoStory(RuntimeError):
+    """A camera from which too little shows well."""
+
+
 class RandomStory:
     """The motion of both hands in the camera frame; the same arguments give the same motion."""
 
@@ -89,16 +93,20 @@ class RandomStory:
         return self._stage.place(right), self._stage.place(left)
 
     def _written(self, rng: np.random.Generator, duration_s: float) -> Draft:
-        """Episodes until the time is full."""
+        """Episodes until the time is full; raises NoStory if none of a whole round shows well from here."""
         cast = Cast(self._shape, self._stage.out_mm())
         draft = begin(rng, cast)
         ahead: list[str] = []
+        failed = 0
         while draft.end_s < duration_s:
             if not ahead:
                 first, *others = rng.permutation([*ROUND, rng.choice(ALSO)]).tolist()
                 ahead = [first, "rest", *others]
             name = ahead.pop(0)
             longer = self._tried(rng, cast, draft, name)
+            failed = 0 if longer is not None else failed + 1
+            if failed > len(ROUND) + 1:
+                raise NoStory(f"no episode fits the camera in {failed} attempts")
             if longer is not None:
                 draft = longer
                 self.episodes.append(name)
