@@ -2,8 +2,8 @@
 
 Of labelled real hands, which are possible, limits should move no bone; of what the network says of their pictures, and
 of the sample clip's, those that are wrong. Prints how many bones rotations turn away from their joints, and how far
-bones are off the labels', seen from the palm: as measured, inside the limits, and where unsure ones lean on what is usual,
-too (`realtime.rotations.possible_bones`; in a sequence they also lean on what was told last).
+bones are off the labels', seen from the palm: as measured, inside the limits, and where unsure ones lean on what is
+usual, too (`realtime.rotations.possible_bones`; in a sequence they also lean on what was told last).
 """
 
 from __future__ import annotations
