@@ -50,7 +50,8 @@ def posed(side: Side, curl_deg: float, turn: NDArray[np.float64]) -> HandFrame:
 
 
 def with_joints(side: Side, joints_cam_mm: NDArray) -> HandFrame:
-    frame = hand_frame(side)
+    """Sure of all of them, so that their bones point as they do."""
+    frame = hand_frame(side, confidence=1.0)
     hand = replace(frame.hands[0], joints_cam_mm=joints_cam_mm.astype(np.float32))
     return replace(frame, hands=HandTurner()([hand], 0.0))
 
