@@ -16,7 +16,9 @@ from realtime.formats.saving import save_as
 from realtime.tracks.schema import ROOT_DEPTH_NAMES, Tracks
 from tests.support.other_python import run_with
 from tests.support.track_files import tracks_of
+from training.annotation.cameras.toml_text import read_toml
 
+SKELETON = Path(__file__).parents[3] / "docs/pose2sim_hands.toml"
 PRESENT = ["rl", "", "r", "rl", "l", "rl", "rl", ""]
 
 
@@ -55,13 +57,41 @@ def test_trc(tracks: Tracks, tmp_path: Path) -> None:
     assert (head["Units"], head["NumFrames"], head["NumMarkers"]) == ("mm", "8", "42")
     assert float(head["DataRate"]) == pytest.approx(30)
     assert lines[3].rstrip("\t").split("\t")[2::3] == list(MARKERS)
-    assert {len(line.split("\t")) for line in (lines[3], lines[4], *lines[6:-1])} == {2 + 3 * 42 + 1}
+    assert {len(line.split("\t")) for line in (lines[3], lines[4])} == {2 + 3 * 42 + 1}
     assert lines[5] == ""
     for i, line in enumerate(lines[6:-1]):
-        number, time, *cells, _ = line.split("\t")
+        number, time, *cells = line.split("\t")
         assert (int(number), float(time)) == (i + 1, pytest.approx(i / 30, abs=1e-6))
         found = np.array([np.nan if cell == "" else float(cell) for cell in cells]).reshape(42, 3)
         np.testing.assert_allclose(in_camera(found), joints_by_marker(tracks)[i], atol=1e-3)
+
+
+def test_trc_as_pose2sim_converts_it(tracks: Tracks, tmp_path: Path) -> None:
+    """`extract_trc_data` of Pose2Sim 0.10: NumPy, and no cell may be left over; OpenSim wants none to be empty last."""
+    save_as(tracks, tmp_path / "t.trc")
+    rows = np.genfromtxt(tmp_path / "t.trc", skip_header=5, delimiter="\t")[:, 1:]
+    np.testing.assert_allclose(in_camera(rows[:, 1:].reshape(-1, 42, 3)), joints_by_marker(tracks), atol=1e-3)
+    assert not any(line.endswith("\t") for line in (tmp_path / "t.trc").read_text().split("\n")[6:])
+
+
+def test_pose2sims_folder_and_skeleton(tracks: Tracks, tmp_path: Path) -> None:
+    """It reads `pose_keypoints_2d` alone; the skeleton that docs/formats.md names says which point is which marker."""
+    save_as(tracks, tmp_path / "cam1.pose2sim_json")
+    hands = read_toml(SKELETON)["pose"]["HANDS_42"]
+    found = {}
+    for node in (nodes := list(hands["children"])):
+        nodes += node.get("children", [])
+        found[node["id"]] = node["name"]
+    assert [found[i] for i in range(42)] == list(MARKERS)
+    for i, file in enumerate(sorted((tmp_path / "cam1.pose2sim_json").iterdir())):
+        assert int(file.stem.split("_")[1]) == tracks.frame_index[i]
+        people = json.loads(file.read_text())["people"]
+        assert len(people) == (PRESENT[i] != "")
+        for person in people:
+            x, y, confidence = np.reshape(person["pose_keypoints_2d"], (42, 3)).T
+            rows = [21 * h + j for h in range(2) for j in WRIST_FIRST]
+            np.testing.assert_allclose(np.stack([x, y], 1), np.nan_to_num(tracks.joints_px[i, rows]), atol=1e-4)
+            np.testing.assert_allclose(confidence, np.nan_to_num(tracks.joint_confidence[i, rows]), atol=1e-4)
 
 
 READ_BY_OPENSIM = """

@@ -15,11 +15,11 @@ from scipy.spatial.transform import Rotation
 
 from engines.skeleton import FINGER_BASES, PARENTS, SIDES, WRIST, Side
 from realtime.messages import HandFrame
-from realtime.rotations.hand_rotations import HandTurner
+from realtime.rotations.hand_turner import HandTurner
 from realtime.streams.address import Address, at_usual_port
 from realtime.streams.message import StreamFrame
 from realtime.streams.sending import open_streams
-from realtime.streams.vmc import PORT, packets
+from realtime.streams.vmc import PORT, VmcPackets, packets
 from tests.support.hand_frames import FAN_DEG, hand_frame, joints_mm
 from tests.support.stream_clients import result
 from training.synth.hand.model import HandState, Placement
@@ -50,9 +50,10 @@ def posed(side: Side, curl_deg: float, turn: NDArray[np.float64]) -> HandFrame:
 
 
 def with_joints(side: Side, joints_cam_mm: NDArray) -> HandFrame:
-    frame = hand_frame(side)
+    """Sure of all of them, so that their bones point as they do."""
+    frame = hand_frame(side, confidence=1.0)
     hand = replace(frame.hands[0], joints_cam_mm=joints_cam_mm.astype(np.float32))
-    return replace(frame, hands=HandTurner()([hand]))
+    return replace(frame, hands=HandTurner()([hand], 0.0))
 
 
 def avatar(bones: dict[str, list[float]], side: Side) -> dict[str, NDArray[np.float64]]:
@@ -145,6 +146,14 @@ def test_what_else_is_told() -> None:
     assert len(bones_of(hand_frame("right", "left"))) == 32
     assert [message.address for message in told(hand_frame())] == ["/VMC/Ext/OK", "/VMC/Ext/T"]
     assert PARENTS[FINGER_BASES[0]] == WRIST
+
+
+def test_time_counts_from_the_first_frame() -> None:
+    """Of a machine that has run for a month; a number of single precision would not show the frames apart."""
+    month_s, encode = 30 * 86400.0, VmcPackets()
+    said = [encode(StreamFrame(hand_frame("left", t_s=month_s + t_s), 1.7e9)) for t_s in (0.25, 0.25 + 1 / 60)]
+    times_s = [m.params[0] for frame in said for m in OscBundle(frame[0]) if m.address == "/VMC/Ext/T"]
+    assert times_s == [0.0, pytest.approx(1 / 60, abs=1e-6)]
 
 
 def test_a_second_program_receives_it() -> None:
