@@ -51,7 +51,7 @@ MAY_IMPORT = {
 }
 ROOMS = {
     "engines": """
-        no_telemetry redaction terminal text_file skeleton spec pair_spec npz files
+        no_telemetry heap redaction terminal text_file skeleton spec pair_spec npz files
         errors output
         mediapipe_wheel
         user_folders installed presets geometry pair_boxes openvino_core
