@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -161,4 +162,5 @@ class HandPipeline:
 def finder_of(settings: Settings) -> HandFinder:
     """What finds hands in whole pictures, as the settings want it."""
     detector = settings.detector
-    return HandFinder(detector.min_score, detector.max_hands, pairs=detector.pairs)
+    cache = Path(settings.engine.cache) if settings.engine.cache else None
+    return HandFinder(detector.min_score, detector.max_hands, pairs=detector.pairs, cache=cache)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,13 @@ _WORDS: Final = frozenset({f"{_PACKAGE}/errors.py"})
 """Say what went wrong, and decide nothing."""
 
 
-def sources_sha256(root: Path = ROOT) -> str:
+@cache
+def own_sources_sha256() -> str:
+    """`sources_sha256` of the code that runs; a process reads it once, as it does its code."""
+    return sources_sha256(ROOT)
+
+
+def sources_sha256(root: Path) -> str:
     """Hash of the code of `source_files`; another version of Python may give another one."""
     digest = hashlib.sha256()
     for name, code in sorted(_sources(root).items()):
