@@ -26,6 +26,7 @@ try:  # around all imports, which take a second: Ctrl-C in them is no fault to s
     from pathlib import Path
     from typing import Any
 
+    from engines import heap
     from engines.errors import UserError
     from engines.terminal import command
     from realtime.batch.job import Work
@@ -76,6 +77,7 @@ def run(options: Options) -> int:
     settings, to = options.settings, options.streams
     _refuse_early(options)
     keep_length(options.hand)
+    heap.begin_small()
     with StopSignals() as stop, ExitStack() as at_end:
         source = at_end.enter_context(closing(_open_source(options)))
         meter = RunMeter(source, settings.timing.warmup_frames)
@@ -96,6 +98,7 @@ def run(options: Options) -> int:
         sinks = at_end.enter_context(Sinks([meter.add_stage, *on_stage]))
         _add_sinks(sinks, options, source, meter, trace, streams)
         at_end.enter_context(source)
+        heap.all_is_open()
         stop.defer()
         end_s = time.monotonic() + (options.seconds or math.inf)
         flow(source, pipeline, sinks, lambda: stop.requested or time.monotonic() > end_s)

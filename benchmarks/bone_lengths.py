@@ -54,6 +54,8 @@ class Hands:
     cameras: Sequence[Intrinsics]
     left: NDArray[np.bool_]
     """(N,) it is a left hand."""
+    confidence: Floats
+    """(N, 21) the joints'."""
 
     def in_space(self, depth_mm: Floats) -> Floats:
         """(N, 21, 3) with these depths."""
@@ -123,6 +125,7 @@ def webcam(root: Path, backend: Backend) -> Hands:
         truth_mm=np.stack([np.asarray(samples[i].joints_cam_mm)[row] for i, row in every]).astype(np.float64),
         cameras=[camera for camera in cameras if camera is not None],
         left=np.array(sides, bool),
+        confidence=np.stack([found.joint_confidence[i, row] for i, row in every]),
     )
 
 
@@ -137,6 +140,7 @@ def sample_clip(backend: Backend) -> Hands:
         truth_mm=np.stack([truth.joints_cam_mm[i, HAND_SLICES[hand.side]] for _, hand, i in seen]).astype(np.float64),
         cameras=[camera for camera, _, _ in seen],
         left=np.array([hand.side == "left" for _, hand, _ in seen]),
+        confidence=np.stack([hand.confidence for _, hand, _ in seen]).astype(np.float64),
     )
 
 

@@ -1,9 +1,10 @@
 """How far rotations turn from one frame to the next, beside the truth: `python -m benchmarks.rotation_steps`.
 
-The sample clip as the program tracks it, live and smoothed offline, then the same hands' true joints at its own and at
-higher rates, and the true joints of a random story of both hands at 60 pictures a second (`--seed`). Steps are degrees
-of every joint, in the camera's frame and against the joint before (which a turning hand does not hide); "too far" is
-the share that goes 20 degrees farther than the true joint goes in that frame.
+The sample clip as the program tracks it, live (also as if all joints were sure) and smoothed offline, then the same
+hands' true joints at its own and at higher rates, and the true joints of a random story of both hands at 60 pictures a
+second (`--seed`). Steps are degrees of every joint, in the camera's frame and against the joint before (which a turning
+hand does not hide); "too far" is the share that goes 20 degrees farther than the true joint goes in that frame. Last,
+how far all joints are off the true rotations on average.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from realtime.rotations.hand_rotations import hand_rotations
 from realtime.rotations.quaternions import angle_deg, from_matrices, inverse, times
 from realtime.tracks.offline import smooth_offline
 from realtime.tracks.reader import load_tracks
-from realtime.tracks.schema import Tracks
+from realtime.tracks.schema import Tracks, rotations_of
 from realtime.tracks.writer import TrackWriter
 from training.evaluation.clips import load_truth
 from training.sequences import track
@@ -63,7 +64,7 @@ def steps_deg(rotations: Floats) -> Floats:
 
 
 def report(name: str, found: Floats, true: Floats) -> None:
-    """Print a row: largest and 99th percentile of ours and of the truth where we have both, in both frames."""
+    """Print a row: largest and 99th percentile of ours and of the truth, in both frames; the error."""
     row = f"{name:34}"
     ours, truth = (steps_deg(turns)[:, :, _TURNING] for turns in (found, true))
     truth = np.where(np.isfinite(ours), truth, np.nan)
@@ -71,7 +72,7 @@ def report(name: str, found: Floats, true: Floats) -> None:
         cells = [f(one[..., k]) for f in (np.nanmax, _p99) for one in (ours, truth)]
         far = 100.0 * np.mean((ours[..., k] - truth[..., k])[np.isfinite(ours[..., k])] > TOO_FAR_DEG)
         row += "{:8.1f} ({:5.1f}){:7.1f} ({:5.1f})".format(*cells) + f"{far:7.2f} %"
-    print(row)
+    print(row + f"{np.nanmean(angle_deg(found, true)[:, :, _TURNING]):8.1f}")
 
 
 def tracked_clip(offline: bool) -> Tracks:
@@ -92,12 +93,15 @@ def rows(seed: int) -> None:
     """Print the whole table."""
     scene = make_scene()
     frames = np.arange(round(scene.duration_s * RATE_HZ)) / RATE_HZ
-    print(f"{'largest (true), 99 of 100 (true)':34}{'in the camera':>30}{'against the joint before':>45}")
+    print(f"{'largest (true), 99 of 100 (true)':34}{'in the camera':>30}{'against the joint before':>45}{'off':>14}")
     told, true = of_story(scene.story, scene.shape, frames)
     for offline in (False, True):
         tracks = tracked_clip(offline)
         turns = tracks.joint_rotations.astype(np.float64).reshape(-1, len(SIDES), JOINTS_PER_HAND, 4)
         report(f"sample clip, {'smoothed offline' if offline else 'live'}", turns, true[tracks.frame_index])
+        if not offline:
+            sure = rotations_of(tracks.joints_cam_mm).astype(np.float64).reshape(turns.shape)
+            report("as if all its joints were sure", sure, true[tracks.frame_index])
     report(f"its true joints, {RATE_HZ} Hz", told, true)
     for rate_hz in (60, 120):
         report(f"its true joints, {rate_hz} Hz", *of_story(scene.story, scene.shape, np.arange(0, 10, 1 / rate_hz)))

@@ -18,7 +18,7 @@ from engines.terminal import command
 from realtime.camera_space.smoothing import HandSmoother
 from realtime.layers import load_settings
 from realtime.messages import HandPose
-from realtime.rotations.hand_rotations import HandTurner
+from realtime.rotations.hand_turner import HandTurner
 from realtime.rotations.joint_angles import joint_angles_deg
 from realtime.rotations.openxr import openxr_hands
 from training.synth.hand.model import HandState, Placement
@@ -36,7 +36,7 @@ def two_hands() -> tuple[HandPose, ...]:
         state = HandState(side, GESTURES["relaxed"], Placement(np.array([0.0, 0.0, 500.0]), np.eye(3)))
         joints = state.skeleton(neutral_shape()).joints_mm.astype(np.float32)
         pixels = project(joints, _CAMERA).astype(np.float32)
-        poses.append(HandPose(side, joints, pixels, np.ones(21, np.float32), 1.0, "rootnet"))
+        poses.append(HandPose(side, joints, pixels, np.full(21, 0.95, np.float32), 1.0, "rootnet"))
     return tuple(poses)
 
 
@@ -54,11 +54,11 @@ def median_ms(work: Callable[[], object]) -> float:
 def main(_argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     hands, turner, smoother = two_hands(), HandTurner(), HandSmoother(load_settings().smoothing)
-    turned = turner(hands)
+    turned = turner(hands, 0.0)
     square = np.random.default_rng(0).random((200, 200))
     moments = iter(range(10**9))
     rows = {
-        "rotations of two hands": lambda: turner(hands),
+        "rotations of two hands": lambda: turner(hands, next(moments) / 30),
         "their angles": lambda: [joint_angles_deg(hand.joint_rotations, hand.side) for hand in turned],
         "their OpenXR joints": lambda: [openxr_hands(h.joints_cam_mm, h.joint_rotations, h.confidence) for h in turned],
         "smoothing two hands": lambda: smoother(hands, next(moments) / 30, _CAMERA),

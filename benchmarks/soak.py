@@ -21,6 +21,7 @@ from typing import Final
 import psutil
 
 from benchmarks.clips import SAMPLE
+from engines import heap
 from engines.errors import UserError
 from engines.terminal import command
 from realtime.camera_space.intrinsics import resolve_intrinsics
@@ -98,9 +99,11 @@ class Soak:
     """The process under load; main thread only."""
 
     def __init__(self, settings: Settings, windows: Sequence[Sink], folder: Path) -> None:
+        heap.begin_small()
         self._pipeline = HandPipeline(
             settings, backend_of(settings, _tell, sparing=True), partial(resolve_intrinsics, settings.intrinsics)
         )
+        heap.all_is_open()
         self._settings = settings
         self._windows = windows
         self._folder = folder

@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.files import file_sha256
 from engines.installed import require_installed
-from engines.openvino_core import DEVICE, openvino_config, openvino_core, own_precision
+from engines.kept_networks import compiled_network
+from engines.openvino_core import openvino_core, own_precision
 from engines.pair_boxes import Proposal, proposals
 from engines.pair_spec import MAPS, PICTURE_PX
 
@@ -27,15 +29,21 @@ PAIR_DETECTOR: Final = Path(__file__).parents[1] / "weights" / "pairs.onnx"
 class PairDetector:
     """Proposals of hands and pairs, each time from nothing."""
 
-    def __init__(self, file: Path = PAIR_DETECTOR, precision: str = "auto") -> None:
-        """Compile the graph; `auto` is bf16 where the processor computes in it, else fp32. Raises UserError."""
+    def __init__(self, file: Path = PAIR_DETECTOR, precision: str = "auto", cache: Path | None = None) -> None:
+        """Compile the graph; `auto` is bf16 where the processor computes in it, else fp32. Raises UserError.
+
+        `cache` is the folder of engines, None the user's.
+        """
         require_installed("openvino")
         if not file.is_file():
             raise UserError(f"{file}: no such file; fetch the checkout again, or set detector.pairs to false")
         core = openvino_core()
-        config = openvino_config(own_precision(core) if precision == "auto" else precision, threads=1)
+        precision = own_precision(core) if precision == "auto" else precision
         try:
-            self._request: Any = core.compile_model(core.read_model(file), DEVICE, config).create_infer_request()
+            network = compiled_network(
+                "pairs", file_sha256(file), lambda: core.read_model(file), precision, threads=1, cache=cache
+            )
+            self._request: Any = network.create_infer_request()
         except RuntimeError as error:
             raise UserError(f"{file}: damaged, or no graph that OpenVINO reads; fetch the checkout again") from error
 

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.files import file_sha256
 from engines.installed import is_installed
+from engines.kept_networks import compiled_network
 from engines.mediapipe_wheel import wheel_file
-from engines.openvino_core import DEVICE, openvino_config, openvino_core
+from engines.openvino_core import openvino_core
 from engines.palm_boxes import PALM_INPUT_PX, Region, apart, palms, region_of
 
 PALM_FILE: Final = "modules/palm_detection/palm_detection_lite.tflite"
@@ -40,12 +42,15 @@ class FoundHand:
 class PalmDetector:
     """Hands in a picture, each time from nothing."""
 
-    def __init__(self, least: float, most_hands: int) -> None:
-        """`least`: score of a palm. Raises UserError where OpenVINO or the networks are not here."""
+    def __init__(self, least: float, most_hands: int, cache: Path | None = None) -> None:
+        """`least`: score of a palm; `cache`: folder of engines, None for the user's.
+
+        Raises UserError where OpenVINO or the networks are not here.
+        """
         self._least = least
         self._most_hands = most_hands
-        self._palms = _compiled(wheel_file(PALM_FILE))
-        self._landmarks = _compiled(wheel_file(LANDMARK_FILE))
+        self._palms = _compiled(wheel_file(PALM_FILE), cache)
+        self._landmarks = _compiled(wheel_file(LANDMARK_FILE), cache)
 
     def __call__(self, image_bgr: NDArray[np.uint8]) -> list[FoundHand]:
         """The hands of a (H, W, 3) BGR picture; each palm's surest first."""
@@ -73,13 +78,16 @@ class PalmDetector:
         return [tensor.data for tensor in request.output_tensors]
 
 
-def _compiled(file: Path) -> Any:
+def _compiled(file: Path, cache: Path | None) -> Any:
     """A network's request; in fp32, as MediaPipe has it."""
     if not is_installed("openvino"):
         raise UserError("openvino, which runs the detector of hands, is not installed: run make setup")
-    core, config = openvino_core(), openvino_config("fp32", threads=1)
+    core = openvino_core()
     try:
-        return core.compile_model(core.read_model(file), DEVICE, config).create_infer_request()
+        network = compiled_network(
+            file.stem, file_sha256(file), lambda: core.read_model(file), "fp32", threads=1, cache=cache
+        )
+        return network.create_infer_request()
     except RuntimeError as error:
         raise UserError(f"{file}: damaged, or no network that OpenVINO reads; install mediapipe==0.10.21") from error
 

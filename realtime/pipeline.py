@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from realtime.camera_space.fusion import DepthFusion, FusionState
 from realtime.camera_space.smoothing import HandSmoother, SmootherState
 from realtime.config import Settings
 from realtime.messages import Frame, HandFrame
-from realtime.rotations.hand_rotations import HandTurner, RotationState
+from realtime.rotations.hand_turner import HandTurner, RotationState
 from realtime.timing import OnStage, StageTimer
 from realtime.tracking.finder import HandFinder
 from realtime.tracking.searching import Search, SearchAtOnce, SearchBeside
@@ -101,7 +102,7 @@ class HandPipeline:
             if self._bones_mm is not None:
                 hands = with_lengths(hands, self._bones_mm, intrinsics)
             hands = self._smoother(hands, frame.t_capture_s, intrinsics)
-            hands = self._turner(hands)
+            hands = self._turner(hands, frame.t_capture_s)
         return HandFrame(
             index=frame.index,
             t_capture_s=frame.t_capture_s,
@@ -161,4 +162,5 @@ class HandPipeline:
 def finder_of(settings: Settings) -> HandFinder:
     """What finds hands in whole pictures, as the settings want it."""
     detector = settings.detector
-    return HandFinder(detector.min_score, detector.max_hands, pairs=detector.pairs)
+    cache = Path(settings.engine.cache) if settings.engine.cache else None
+    return HandFinder(detector.min_score, detector.max_hands, pairs=detector.pairs, cache=cache)

@@ -5,6 +5,7 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export OMP_NUM_THREADS=1
+unset PYTHONDONTWRITEBYTECODE # a hundred processes are started: each would compile all sources anew
 
 # Ray's cluster, and what compiles engines within the test process, run beside the others, so that no core waits.
 alone=tests/realtime/batch/test_batch_ray.py
@@ -31,6 +32,9 @@ beside >"$log" 2>&1 &
 others=$!
 set +m
 trap 'kill -- -$others 2>/dev/null; rm -rf "$work"' EXIT
+
+# Many tests start the program: with its engine in the cache, none of them builds it, let alone three at once.
+told $python -m engines.build --no-verify
 
 # One process more than cores: tests wait for windows, sockets and clocks, too. The longest files begin first
 # (tests/support/longest_first.py).

@@ -22,7 +22,8 @@ from engines.contract import EngineRequest, Say
 from engines.errors import BackendUnavailable
 from engines.geometry.crop import Crop
 from engines.geometry.cutting import CpuCutter
-from engines.openvino_core import DEVICE, openvino_config, openvino_core, own_precision
+from engines.kept_networks import compiled_network
+from engines.openvino_core import DEVICE, openvino_core, own_precision
 from engines.presets import spec_of
 from engines.spec import INPUT_NAME, OUTPUT_NAMES, NetworkSpec
 
@@ -73,12 +74,16 @@ class OpenVinoBackend:
         if folder is None:
             say(f"building the {request.preset} engine for {cls.name} {precision} ({why_not_cached(cache, key)}) ...")
             folder = store_engine(cache, key, *_build(core, request, weights, precision, say))
-        config = openvino_config(precision, request.threads)
-        model = core.read_model(folder / MODEL_FILE)
+
+        def read(batch: int) -> ov.Model:
+            model = core.read_model(folder / MODEL_FILE)
+            model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
+            return model
 
         def compile_for(batch: int) -> ov.CompiledModel:
-            model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
-            return core.compile_model(model, DEVICE, config)
+            return compiled_network(
+                request.preset, key.digest(), lambda: read(batch), precision, request.threads, batch, cache
+            )
 
         spec = spec_of(request.preset)
         compiled = Compiled(compile_for, request.batches, spec.input_px, request.at_once)

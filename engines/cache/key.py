@@ -8,7 +8,7 @@ import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from engines.cache.sources import sources_sha256
+from engines.cache.sources import own_sources_sha256
 from engines.files import file_sha256
 from engines.witness_file import witness_file
 
@@ -63,7 +63,7 @@ def engine_key(
         precision=precision,
         batches=batches,
         weights_sha256=file_sha256(weights),
-        graph_sha256=sources_sha256(),
+        graph_sha256=own_sources_sha256(),
         device=device,
         system=f"{platform.system()} {platform.machine()}",
         calibration_sha256=calibration_sha256,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -115,6 +114,8 @@ def basis_of(crop: Crop, size_px: int, width: int, height: int) -> Basis:
 
 def extract(image_bgr: NDArray[np.uint8], crop: Crop, size_px: int, out: NDArray[np.uint8] | None = None) -> NDArray:
     """Cut `crop` out of the picture as (size_px, size_px, 3) uint8; what lies outside the picture is black."""
+    import cv2  # 30 MB, which a process that only knows where crops are, such as the 3D window's, does without
+
     basis = basis_of(crop, size_px, image_bgr.shape[1], image_bgr.shape[0])
     if basis.factor > 1:
         part = image_bgr[basis.rows, basis.columns]

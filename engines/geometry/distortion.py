@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal, get_args
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +19,8 @@ LENS_MODELS: Final[tuple[LensModel, ...]] = get_args(LensModel)
 COUNTS: Final = (4, 5, 8, 12, 14)
 """How many coefficients OpenCV's pinhole model takes; most lenses are well described by 5."""
 MOST: Final = COUNTS[-1]
-_STEPS: Final = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1.0e-10)
+_STEPS: Final = 40
+_STEP_IS_SMALL: Final = 1.0e-10
 _CLOSE: Final = 1.0e-3
 """A point is undistorted if distorting it again comes this near, half a pixel of a webcam's picture."""
 _IDENTITY: Final = np.eye(3)
@@ -35,6 +35,8 @@ def distorted(
     points = np.stack([x, y, np.ones_like(x)], axis=-1).reshape(-1, 1, 3).astype(np.float64)
     if not len(points):
         return x, y
+    import cv2  # 30 MB, which a process without a lens, such as the 3D window's, does without
+
     shown, _ = cv2.projectPoints(points, np.zeros(3), np.zeros(3), _IDENTITY, np.array(coefficients))
     return shown[:, 0, 0].reshape(x.shape), shown[:, 0, 1].reshape(x.shape)
 
@@ -51,7 +53,10 @@ def undistorted(
     points = np.stack([x, y], axis=-1).reshape(-1, 1, 2).astype(np.float64)
     if not len(points):
         return x, y
-    found = cv2.undistortPointsIter(points, _IDENTITY, np.array(coefficients), None, None, _STEPS)[:, 0]
+    import cv2
+
+    until = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, _STEPS, _STEP_IS_SMALL)
+    found = cv2.undistortPointsIter(points, _IDENTITY, np.array(coefficients), None, None, until)[:, 0]
     again = np.stack(distorted(found[:, 0], found[:, 1], coefficients), axis=-1)
     good = (np.abs(again - points[:, 0]) < _CLOSE).all(axis=-1, keepdims=True)  # False for NaN too
     found = np.where(good, found, points[:, 0])

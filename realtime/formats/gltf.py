@@ -128,7 +128,7 @@ def _add_skin(data: _Data, motion: HandMotion, joints: list[int]) -> None:
     document.materials.append(gl.Material(name=motion.side, pbrMetallicRoughness=surface, doubleSided=True))
     mesh = gl.Primitive(attributes=attributes, material=len(document.materials) - 1)
     document.meshes.append(gl.Mesh(name=f"{motion.side}_hand", primitives=[mesh]))
-    document.nodes[0].children.append(len(document.nodes))
+    document.scenes[0].nodes.append(len(document.nodes))  # joints alone move it, so the format wants it at the top
     number = len(document.meshes) - 1
     document.nodes.append(gl.Node(name=f"{motion.side}_mesh", mesh=number, skin=len(document.skins) - 1))
 

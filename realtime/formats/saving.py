@@ -28,6 +28,7 @@ _MODULES: Final = {
     ".trc": "realtime.formats.biomechanics.trc",
     ".c3d": "realtime.formats.biomechanics.c3d_file",
     ".openpose_json": "realtime.formats.biomechanics.openpose",
+    ".pose2sim_json": "realtime.formats.biomechanics.pose2sim",
     ".pose": "realtime.formats.sign_language.pose_file",
     ".eaf": "realtime.formats.sign_language.eaf",
     ".lerobot": "realtime.formats.robots.lerobot",
@@ -48,7 +49,7 @@ _WITH_RECORDING: Final = (".eaf",)
 """Formats that show, or name, the video that was tracked."""
 _OF_MANY: Final = (".lerobot",)
 """Formats that hold several recordings, and what was tracked."""
-FOLDERS: Final = (".openpose_json", ".lerobot")
+FOLDERS: Final = (".openpose_json", ".pose2sim_json", ".lerobot")
 """Formats that are folders of files."""
 SUFFIXES: Final = tuple(_MODULES)
 """Endings of the files that `save_as` writes, the native one first."""

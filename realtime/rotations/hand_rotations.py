@@ -5,21 +5,19 @@ gives two of its three angles by its direction. The third, its turn about itself
 finger's joints flex about one axis, carried along (a universal joint). How the whole finger is turned about itself
 shows where it is bent, because its bones then span a plane; that is weighed against the axis that the palm says, by how
 bent it is. So a straight finger takes the palm's, nothing flips, and what is smooth in the joints is smooth in the
-rotations. Bones point where a hand's can (`possible_bones`), whatever the joints say.
+rotations. Bones point where a hand's can (`possible_bones`), whatever the joints say; unsure ones lean on what is
+usual, and in a sequence (`hand_turner`) on what was told last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Annotated, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import FINGER_BASES, JOINTS_PER_HAND, MIDDLE_BASE, SIDES, WRIST, Side
-from realtime.messages import HandPose
-from realtime.rotations.possible_bones import believed, possible
+from engines.skeleton import FINGER_BASES, JOINTS_PER_HAND, MIDDLE_BASE, WRIST, Side
+from realtime.rotations.possible_bones import doubts, possible
 from realtime.rotations.quaternions import Floats, from_matrices, square_to, unit
 from realtime.rotations.rest_hand import (
     FLEXION_AXES,
@@ -31,11 +29,9 @@ from realtime.rotations.rest_hand import (
     THUMB_ROLL,
     WRIST_FROM_FINGER,
 )
-from realtime.snapshot import Stored
 
 _CHAINS: Final = np.array(FINGER_BASES)[:, None] - np.arange(4)
 """(5, 4) joints of each finger from base to tip."""
-_WRIST_AND_CHAINS: Final = np.insert(_CHAINS, 0, WRIST, axis=1)
 _PALM_ARM: Final = (PALM - PALM_WEIGHTS @ PALM / PALM_WEIGHTS.sum()) * PALM_WEIGHTS[:, None]
 _PALM_MEAN: Final = PALM_WEIGHTS / PALM_WEIGHTS.sum()
 _DOUBT: Final = np.array([0.3, 0.6, 0.6, 0.6, 0.6])
@@ -51,42 +47,52 @@ def hand_rotations(joints_mm: NDArray, side: Side) -> Floats:
     has its last bone's. NaN where a joint is. Signs: each joint's is that of its neighbour towards the wrist.
     """
     joints = np.asarray(joints_mm, np.float64)
-    if side == "left":
-        return _right_hands(joints * MIRROR) * MIRROR_TURN
-    return _right_hands(joints)
-
-
-def _right_hands(joints: Floats) -> Floats:
-    flat = joints.reshape(-1, JOINTS_PER_HAND, 3)
+    flat = (joints * MIRROR if side == "left" else joints).reshape(-1, JOINTS_PER_HAND, 3)
     there = np.isfinite(flat).all(axis=(1, 2))
     found = np.full((len(flat), JOINTS_PER_HAND, 4), np.nan)
     if there.any():
-        found[there] = _solved(flat if there.all() else flat[there])
+        found[there], _ = right_hands(flat if there.all() else flat[there])
+    if side == "left":
+        found *= MIRROR_TURN
     return found.reshape(*joints.shape[:-1], 4)
 
 
-def _solved(joints: Floats) -> Floats:
-    """(N, 21, 3) right hands -> (N, 21, 4)."""
+def right_hands(
+    joints: Floats, doubt: NDArray | None = None, last: Floats | None = None, age_s: NDArray | None = None
+) -> tuple[Floats, Floats]:
+    """(N, 21, 3) right hands -> (N, 21, 4) rotations, and (N, 5, 3, 3) bones seen from the ones before them.
+
+    Such bones of the same hands, `age_s` (N,) ago, are `last`; `doubt` (N, 5, 3) is how unsure bones are (0 to 1).
+    Without them all bones are sure.
+    """
     frames = np.empty((*joints.shape, 3))
     frames[:, WRIST] = wrist = _palm_frames(joints)
-    chains = joints[:, _CHAINS]
+    chains, finger_frames = from_base_to_tip(joints), from_base_to_tip(frames)
     bones_mm = chains[:, :, 1:] - chains[:, :, :-1]  # (N, 5, 3, 3)
-    bones = unit(bones_mm)
-    weights = believed(bones_mm, np.linalg.norm(joints[:, MIDDLE_BASE] - joints[:, WRIST], axis=-1))
+    lengths_mm = np.sqrt((bones_mm * bones_mm).sum(axis=-1))
+    bones = bones_mm / np.maximum(lengths_mm, 1e-9)[..., None]
+    palm_mm = joints[:, MIDDLE_BASE] - joints[:, WRIST]
+    usual, held = doubts(lengths_mm, np.sqrt((palm_mm * palm_mm).sum(axis=-1)), doubt, age_s)
+    told = np.zeros_like(bones) if last is None else held[..., None] * last
     before, flexions, x = wrist[:, None] @ WRIST_FROM_FINGER, None, None  # (N, 5, 3, 3) frame_from_bone
     for k in range(3):
         seen = (bones[:, :, k, None] @ before)[:, :, 0]
-        seen, flexions = possible(seen, weights, k, flexions)
+        seen, flexions = possible(seen, usual[..., k], told[:, :, k], k, flexions)
+        told[:, :, k] = seen
         bones[:, :, k] = (before @ seen[..., None])[..., 0]
         if x is None:
             x = _first_axes(bones, np.einsum("nij,fj->nfi", wrist, FLEXION_AXES))
         z = -bones[:, :, k]
         x = square_to(x, z)
-        before = np.empty_like(before)
+        before = finger_frames[:, :, k]
         before[..., 0], before[..., 1], before[..., 2] = x, _cross(z, x), z
-        frames[:, _CHAINS[:, k]] = before
-    frames[:, _CHAINS[:, 3]] = frames[:, _CHAINS[:, 2]]
-    return _signed_along(from_matrices(frames))
+    finger_frames[:, :, 3] = before
+    return _signed_along(from_matrices(frames)), told
+
+
+def from_base_to_tip(joints: NDArray) -> NDArray:
+    """Of (N, 21, ...) the fingers' (N, 5, 4, ...), thumb first; a view, where that may be written to."""
+    return joints[:, :WRIST].reshape(len(joints), 5, 4, *joints.shape[2:])[:, :, ::-1]
 
 
 def _palm_frames(joints: Floats) -> Floats:
@@ -115,9 +121,11 @@ def _first_axes(bones: Floats, palms_axes: Floats) -> Floats:
 
 def _signed_along(rotations: Floats) -> Floats:
     """Each joint turns by less than half a circle from the one before: its sign needs no memory."""
-    chain = rotations[:, _WRIST_AND_CHAINS]  # (N, 5, 5, 4)
-    turns = np.where((chain[:, :, 1:] * chain[:, :, :-1]).sum(axis=-1) < 0, -1.0, 1.0)
-    rotations[:, _CHAINS] *= np.cumprod(turns, axis=-1)[..., None]
+    fingers = from_base_to_tip(rotations)
+    alike = np.empty(fingers.shape[:3])
+    alike[:, :, 0] = (fingers[:, :, 0] * rotations[:, WRIST, None]).sum(axis=-1)
+    alike[:, :, 1:] = (fingers[:, :, 1:] * fingers[:, :, :-1]).sum(axis=-1)
+    fingers *= np.cumprod(np.where(alike < 0, -1.0, 1.0), axis=-1)[..., None]
     return rotations
 
 
@@ -141,6 +149,12 @@ def rotation_confidence(joint_confidence: NDArray) -> NDArray:
     return found
 
 
+def bone_doubts(joint_confidence: NDArray) -> Floats:
+    """(N, 21) -> (N, 5, 3) how unsure each finger's bones are, base to tip: as unsure as the worse of their ends."""
+    sure = from_base_to_tip(joint_confidence)
+    return np.asarray(1.0 - np.minimum(sure[..., :-1], sure[..., 1:]), np.float64)
+
+
 def steady_signs(rotations: NDArray) -> NDArray:
     """(F, 21, 4) of one hand in time, NaN where it is away, with signs that do not jump from frame to frame."""
     steady = rotations.copy()
@@ -150,39 +164,3 @@ def steady_signs(rotations: NDArray) -> NDArray:
         turns = np.where((wrist[1:] * wrist[:-1]).sum(axis=-1) < 0, -1.0, 1.0)
         steady[rows[1:]] *= np.cumprod(turns)[:, None, None].astype(steady.dtype)
     return steady
-
-
-@dataclass(frozen=True)
-class RotationState:
-    """The last rotation of each wrist."""
-
-    wrists: Mapping[Side, Annotated[NDArray[np.float64], Stored(4)]] = field(default_factory=dict)
-
-
-class HandTurner:
-    """Gives the hands of successive frames their rotations; `state`, the signs, is all that it remembers."""
-
-    def __init__(self) -> None:
-        self.state = RotationState()
-
-    def reset(self) -> None:
-        """Forget both hands."""
-        self.state = RotationState()
-
-    def __call__(self, hands: Sequence[HandPose]) -> tuple[HandPose, ...]:
-        """The same hands with `joint_rotations`."""
-        if not hands:
-            return ()
-        left = np.array([hand.side == "left" for hand in hands])[:, None, None]
-        joints = np.stack([hand.joints_cam_mm for hand in hands]).astype(np.float64)
-        found = _right_hands(np.where(left, joints * MIRROR, joints))
-        found = np.where(left, found * MIRROR_TURN, found)
-        wrists = dict(self.state.wrists)
-        turned = []
-        for hand, rotations in zip(hands, found, strict=True):
-            last = wrists.get(hand.side)
-            sign = -1.0 if last is not None and last @ rotations[WRIST] < 0 else 1.0
-            wrists[hand.side] = sign * rotations[WRIST]
-            turned.append(replace(hand, joint_rotations=(sign * rotations).astype(np.float32)))
-        self.state = RotationState({side: wrists[side] for side in SIDES if side in wrists})
-        return tuple(turned)

@@ -4,7 +4,8 @@ Joints in a picture too fast, too dark or cut off can lie where no hand has them
 where that is possible. Elsewhere the nearest possible one stands for it, or, where it is so far off that nearest means
 nothing, the middle of what is possible. A bone that is seen much shorter than it is says little of where it points
 (between open hand and fist, which one blurred picture can show both, fingers shrink): its usual direction stands for
-what is missing. All this is continuous, and leaves a hand that is possible as it is.
+what is missing. So it does, in part, for one whose joints are unsure, and so does the direction that was told last. All
+this is continuous, and leaves a hand that is possible, and sure, as it is.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _LOWER, _UPPER = np.moveaxis(np.radians(FLEXION_LIMITS_DEG), -1, 0)  # (5, 3) ea
 _MIDDLE: Final = (_UPPER + _LOWER) / 2
 _HALF: Final = (_UPPER - _LOWER) / 2
 _STRAIGHT: Final = np.radians(np.stack([STRAIGHT_ABDUCTION_DEG, np.zeros(5), np.zeros(5)], axis=1))
+_SIN_STRAIGHT, _COS_STRAIGHT = np.sin(_STRAIGHT), np.cos(_STRAIGHT)
 _LEAST_ASIDE, _MOST_ASIDE = np.sin(_STRAIGHT - np.radians(MOST_ABDUCTION_DEG) * [[[1.0]], [[-1.0]]])
 _BEHIND: Final = _MIDDLE - np.pi
 _BACK: Final = _HALF / np.radians(50.0)
@@ -35,35 +37,50 @@ _SHORT: Final = 0.7
 """Below this share of its usual length a bone is not believed entirely: shorter than any of 200 random hands'."""
 _DOUBT: Final = 3.0
 """Weight of the usual direction against the measured one, for all of the length that is missing."""
+_UNSURE: Final = 0.5
+"""The same for a bone that is not sure at all."""
+_MEMORY_S: Final = 0.2
+"""Time constant with which such a bone leaves the direction that was told last; of a sure one it is 0."""
+_LEAST_S, _LONG_AGO = 1e-3, 600.0
+"""The shortest time that is told from none, and the longest one, in time constants, that is told from longer ones."""
 _ON: Final = ((0.0, 0.35), (0.9, 0.25), (0.62, 0.0))
 """Usual flexion of each bone of a finger: a share of the flexion before, and radians more."""
 
 
-def believed(bones_mm: NDArray, palms_mm: NDArray) -> tuple[Floats, Floats]:
-    """(N, 5, 3) each, weights of measured and usual directions, from bones and palms (N,), wrist to middle knuckle."""
-    lengths = np.sqrt((bones_mm * bones_mm).sum(axis=-1))
-    shares = lengths / np.maximum(palms_mm[:, None, None] * _USUAL_SHARES, 1e-9)
-    return shares, _DOUBT * np.maximum(_SHORT - shares, 0.0)
-
-
-def possible(
-    directions: Floats, weights: tuple[Floats, Floats], k: int, flexions: Floats | None
+def doubts(
+    lengths_mm: NDArray, palms_mm: NDArray, doubt: NDArray | None, age_s: NDArray | None
 ) -> tuple[Floats, Floats]:
+    """(N, 5, 3) each: weights of the usual direction and of the one told last, against the measured one's.
+
+    Of bones' lengths (N, 5, 3) and palms' (N,), wrist to middle knuckle. `doubt` (N, 5, 3), 0 to 1, is how unsure a
+    bone's joints are, None that all are sure; `age_s` (N,) how long ago their hands were told last, infinite if never.
+    """
+    shares = lengths_mm / np.maximum(palms_mm[:, None, None] * _USUAL_SHARES, 1e-9)
+    usual = _DOUBT * np.maximum(_SHORT / np.maximum(shares, 1e-9) - 1.0, 0.0)
+    if doubt is not None:
+        usual = usual + _UNSURE * doubt
+    if doubt is None or age_s is None:
+        return usual, np.zeros_like(usual)
+    # A first-order low-pass whose time constant goes with the doubt: exp(-age / constant) of what it gives is the last.
+    passed = np.maximum(age_s, _LEAST_S)[:, None, None] / np.maximum(_MEMORY_S * doubt, 1e-9)
+    return usual, 1.0 / np.expm1(np.minimum(passed, _LONG_AGO))
+
+
+def possible(directions: Floats, usual: Floats, last: Floats, k: int, flexions: Floats | None) -> tuple[Floats, Floats]:
     """Bone k of every finger: its direction, and the flexion that the next bone's usual one follows from.
 
-    `directions` (N, 5, 3) are unit vectors in the frame of the bone before (-z ahead, flexion about -x), `weights` as
-    `believed` gives them, `flexions` (N, 5) in radians those of the bones before; returns the same two of this bone.
+    `directions` (N, 5, 3) are unit vectors in the frame of the bone before (-z ahead, flexion about -x), `usual`
+    (N, 5) the weights that `doubts` gives, `last` (N, 5, 3) the directions told last times theirs; `flexions` (N, 5)
+    in radians are those of the bones before; returns the same two of this bone.
     """
     share, more = _ON[k]
-    measured, usual = weights[0][..., k], weights[1][..., k]
-    x, y, z = directions[..., 0], directions[..., 1], directions[..., 2]
-    if usual.any():
-        flexion = more + (0.0 if flexions is None else share * np.maximum(flexions, 0.0))
-        aside = usual * np.cos(_STRAIGHT[:, k])
-        x = measured * x - usual * np.sin(_STRAIGHT[:, k])
-        y, z = measured * y - aside * np.sin(flexion), measured * z - aside * np.cos(flexion)
-        length = np.maximum(np.sqrt(x * x + y * y + z * z), 1e-9)
-        x, y, z = x / length, y / length, z / length
+    mixed = directions + last
+    flexion = more + (0.0 if flexions is None else share * np.maximum(flexions, 0.0))
+    aside = usual * _COS_STRAIGHT[:, k]
+    x = mixed[..., 0] - usual * _SIN_STRAIGHT[:, k]
+    y, z = mixed[..., 1] - aside * np.sin(flexion), mixed[..., 2] - aside * np.cos(flexion)
+    length = np.maximum(np.sqrt(x * x + y * y + z * z), 1e-9)
+    x, y, z = x / length, y / length, z / length
     # numpy.clip takes three times as long for so few.
     off = np.remainder(np.arctan2(-y, -z) - _BEHIND[:, k], 2 * np.pi) - np.pi
     most = np.minimum(_HALF[:, k], np.minimum((np.pi - np.abs(off)) * _BACK[:, k], np.hypot(y, z) * _SIDEWAYS[:, k]))

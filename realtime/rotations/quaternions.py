@@ -17,19 +17,29 @@ _TINY: Final = 1e-12
 _CONJUGATE: Final = np.array([-1.0, -1.0, -1.0, 1.0])
 
 
+def _products() -> Floats:
+    """(9, 16): a rotation's numbers, row by row, to four times the products of two components each, squares less 1."""
+    found = np.zeros((3, 3, 4, 4))
+    for i in range(3):
+        for k in range(4):
+            found[i, i, k, k] = 1.0 if k in (i, 3) else -1.0
+    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+        found[j, i, [i, j], [j, i]] = found[i, j, [i, j], [j, i]] = 1.0
+        found[k, j, [i, 3], [3, i]], found[j, k, [i, 3], [3, i]] = 1.0, -1.0
+    return found.reshape(9, 16)
+
+
+_PRODUCTS: Final = _products()
+_PRODUCTS_OF_NONE: Final = np.eye(4).ravel()
+
+
 def from_matrices(matrices: NDArray) -> Floats:
     """(..., 3, 3) rotations -> (..., 4), by the largest of the four components (Shepperd 1978)."""
     m = np.asarray(matrices, np.float64)
-    rows = np.empty((*m.shape[:-2], 4, 4))  # four times each product of two components
-    a, b, c = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
-    rows[..., 0, 0], rows[..., 1, 1] = 1.0 + a - b - c, 1.0 - a + b - c
-    rows[..., 2, 2], rows[..., 3, 3] = 1.0 - a - b + c, 1.0 + a + b + c
-    for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-        rows[..., i, j] = rows[..., j, i] = m[..., j, i] + m[..., i, j]
-        rows[..., i, 3] = rows[..., 3, i] = m[..., k, j] - m[..., j, k]
-    flat = rows.reshape(-1, 4, 4)
-    largest = flat.reshape(-1, 16)[:, ::5].argmax(axis=-1)
-    return np.asarray(unit(flat[np.arange(len(flat)), largest]), np.float64).reshape(rows.shape[:-1])
+    rows = m.reshape(-1, 9) @ _PRODUCTS + _PRODUCTS_OF_NONE
+    largest = rows[:, ::5].argmax(axis=-1)
+    found = unit(rows.reshape(-1, 4, 4)[np.arange(len(rows)), largest])
+    return np.asarray(found, np.float64).reshape(*m.shape[:-2], 4)
 
 
 def matrices(quaternions: NDArray) -> Floats:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -50,7 +50,10 @@ def orientation(frame: VideoFrame) -> Orientation:
     FFmpeg's matrix (libavutil/display.h) takes (p, q), right and down in the frame, to (a p + c q, b p + d q) on the
     screen; it lies in memory as a b u, c d v, x y w. FFmpeg's own "rotation" is only the angle of it, wrong for a flip.
     """
-    matrix = frame.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]  # PyAV's stub wants a text
+    # Not `frame.side_data`: that stays with the frame and refers to it, and a frame in a circle keeps its picture (3 MB
+    # at 1080p) until Python looks for circles, which may be 200 frames later.
+    container = SideDataContainer(frame)  # type: ignore[call-arg]  # PyAV's stub says otherwise
+    matrix = container.get(Type.DISPLAYMATRIX)
     if matrix is None:
         return Orientation()
     a, b, _, c, d = (float(v) for v in np.frombuffer(matrix, np.int32)[:5])

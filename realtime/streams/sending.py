@@ -21,7 +21,7 @@ from realtime.streams.address import Address
 from realtime.streams.message import StreamFrame, stream_frame
 from realtime.streams.osc import encode
 from realtime.streams.udp import UdpStream
-from realtime.streams.vmc import packets
+from realtime.streams.vmc import VmcPackets
 
 JOIN_S: Final = 1.0
 
@@ -137,7 +137,7 @@ def open_streams(
         if osc is not None:
             streams.append(UdpStream("OSC", osc, lambda frame: [encode(frame)], say))
         if vmc is not None:
-            streams.append(UdpStream("VMC", vmc, packets, say))
+            streams.append(UdpStream("VMC", vmc, VmcPackets(), say))
         if websocket is not None:
             from realtime.streams.websocket import WebSocketStream
 

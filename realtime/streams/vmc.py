@@ -59,10 +59,26 @@ def _t_turns(side: Side) -> NDArray[np.float64]:
 _T_TURNS: Final = {side: _t_turns(side) for side in SIDES}
 
 
-def packets(frame: StreamFrame) -> list[bytes]:
+class VmcPackets:
+    """The packets of successive frames, whose times count from the first one.
+
+    They have single precision: a machine's clock that has run for a month would step by a quarter of a second.
+    """
+
+    def __init__(self) -> None:
+        self._began_s: float | None = None
+
+    def __call__(self, frame: StreamFrame) -> list[bytes]:
+        """Those of one frame."""
+        if self._began_s is None:
+            self._began_s = frame.hands.t_capture_s
+        return packets(frame, self._began_s)
+
+
+def packets(frame: StreamFrame, began_s: float = 0.0) -> list[bytes]:
     """A bundle that says that the program is alive and where the wrists are, and one for each hand's bones."""
     hands = [hand for hand in frame.hands.hands if np.isfinite(hand.joint_rotations).all()]
-    time_s = struct.pack(">f", frame.hands.t_capture_s)
+    time_s = struct.pack(">f", frame.hands.t_capture_s - began_s)
     alive = [_message("/VMC/Ext/OK", ",i", struct.pack(">i", 1)), _message("/VMC/Ext/T", ",f", time_s)]
     return [bundle([*alive, *map(_tracker, hands)]), *(bundle(_bones(hand)) for hand in hands)]
 

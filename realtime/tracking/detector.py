@@ -5,6 +5,7 @@ They run only while a hand is missing: they find 2 of 6 really clasped hands, an
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import cv2
@@ -30,9 +31,9 @@ _LENGTH_OF_WIDTH: Final = 1.4
 class HandDetector:
     """Boxes of the hands in a picture, each time from nothing."""
 
-    def __init__(self, min_score: float) -> None:
-        """Raises UserError where the networks cannot be run."""
-        self._detector = PalmDetector(min_score, _MOST_HANDS)
+    def __init__(self, min_score: float, cache: Path | None = None) -> None:
+        """`cache` is the folder of engines, None the user's; UserError where the networks cannot be run."""
+        self._detector = PalmDetector(min_score, _MOST_HANDS, cache)
 
     def __call__(self, image_bgr: NDArray[np.uint8]) -> list[HandBox]:
         """Hands in a (H, W, 3) BGR picture, the surest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -28,9 +29,10 @@ class HandFinder:
     A palm detector sees one hand or none where two touch, and misses some that are turned or small.
     """
 
-    def __init__(self, min_score: float, most_hands: int = 2, *, pairs: bool = True) -> None:
-        """The detector of pairs is opened when it is first needed."""
-        self._palms = HandDetector(min_score)
+    def __init__(self, min_score: float, most_hands: int = 2, *, pairs: bool = True, cache: Path | None = None) -> None:
+        """The detector of pairs is opened when it is first needed; `cache`: folder of engines, None for the user's."""
+        self._palms = HandDetector(min_score, cache)
+        self._cache = cache
         self._most_hands = most_hands
         self._ask_for_pairs = pairs and most_hands > 1
         self._pairs: PairDetector | None = None
@@ -41,7 +43,7 @@ class HandFinder:
         if len(hands) >= self._most_hands or not self._ask_for_pairs:
             return [*hands]
         if self._pairs is None:
-            self._pairs = PairDetector()
+            self._pairs = PairDetector(cache=self._cache)
         found = self._pairs(image_bgr, min(PAIR_SCORE, HAND_SCORE))
         return [*hands, *(as_crop(one) for one in found if one.score >= _least(one))]
 

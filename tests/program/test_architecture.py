@@ -51,14 +51,16 @@ MAY_IMPORT = {
 }
 ROOMS = {
     "engines": """
-        no_telemetry redaction terminal text_file skeleton spec pair_spec npz files
+        no_telemetry heap redaction terminal text_file skeleton spec pair_spec npz files
         errors output
         mediapipe_wheel
         user_folders installed presets geometry pair_boxes openvino_core
         palm_boxes
-        contract networks witness_file pair_detector palm_detector
+        contract networks witness_file
         building
         cache verification
+        kept_networks
+        pair_detector palm_detector
         backends
         second_look
         answers
@@ -127,6 +129,7 @@ HOMES = {
         "engines/backends/openvino_compiled.py",
         "engines/building/openvino_files.py",
         "engines/building/openvino_weights.py",
+        "engines/kept_networks.py",
         "engines/openvino_core.py",
         "engines/pair_detector.py",
         "training/lite/early_stages.py",

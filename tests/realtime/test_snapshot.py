@@ -26,7 +26,7 @@ from realtime.engine import backend_of
 from realtime.layers import load_settings
 from realtime.live import run_recorded
 from realtime.pipeline import HandPipeline, PipelineState
-from realtime.rotations.hand_rotations import RotationState
+from realtime.rotations.hand_turner import RotationState
 from realtime.snapshot import freeze, thaw
 from realtime.sources.recording import VideoSource
 from realtime.tracking.track import Track
@@ -65,7 +65,12 @@ states = st.builds(
         st.dictionaries(sides, st.builds(Blend, st.sampled_from(["rootnet", "fused-shared"]), numbers, numbers)),
     ),
     st.builds(SmootherState, numbers, st.dictionaries(sides, st.builds(HandFilters, filters, filters, filters))),
-    st.builds(RotationState, st.dictionaries(sides, arrays(4))),
+    st.builds(
+        RotationState,
+        st.dictionaries(sides, arrays(4)),
+        st.dictionaries(sides, arrays(5, 3, 3)),
+        st.dictionaries(sides, numbers),
+    ),
 )
 
 

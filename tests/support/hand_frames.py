@@ -9,7 +9,7 @@ from engines.geometry.crop import crop_around, upright_angle_rad
 from engines.geometry.pinhole import Intrinsics, project
 from engines.skeleton import SIDES, Side
 from realtime.messages import HandFrame, HandPose
-from realtime.rotations.hand_rotations import HandTurner
+from realtime.rotations.hand_turner import HandTurner
 
 SIZE = (640, 480)
 INTRINSICS = Intrinsics(554.0, 554.0, 319.5, 239.5)
@@ -38,7 +38,7 @@ def pose(side: Side, wrist_mm: tuple[float, float, float], confidence: float = 0
     joints = joints_mm(side, wrist_mm)
     joints_px = project(joints, INTRINSICS).astype(np.float32)
     hand = HandPose(side, joints, joints_px, np.full(21, confidence, np.float32), 0.97, "rootnet")
-    return HandTurner()((hand,))[0]
+    return HandTurner()((hand,), 0.0)[0]
 
 
 def hand_frame(

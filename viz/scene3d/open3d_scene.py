@@ -16,9 +16,11 @@ import numpy as np
 from engines.errors import UserError
 from realtime.messages import HandFrame
 from viz.scene3d.hand_mesh import HandMesh
+from viz.scene3d.open3d_light import without_web_server
 from viz.scene3d.scene import GROUND_Y_MM, MARK_SCALE, Lines, camera_frustum, distance_marks, ground_grid
 from viz.viewer import Display
 
+without_web_server()
 try:
     import open3d as o3d
 except (ImportError, OSError) as error:

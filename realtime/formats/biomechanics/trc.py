@@ -1,6 +1,7 @@
 """TRC, the marker file of OpenSim and Pose2Sim: text, millimetres, y up (any thread).
 
-A marker that is not there is three empty cells. A tab ends every row: OpenSim counts no empty cell at a row's end.
+A marker that is not there is three empty cells. Where a row would end in one, that cell says "nan": OpenSim counts no
+empty cell at a row's end, and one more tab there is one cell too many for Pose2Sim's conversion to C3D.
 """
 
 from __future__ import annotations
@@ -27,5 +28,6 @@ def write(tracks: Tracks, path: Path) -> None:
         file.write("Frame#\tTime\t" + "\t\t\t".join(MARKERS) + "\t\t\t\n")
         file.write("\t\t" + "\t".join(axes) + "\t\n\n")
         for i, places in enumerate(markers_mm(tracks).reshape(count, 3 * len(MARKERS))):
-            cells = ("" if np.isnan(value) else f"{value:.3f}" for value in places)
-            file.write(f"{i + 1}\t{tracks.t_s[i]:.6f}\t" + "\t".join(cells) + "\t\n")
+            cells = ["" if np.isnan(value) else f"{value:.3f}" for value in places]
+            cells[-1] = cells[-1] or "nan"
+            file.write(f"{i + 1}\t{tracks.t_s[i]:.6f}\t" + "\t".join(cells) + "\n")

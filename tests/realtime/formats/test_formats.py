@@ -289,6 +289,8 @@ def test_glb_skin_rests_where_its_joints_rest(tracks: Tracks, tmp_path: Path) ->
         assert names == list(JOINT_NAMES)
         for joint, parent in enumerate(PARENTS[:20]):
             assert gltf.parents[skin["joints"][joint]] == skin["joints"][parent]
+    skinned = [i for i, node in enumerate(gltf.json["nodes"]) if "skin" in node]
+    assert set(skinned) <= set(gltf.json["scenes"][0]["nodes"])  # "should be at the root", says the format
     for mesh in gltf.json["meshes"]:
         attributes = mesh["primitives"][0]["attributes"]
         assert gltf.accessor(attributes["JOINTS_0"]).max() < 21

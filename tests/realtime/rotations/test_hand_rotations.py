@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from engines.skeleton import FINGER_BASES, FINGER_TIPS, PARENTS, SIDES, WRIST, Side
-from realtime.rotations.hand_rotations import HandTurner, hand_rotations, rotation_confidence, steady_signs
+from realtime.rotations.hand_rotations import hand_rotations, rotation_confidence, steady_signs
 from realtime.rotations.joint_angles import joint_angles_deg
 from realtime.rotations.quaternions import angle_deg, from_matrices, inverse, matrices, times, turned
 from realtime.rotations.rest_hand import (
@@ -23,7 +22,7 @@ from realtime.rotations.rest_hand import (
     PALM,
     STRAIGHT_ABDUCTION_DEG,
 )
-from tests.support.hand_frames import hand_frame, joints_mm
+from tests.support.hand_frames import joints_mm
 from training.synth.hand.asset import finger_joint
 from training.synth.hand.model import HandState, Placement, rest_geometry
 from training.synth.hand.orientations import ASSET_FROM_OURS, true_rotations
@@ -200,23 +199,6 @@ def test_absent_and_impossible_hands() -> None:
     assert np.isfinite(found[1:]).all()
     np.testing.assert_allclose(np.linalg.norm(found[1], axis=-1), 1)
     assert hand_rotations(np.empty((0, 21, 3)), "left").shape == (0, 21, 4)
-
-
-def test_signs_in_time_are_remembered_and_resumed() -> None:
-    """A hand that turns over twice: no quaternion jumps to its negative, also where a second turner goes on."""
-    hand = hand_frame("right").hands[0]
-    turns = [Rotation.from_euler("y", 6 * i, degrees=True).as_matrix() for i in range(120)]
-    turner = HandTurner()
-    found = []
-    for i, turn in enumerate(turns):
-        if i == 60:
-            other = HandTurner()
-            other.state = turner.state
-            turner = other
-        moved = replace(hand, joints_cam_mm=(hand.joints_cam_mm @ turn.T).astype(np.float32))
-        found.append(turner([moved])[0].joint_rotations)
-    assert ((np.array(found)[1:] * np.array(found)[:-1]).sum(axis=-1) > 0.9).all()
-    assert (np.array(found)[0] * np.array(found)[60]).sum() < 0  # once round
 
 
 def test_confidence_is_that_of_the_less_sure_end() -> None:

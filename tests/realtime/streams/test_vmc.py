@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import argparse
 import socket
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pythonosc.osc_bundle import OscBundle
-from pythonosc.osc_message import OscMessage
 from scipy.spatial.transform import Rotation
 
 from engines.skeleton import FINGER_BASES, PARENTS, SIDES, WRIST, Side
 from realtime.messages import HandFrame
-from realtime.rotations.hand_rotations import HandTurner
 from realtime.streams.address import Address, at_usual_port
 from realtime.streams.message import StreamFrame
 from realtime.streams.sending import open_streams
-from realtime.streams.vmc import PORT, packets
+from realtime.streams.vmc import PORT, VmcPackets
 from tests.support.hand_frames import FAN_DEG, hand_frame, joints_mm
 from tests.support.stream_clients import result
+from tests.support.vmc_hands import bones_of, told, with_joints
 from training.synth.hand.model import HandState, Placement
 from training.synth.hand.poses import GESTURES
 from training.synth.hand.shape import neutral_shape
@@ -35,24 +33,8 @@ T_POSE = {
 """Turns the test hands, fingers up and palm to the camera, into those of a person in T-pose before the camera."""
 
 
-def told(hands: HandFrame) -> list[OscMessage]:
-    datagrams = packets(StreamFrame(hands, 1.7e9))
-    assert all(len(datagram) <= 1472 for datagram in datagrams)
-    return [message for datagram in datagrams for message in OscBundle(datagram)]
-
-
-def bones_of(hands: HandFrame) -> dict[str, list[float]]:
-    return {m.params[0]: m.params[1:] for m in told(hands) if m.address == "/VMC/Ext/Bone/Pos"}
-
-
 def posed(side: Side, curl_deg: float, turn: NDArray[np.float64]) -> HandFrame:
     return with_joints(side, joints_mm(side, (0, 0, 0), curl_deg) @ turn.T + [40, -30, 500])
-
-
-def with_joints(side: Side, joints_cam_mm: NDArray) -> HandFrame:
-    frame = hand_frame(side)
-    hand = replace(frame.hands[0], joints_cam_mm=joints_cam_mm.astype(np.float32))
-    return replace(frame, hands=HandTurner()([hand]))
 
 
 def avatar(bones: dict[str, list[float]], side: Side) -> dict[str, NDArray[np.float64]]:
@@ -145,6 +127,14 @@ def test_what_else_is_told() -> None:
     assert len(bones_of(hand_frame("right", "left"))) == 32
     assert [message.address for message in told(hand_frame())] == ["/VMC/Ext/OK", "/VMC/Ext/T"]
     assert PARENTS[FINGER_BASES[0]] == WRIST
+
+
+def test_time_counts_from_the_first_frame() -> None:
+    """Of a machine that has run for a month; a number of single precision would not show the frames apart."""
+    month_s, encode = 30 * 86400.0, VmcPackets()
+    said = [encode(StreamFrame(hand_frame("left", t_s=month_s + t_s), 1.7e9)) for t_s in (0.25, 0.25 + 1 / 60)]
+    times_s = [m.params[0] for frame in said for m in OscBundle(frame[0]) if m.address == "/VMC/Ext/T"]
+    assert times_s == [0.0, pytest.approx(1 / 60, abs=1e-6)]
 
 
 def test_a_second_program_receives_it() -> None:
