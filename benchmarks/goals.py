@@ -54,7 +54,7 @@ def judged(outcomes: Sequence[Outcome], rates: Sequence[Rate], backend: str) -> 
         _less("p95 ms to display, 30 Hz, both windows", 40, shown, lambda one: one.age_p95_ms),
         _less("first frame s, no window", 1.5, full, lambda one: one.first_frame_s, _start),
         _less("first frame s, both windows", 2.5, windows, lambda one: one.first_frame_s, _start),
-        _less("MB, no window", 350, full, lambda one: one.memory_peak_mb, _nothing),
+        _less("MB, no window", 350, full, lambda one: one.memory_peak_mb, _own),
         _less("MB, both windows", 600, windows, lambda one: one.memory_peak_mb, partial(_beside, full)),
         _more("frames/s, 1080p recording", 70, of(size="1080p"), lambda one: one.frames_per_s),
     ]
@@ -78,14 +78,16 @@ def _start(one: Outcome) -> str:
     )
 
 
-def _nothing(_: Outcome) -> str:
-    return ""
+def _own(one: Outcome) -> str:
+    shared = one.memory_peak_mb - one.memory_own_mb
+    return f"{one.memory_own_mb:.0f} are its own, {shared:.0f} pages of libraries (`benchmarks.memory` tells more)"
 
 
 def _beside(alone: Outcome | None, one: Outcome) -> str:
     if alone is None:
         return ""
-    return f"the windows, the 3D one's process too, take {one.memory_peak_mb - alone.memory_peak_mb:.0f} of them"
+    more = one.memory_peak_mb - alone.memory_peak_mb
+    return f"the windows, the 3D one's process too, take {more:.0f} of them; {_own(one)}"
 
 
 Value = Callable[[Outcome], float]

@@ -1,8 +1,9 @@
-"""What holds the program's memory: `python -m benchmarks.memory [--windows] [--seconds S] [-- WORDS for run_demo.py]`.
+"""What holds the program's memory: `python -m benchmarks.memory [--windows] [-- WORDS for run_demo.py]`.
 
 Runs the program on the sample clip in real time, as a camera gives it, and reads the kernel's account of each of its
-processes (Linux, `/proc/PID/smaps`). Resident pages (RSS) are what `benchmarks.system` counts; pages of libraries that
-several processes have mapped count once for each in RSS, by their share in PSS and not at all in USS.
+processes twice a second (Linux, `/proc/PID/smaps`); the largest one is shown. Resident pages (RSS) are what
+`benchmarks.system` counts; pages of libraries that several processes have mapped count once for each in RSS, by their
+share in PSS and not at all in USS.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from argparse import REMAINDER
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +28,7 @@ from engines.terminal import command
 from realtime.command import CommandParser
 
 SAMPLE: Final = ROOT / "samples" / "two_hands.mp4"
+EVERY_S: Final = 0.5
 _LEAST_MB: Final = 1.0
 """Smaller kinds are summed up."""
 _HEADER: Final = re.compile(r"^[0-9a-f]+-[0-9a-f]+ (\S+) \S+ \S+ \S+\s*(.*)$")
@@ -91,19 +94,24 @@ def table(found: dict[str, Held]) -> str:
     return "\n".join([*lines, *(f"{kind:45}{held.rss:8.1f}{held.pss:8.1f}{held.uss:8.1f}" for kind, held in rows)])
 
 
-def measure(words: list[str], seconds: float) -> dict[str, dict[str, Held]]:
-    """Run the program with `words`; after so many seconds, what each of its processes holds. Raises UserError."""
-    started = subprocess.Popen([*words], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    try:
-        time.sleep(seconds)
-        if started.poll() is not None:
-            said = (started.stderr.read() if started.stderr else "").strip().splitlines()
-            raise UserError(f"the program ended before it was measured ({said[-1] if said else 'without a word'})")
-        return {_name_of(process): _account(process) for process in _program(started.pid)}
-    finally:
-        for process in [*psutil.Process(started.pid).children(recursive=True), psutil.Process(started.pid)]:
-            process.terminate()
-        started.wait(20)
+def measure(words: list[str]) -> dict[str, dict[str, Held]]:
+    """Run the program with `words`; what each of its processes held when all held most. UserError if it fails."""
+    most: dict[str, dict[str, Held]] = {}
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as started:
+        while started.poll() is None:
+            time.sleep(EVERY_S)
+            with suppress(psutil.Error, OSError):  # one of them has just ended
+                now = {_name_of(process): _account(process) for process in _program(started.pid)}
+                most = max(most, now, key=lambda found: together(found).rss)
+        said = started.stderr.read().strip().splitlines() if started.stderr else []
+    if started.returncode:
+        raise UserError(f"the program ended with {started.returncode} ({said[-1] if said else 'without a word'})")
+    return most
+
+
+def together(found: dict[str, dict[str, Held]]) -> Held:
+    """All kinds of all processes."""
+    return sum((held for kinds in found.values() for held in kinds.values()), Held())
 
 
 def _program(pid: int) -> list[psutil.Process]:
@@ -125,7 +133,6 @@ def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = CommandParser("python -m benchmarks.memory", __doc__)
     parser.add_argument("--windows", action="store_true", help="with both windows, on $DISPLAY or by xvfb-run")
-    parser.add_argument("--seconds", type=float, default=8.0, help="how long it runs before it is measured (8)")
     parser.add_argument("words", nargs=REMAINDER, help="-- and what else run_demo.py is to be given")
     given = parser.parse_args(argv)
     screen = screen_command() if given.windows else ()
@@ -135,7 +142,7 @@ def main(argv: list[str] | None = None) -> int:
     words = [*screen, sys.executable, "run_demo.py", "--video", str(SAMPLE), "--realtime"]
     words += [] if given.windows else ["--headless"]
     try:
-        found = measure([*words, *(word for word in given.words if word != "--")], given.seconds)
+        found = measure([*words, *(word for word in given.words if word != "--")])
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -51,6 +51,8 @@ class Outcome:
     age_p95_ms: float = 0.0
     """Capture to display."""
     memory_peak_mb: float = 0.0
+    memory_own_mb: float = 0.0
+    """What no other process shares (USS), at the end."""
     cpu_ms_per_frame: float = 0.0
     dropped: int = 0
     shown_per_s: float = 0.0
@@ -115,6 +117,7 @@ def _outcome(case: Case, facts: dict[str, Any], started_s: float) -> Outcome:
         age_p50_ms=facts["age_at_display_p50_ms"] or 0.0,
         age_p95_ms=facts["age_at_display_p95_ms"] or 0.0,
         memory_peak_mb=usage.get("memory_peak_mb", 0.0),
+        memory_own_mb=usage.get("memory_own_mb", 0.0),
         cpu_ms_per_frame=usage.get("cpu_ms_per_frame", 0.0),
         dropped=sum(facts["drops_after_warmup"].values()),
         shown_per_s=rate * (1 - facts["drops_after_warmup"]["late for the view"] / count),

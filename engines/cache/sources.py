@@ -33,30 +33,31 @@ def own_sources_sha256() -> str:
 def sources_sha256(root: Path) -> str:
     """Hash of the code of `source_files`; another version of Python may give another one."""
     digest = hashlib.sha256()
-    for name, tree in sorted(_trees(root).items()):
-        digest.update(f"{name}\n{ast.dump(_without_remarks(tree))}\n".encode())
+    for name, code in sorted(_sources(root).items()):
+        digest.update(f"{name}\n{code}\n".encode())
     return digest.hexdigest()
 
 
 def source_files(root: Path = ROOT) -> set[str]:
     """The files, such as `engines/networks/lite.py`, of the checkout at `root`; raises UserError if one is missing."""
-    return set(_trees(root))
+    return set(_sources(root))
 
 
-def _trees(root: Path) -> dict[str, ast.Module]:
-    """Path below `root` -> its syntax tree, of all that is reached from the makers."""
-    trees: dict[str, ast.Module] = {}
+def _sources(root: Path) -> dict[str, str]:
+    """Path below `root` -> hash of its code, of all that is reached from the makers; one syntax tree at a time."""
+    found: dict[str, str] = {}
     waiting = [_file_of(module) for module in _MAKERS]
     while waiting:
         name = waiting.pop()
-        if name in trees or name in _WORDS:
+        if name in found or name in _WORDS:
             continue
         try:
-            trees[name] = ast.parse((root / name).read_bytes())
+            tree = ast.parse((root / name).read_bytes())
         except OSError as error:
             raise UserError(f"{root / name}: is missing, and engines depend on it; fetch the checkout again") from error
-        waiting += _imported_files(root, trees[name])
-    return trees
+        waiting += _imported_files(root, tree)
+        found[name] = hashlib.sha256(ast.dump(_without_remarks(tree)).encode()).hexdigest()
+    return found
 
 
 def _imported_files(root: Path, tree: ast.Module) -> Iterator[str]:

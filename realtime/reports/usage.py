@@ -31,12 +31,15 @@ class Usage:
     """Resident at the end, 10^6 bytes."""
     memory_peak_mb: float
     """The largest of all samples."""
+    memory_own_mb: float
+    """Of what is resident at the end, what no other process shares: the rest are pages of libraries and files."""
 
     def lines(self) -> list[str]:
         """The same for a table."""
         return [
             f"processor   {self.cpu_cores:.2f} cores busy, {self.cpu_ms_per_frame:.1f} ms of processor time a frame",
-            f"memory      {self.memory_mb:.0f} MB at the end, {self.memory_peak_mb:.0f} MB at most",
+            f"memory      {self.memory_mb:.0f} MB at the end, {self.memory_peak_mb:.0f} MB at most; "
+            f"{self.memory_own_mb:.0f} MB its own, the rest pages of libraries",
         ]
 
 
@@ -70,13 +73,17 @@ class UsageMeter:
             return None
         cpu_s = self._cpu_s() - self._begin_cpu_s
         memory = self._resident()
-        return Usage(cpu_s / spent_s, 1e3 * cpu_s / self._frames, memory / 1e6, max(self._peak, memory) / 1e6)
+        peak, own = max(self._peak, memory), self._own()
+        return Usage(cpu_s / spent_s, 1e3 * cpu_s / self._frames, memory / 1e6, peak / 1e6, own / 1e6)
 
     def _cpu_s(self) -> float:
         return sum(times.user + times.system for times in self._each(psutil.Process.cpu_times))
 
     def _resident(self) -> int:
         return sum(int(memory.rss) for memory in self._each(psutil.Process.memory_info))
+
+    def _own(self) -> int:
+        return sum(int(memory.uss) for memory in self._each(psutil.Process.memory_full_info))
 
     def _each(self, ask: Callable[[psutil.Process], Any]) -> Iterator[Any]:
         """The answer of each process that still runs."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from engines.skeleton import SIDES, WRIST_FIRST
 from realtime.formats.__main__ import main
 from realtime.formats.biomechanics.markers import MARKERS, markers_mm
 from realtime.formats.saving import save_as
 from realtime.tracks.schema import ROOT_DEPTH_NAMES, Tracks
-from tests.support.other_python import run_with
+from tests.support.other_python import python_with, run_with
 from tests.support.track_files import tracks_of
+from training.annotation.cameras.camera import Camera
+from training.annotation.cameras.files import save_cameras
 from training.annotation.cameras.toml_text import read_toml
 
 SKELETON = Path(__file__).parents[3] / "docs/pose2sim_hands.toml"
@@ -92,6 +96,50 @@ def test_pose2sims_folder_and_skeleton(tracks: Tracks, tmp_path: Path) -> None:
             rows = [21 * h + j for h in range(2) for j in WRIST_FIRST]
             np.testing.assert_allclose(np.stack([x, y], 1), np.nan_to_num(tracks.joints_px[i, rows]), atol=1e-4)
             np.testing.assert_allclose(confidence, np.nan_to_num(tracks.joint_confidence[i, rows]), atol=1e-4)
+
+
+TRIANGULATED_BY_POSE2SIM = """
+import json, os, pathlib, sys, rtoml
+from Pose2Sim.common import convert_to_c3d, read_trc
+from Pose2Sim.triangulation import triangulate_all
+os.chdir(sys.argv[1])
+settings = rtoml.load(pathlib.Path("Config.toml"))
+settings["project"], settings["triangulation"] = {"project_dir": "."}, {
+    "reproj_error_threshold_triangulation": 15, "likelihood_threshold_triangulation": 0.3, "make_c3d": False,
+    "interpolation": "linear", "interp_if_gap_smaller_than": 20, "show_interp_indices": False,
+}
+triangulate_all(settings)
+convert_to_c3d("ours.trc")
+read = {}
+for name, path in (("theirs", next(pathlib.Path("pose-3d").glob("*.trc"))), ("ours", "ours.trc")):
+    places, _, _, markers, _ = read_trc(path)
+    read[name] = {"markers": list(markers), "places": places.to_numpy().tolist()}
+print(json.dumps(read))
+"""
+
+
+def test_pose2sim_triangulates_two_cameras_and_reads_the_trc(tmp_path: Path) -> None:
+    """From the folders and the cameras' file that this program writes; its world is here the first camera's frame."""
+    python_with("Pose2Sim")
+    tracks = tracks_of(["rl"] * 14)
+    tracks = replace(tracks, joint_confidence=np.ones_like(tracks.joint_confidence))
+    turn = Rotation.from_euler("y", 20, degrees=True).as_matrix()
+    places = ((np.eye(3), np.zeros(3)), (turn, -turn @ [-180.0, 0.0, 20.0]))
+    rig = [Camera(f"cam{k}", (640, 480), tracks.intrinsics, r, t) for k, (r, t) in enumerate(places)]
+    for camera in rig:
+        px = camera.project(tracks.joints_cam_mm.reshape(-1, 3).astype(float)).reshape(-1, 42, 2)
+        assert (px > 0).all()  # it takes no points outside
+        save_as(replace(tracks, joints_px=px.astype(np.float32)), tmp_path / "pose" / f"{camera.name}.pose2sim_json")
+    (tmp_path / "calibration").mkdir()
+    save_cameras(tmp_path / "calibration/cameras.toml", rig, "m")
+    save_as(tracks, tmp_path / "ours.trc")
+    (tmp_path / "Config.toml").write_text(SKELETON.read_text() + '\n[pose]\npose_model = "HANDS_42"\n')
+    read = json.loads(run_with("Pose2Sim", "-c", TRIANGULATED_BY_POSE2SIM, str(tmp_path)).splitlines()[-1])
+    assert read["theirs"]["markers"] == read["ours"]["markers"] == list(MARKERS)
+    theirs, ours = (np.reshape(np.array(read[name]["places"], float), (-1, 42, 3)) for name in ("theirs", "ours"))
+    world_m = theirs[..., [2, 0, 1]]  # it stores y, z, x of a world with z up
+    np.testing.assert_allclose(1000 * world_m, joints_by_marker(tracks)[: len(world_m)], atol=0.05)
+    np.testing.assert_allclose(in_camera(ours), joints_by_marker(tracks), atol=1e-3)
 
 
 READ_BY_OPENSIM = """

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import argparse
 import socket
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pythonosc.osc_bundle import OscBundle
-from pythonosc.osc_message import OscMessage
 from scipy.spatial.transform import Rotation
 
 from engines.skeleton import FINGER_BASES, PARENTS, SIDES, WRIST, Side
 from realtime.messages import HandFrame
-from realtime.rotations.hand_turner import HandTurner
 from realtime.streams.address import Address, at_usual_port
 from realtime.streams.message import StreamFrame
 from realtime.streams.sending import open_streams
-from realtime.streams.vmc import PORT, VmcPackets, packets
+from realtime.streams.vmc import PORT, VmcPackets
 from tests.support.hand_frames import FAN_DEG, hand_frame, joints_mm
 from tests.support.stream_clients import result
+from tests.support.vmc_hands import bones_of, told, with_joints
 from training.synth.hand.model import HandState, Placement
 from training.synth.hand.poses import GESTURES
 from training.synth.hand.shape import neutral_shape
@@ -35,25 +33,8 @@ T_POSE = {
 """Turns the test hands, fingers up and palm to the camera, into those of a person in T-pose before the camera."""
 
 
-def told(hands: HandFrame) -> list[OscMessage]:
-    datagrams = packets(StreamFrame(hands, 1.7e9))
-    assert all(len(datagram) <= 1472 for datagram in datagrams)
-    return [message for datagram in datagrams for message in OscBundle(datagram)]
-
-
-def bones_of(hands: HandFrame) -> dict[str, list[float]]:
-    return {m.params[0]: m.params[1:] for m in told(hands) if m.address == "/VMC/Ext/Bone/Pos"}
-
-
 def posed(side: Side, curl_deg: float, turn: NDArray[np.float64]) -> HandFrame:
     return with_joints(side, joints_mm(side, (0, 0, 0), curl_deg) @ turn.T + [40, -30, 500])
-
-
-def with_joints(side: Side, joints_cam_mm: NDArray) -> HandFrame:
-    """Sure of all of them, so that their bones point as they do."""
-    frame = hand_frame(side, confidence=1.0)
-    hand = replace(frame.hands[0], joints_cam_mm=joints_cam_mm.astype(np.float32))
-    return replace(frame, hands=HandTurner()([hand], 0.0))
 
 
 def avatar(bones: dict[str, list[float]], side: Side) -> dict[str, NDArray[np.float64]]:

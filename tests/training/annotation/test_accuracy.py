@@ -14,7 +14,7 @@ from training.annotation.accuracy.judge import compare, pooled, summary, table
 from training.annotation.accuracy.views import error_by_views
 from training.annotation.cameras.camera import Camera
 from training.annotation.rigs.rendering_truth import exact_hands
-from training.annotation.steps import views_step
+from training.annotation.steps import judge_step, views_step
 from training.annotation.triangulation.solve import SolveSettings
 
 TRUTH = hands_mm()[:10]
@@ -93,3 +93,12 @@ def test_a_truth_of_another_recording_is_refused() -> None:
     rig = rig_around(2)
     with pytest.raises(UserError, match="not of this one"):
         views_step.check_truth(exact_hands(rig, TRUTH, np.arange(10) / 10), np.arange(7) / 10)
+
+
+def test_a_part_of_a_recording_can_be_judged_by_itself() -> None:
+    truth = exact_hands(rig_around(2), TRUTH, np.arange(10) / 10)
+    part = judge_step.only_moments(truth, "3-5")
+    assert np.flatnonzero(part.accepted.any(axis=1)).tolist() == [3, 4, 5]
+    for words in ("3", "5-3", "0-10", "a-b", "-2"):
+        with pytest.raises(UserError, match="from 0 to 9"):
+            judge_step.only_moments(truth, words)

@@ -95,4 +95,4 @@ def test_joints_behind_a_finger_are_covered_and_those_before_it_are_not() -> Non
     behind = hands.copy()
     behind[[25, 26]] *= 2
     assert covered_mm(behind)[3] == -np.inf
-    assert np.allclose(widened(np.ones(3), np.array([-np.inf, -5.0, 8.0])), [1.0, 1.0, 2.5])
+    assert np.allclose(widened(np.ones(3), np.array([-np.inf, -5.0, 8.0])), [1.0, 1.0, 1.75])

@@ -103,6 +103,15 @@ def test_what_does_not_fit_together_is_one_line(tmp_path: Path, count: int, size
     assert "\n" not in str(failure.value)
 
 
+def test_videos_of_some_cameras_go_by_their_names(tmp_path: Path) -> None:
+    rig = rig_around(4)
+    save_cameras(tmp_path / "cameras.toml", rig)
+    videos = [video(tmp_path / f"{rig[k].name}.mp4", 3) for k in (3, 1)]
+    found = gather(tmp_path / "r", tmp_path / "cameras.toml", videos, None, None, [])
+    assert found.names == (rig[1].name, rig[3].name)
+    assert [path.stem for path in found.videos] == [rig[1].name, rig[3].name]
+
+
 def test_a_video_without_its_camera_is_named(tmp_path: Path) -> None:
     rig = rig_around(2)
     Recording(tmp_path, rig, (tmp_path / "a.mp4", tmp_path / "b.mp4"), np.zeros((1, 2), np.int64), np.zeros(1)).save()

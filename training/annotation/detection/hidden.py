@@ -47,5 +47,8 @@ def covered_mm(hands_mm: Floats) -> Floats:
 
 
 def widened(sigma_px: Floats, covered: Floats) -> Floats:
-    """Sigmas (...) of joints that are covered so deep (...), mm: up to two and a half times as wide."""
-    return np.asarray(sigma_px * (1 + np.clip((covered + 5.0) / 8.0, 0.0, 1.5)))
+    """Sigmas (...) of joints that are covered so deep (...), mm: up to 1.75 times as wide.
+
+    Twice that widening would place joints of many views better still (by 2 %), and reject far more of two views'.
+    """
+    return np.asarray(sigma_px * (1 + 0.5 * np.clip((covered + 5.0) / 8.0, 0.0, 1.5)))

@@ -36,8 +36,12 @@ def gather(
         raise UserError("one view only: it takes the videos of two cameras or more to place a joint in space")
     times = [read_times(video) for video in videos]
     rig = load_cameras(cameras, unit, [video.size_px for video in times])
+    lenses = len(rig)
+    if len(videos) < lenses:  # those of some cameras only, called as these are
+        rig = tuple(camera for camera in rig if camera.name in {video.path.stem for video in times})
     if len(videos) != len(rig):
-        raise UserError(f"{len(videos)} videos, but {cameras} holds {len(rig)} cameras: name one for each")
+        few = "" if len(videos) > lenses else "; a part of them goes by itself if the files are called as the cameras"
+        raise UserError(f"{len(videos)} videos, but {cameras} holds {lenses} cameras: name one for each{few}")
     times = _ordered(times, [camera.name for camera in rig])
     for camera, video in zip(rig, times, strict=True):
         check_picture_size(camera.name, camera.size_px, video.size_px)
