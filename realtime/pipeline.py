@@ -15,6 +15,7 @@ import numpy as np
 from engines.answers import answers
 from engines.contract import Backend
 from engines.geometry.pinhole import Intrinsics
+from engines.presets import spec_of
 from realtime.camera_space.bone_lengths import usual_lengths, with_lengths
 from realtime.camera_space.fusion import DepthFusion, FusionState
 from realtime.camera_space.smoothing import HandSmoother, SmootherState
@@ -67,7 +68,8 @@ class HandPipeline:
         self._search: Search = SearchBeside(finder, on_stage) if live else SearchAtOnce(finder)
         self._tracker = HandTracker(settings.tracker, backend.input_px, settings.detector.max_hands)
         depth = settings.fusion
-        self._fusion = DepthFusion(depth.blend_s, depth.depth, depth.hand_length_mm)
+        leans = depth.lean and spec_of(settings.engine.preset).confidence_fitted
+        self._fusion = DepthFusion(depth.blend_s, depth.depth, depth.hand_length_mm, leans=leans)
         known = depth.hand_length_mm if depth.keep_bones else None
         self._bones_mm = None if known is None else usual_lengths(known)
         self._smoother = HandSmoother(settings.smoothing)
