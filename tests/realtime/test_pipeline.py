@@ -69,18 +69,13 @@ def test_a_real_hand_is_found_where_it_is(shared_data: Path, pipeline: HandPipel
         assert (hand.joints_cam_mm[:, 2] < 1200).all()
 
 
-def test_the_sample_begins_without_hands_and_then_has_them(pipeline: HandPipeline) -> None:
+def test_the_sample_begins_without_hands_has_them_and_another_size_starts_over(pipeline: HandPipeline) -> None:
     results = first_frames(ROOT / "samples" / "two_hands.mp4", pipeline, 90)
     assert results[0].hands == ()
     assert {hand.side for hand in results[-1].hands} == {"right", "left"}
     for result in results:
         assert len({hand.side for hand in result.hands}) == len(result.hands)
         assert set(result.stage_ms) == {"detect", "crop", "network", "fuse"}
-
-
-def test_pictures_of_another_size_start_over(pipeline: HandPipeline) -> None:
-    results = first_frames(ROOT / "samples" / "two_hands.mp4", pipeline, 90)
-    assert results[-1].hands
     after = pipeline(Frame(90, 3.0, np.zeros((60, 80, 3), np.uint8)))
     assert (after.hands, after.crops, after.size_px) == ((), (), (80, 60))
     assert after.intrinsics.cx == pytest.approx(39.5)
