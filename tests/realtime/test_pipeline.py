@@ -69,18 +69,13 @@ def test_a_real_hand_is_found_where_it_is(shared_data: Path, pipeline: HandPipel
         assert (hand.joints_cam_mm[:, 2] < 1200).all()
 
 
-def test_the_sample_begins_without_hands_and_then_has_them(pipeline: HandPipeline) -> None:
+def test_the_sample_begins_without_hands_has_them_and_another_size_starts_over(pipeline: HandPipeline) -> None:
     results = first_frames(ROOT / "samples" / "two_hands.mp4", pipeline, 90)
     assert results[0].hands == ()
     assert {hand.side for hand in results[-1].hands} == {"right", "left"}
     for result in results:
         assert len({hand.side for hand in result.hands}) == len(result.hands)
         assert set(result.stage_ms) == {"detect", "crop", "network", "fuse"}
-
-
-def test_pictures_of_another_size_start_over(pipeline: HandPipeline) -> None:
-    results = first_frames(ROOT / "samples" / "two_hands.mp4", pipeline, 90)
-    assert results[-1].hands
     after = pipeline(Frame(90, 3.0, np.zeros((60, 80, 3), np.uint8)))
     assert (after.hands, after.crops, after.size_px) == ((), (), (80, 60))
     assert after.intrinsics.cx == pytest.approx(39.5)
@@ -156,3 +151,17 @@ def test_what_other_threads_write_while_hands_are_searched_is_not_lost(
     stop.set()
     writer.join()
     assert capfd.readouterr().err.splitlines() == lines
+
+
+def test_rotations_that_nobody_takes_are_not_worked_out_and_joints_are_the_same(backend: Backend) -> None:
+    found = []
+    for rotations in (True, False):
+        settings = load_settings()
+        intrinsics = partial(resolve_intrinsics, settings.intrinsics)
+        with closing(HandPipeline(settings, backend, intrinsics, rotations=rotations)) as made:
+            found.append(first_frames(ROOT / "samples" / "two_hands.mp4", made, 45)[-1].hands)
+    assert len(found[0]) == len(found[1]) > 0
+    for turned, plain in zip(*found, strict=True):
+        np.testing.assert_array_equal(turned.joints_cam_mm, plain.joints_cam_mm)
+        assert np.isfinite(turned.joint_rotations).all()
+        assert np.isnan(plain.joint_rotations).all()

@@ -7,31 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from benchmarks.smooth_weights import smooth_paper
 from engines.building.sample_crops import SAMPLE_CLIP, read_frames
 from engines.installed import is_installed
-from engines.networks.paper import write_paper
 from engines.presets import weights_of
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.engine import backend_of
 from realtime.layers import load_settings
 from realtime.messages import Frame, HandFrame
 from realtime.pipeline import HandPipeline
+from tests.support.paper_weights import small_paper
 
 FIRST, COUNT = 100, 4
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Those of `paper` are untrained, on the smallest trunk, and see both hands in every picture."""
-    networks = smooth_paper(18)
-    with torch.inference_mode():
-        networks.internet.pose_net.hand_fc[2].bias.fill_(20.0)
-    path = tmp_path_factory.mktemp("weights") / "paper.safetensors"
-    write_paper(networks, path, {})
-    return {"lite": weights_of("lite", None), "paper": path}
+    paper = small_paper(tmp_path_factory.mktemp("weights") / "paper.safetensors")
+    return {"lite": weights_of("lite", None), "paper": paper}
 
 
 def _tracked(preset: str, backend: str, weights: Path, cache: Path) -> list[HandFrame]:

@@ -6,10 +6,8 @@ import csv
 from pathlib import Path
 from typing import Final
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch.utils.tensorboard import SummaryWriter
 
@@ -72,7 +70,9 @@ def draw_curves(rows: list[dict[str, str]], path: Path) -> None:
     """Every held-out error and every training loss over the samples seen; the same thing in the same axes."""
     panels = curves_of(rows)
     # Places by hand, and one legend: a layout that is searched for draws everything several times over.
-    figure, axes = plt.subplots(3, (len(panels) + 2) // 3, figsize=(13, 8))
+    figure = Figure(figsize=(13, 8))
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(3, (len(panels) + 2) // 3)
     figure.subplots_adjust(left=0.05, right=0.99, bottom=0.06, top=0.92, wspace=0.25, hspace=0.4)
     for axis, (name, kinds) in zip(axes.flat, panels.items(), strict=False):
         for kind, points in kinds.items():
@@ -85,4 +85,3 @@ def draw_curves(rows: list[dict[str, str]], path: Path) -> None:
     lines = [Line2D([], [], color=colour) for colour in _COLOURS.values()]
     figure.legend(lines, ["held out", "training"], loc="upper right", ncols=2)
     figure.savefig(path, dpi=100)
-    plt.close(figure)

@@ -12,7 +12,6 @@ import onnx
 import pytest
 import torch
 
-from benchmarks.smooth_weights import smooth_paper
 from engines.backends.gpu import nvidia_gpu
 from engines.backends.opening import open_backend
 from engines.backends.tensorrt_engine import PLAN_FILE, ensure_engine
@@ -26,9 +25,9 @@ from engines.contract import EngineRequest
 from engines.errors import BackendUnavailable, UserError
 from engines.installed import is_installed
 from engines.networks.internet import InterNet
-from engines.networks.paper import write_paper
 from engines.presets import WITNESS_WEIGHTS, spec_of, weights_of
 from engines.spec import LITE, OUTPUT_NAMES
+from tests.support.paper_weights import small_paper
 
 needs_rtx = pytest.mark.skipif(
     not is_installed("tensorrt_rtx"), reason="tensorrt_rtx is not installed (make setup EXTRAS=rtx)"
@@ -39,9 +38,8 @@ needs_no_gpu = pytest.mark.skipif(nvidia_gpu() is not None, reason="an NVIDIA GP
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Weights of each preset; the depth of the trunk matters to neither graph nor builder."""
-    path = tmp_path_factory.mktemp("weights") / "paper.safetensors"
-    write_paper(smooth_paper(18), path, {})
-    return {"lite": weights_of("lite", None), "paper": path}
+    paper = small_paper(tmp_path_factory.mktemp("weights") / "paper.safetensors")
+    return {"lite": weights_of("lite", None), "paper": paper}
 
 
 @pytest.fixture(scope="module")
