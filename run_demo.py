@@ -88,9 +88,9 @@ def run(options: Options) -> int:
             at_end.callback(streams.close)
         intrinsics_of = partial(resolve_intrinsics, settings.intrinsics)
         on_stage = [] if trace is None else [trace.slice]
-        pipeline = HandPipeline(
-            settings, backend_of(settings, say, sparing=True), intrinsics_of, *on_stage, live=source.is_live
-        )
+        backend = backend_of(settings, say, sparing=True)
+        rotations = _takes_rotations(options)
+        pipeline = HandPipeline(settings, backend, intrinsics_of, *on_stage, live=source.is_live, rotations=rotations)
         at_end.callback(pipeline.close)
         if options.hand.calibrate_mm is not None:
             calibrate_hand(at_end.enter_context(source), pipeline, options.hand, options.seconds, say)
@@ -105,6 +105,12 @@ def run(options: Options) -> int:
     if not meter.frames:
         print("no frames")
     return 130 if stop.requested and not source.is_live else 0
+
+
+def _takes_rotations(options: Options) -> bool:
+    """Whether anything that comes of this run tells how joints are turned: files and streams do, views do not."""
+    to = options.streams
+    return any(way is not None for way in (options.save_tracks, options.mcap, to.osc, to.websocket, to.vmc))
 
 
 def _add_sinks(

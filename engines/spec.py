@@ -35,6 +35,8 @@ class NetworkSpec:
     """Whether MediaPipe's landmark network goes along as a second opinion on single hands (`networks.witness`)."""
     root_depth_inside: bool = False
     """Whether RootNet's factor comes out of the network itself, so that no RootNet of its own goes with it."""
+    confidence_fitted: bool = False
+    """Whether a joint's confidence is fitted to how far off it may be; published networks give the height of a peak."""
 
 
 LITE: Final = NetworkSpec(
@@ -45,6 +47,7 @@ LITE: Final = NetworkSpec(
     second_look=True,
     witness=True,
     root_depth_inside=True,
+    confidence_fitted=True,
 )
 PAPER: Final = NetworkSpec(preset="paper", input_px=256, heatmap_stride=4, readout="refined")
 PAPER_ARGMAX: Final = NetworkSpec(preset="paper-argmax", input_px=256, heatmap_stride=4, readout="argmax")

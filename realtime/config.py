@@ -101,6 +101,7 @@ class FusionSettings(_Section):
     hand_length_mm: Annotated[float, Field(ge=80, le=300)] | None
     keep_bones: bool
     blend_s: NotNegative
+    lean: bool
 
 
 class OneEuroSettings(_Section):

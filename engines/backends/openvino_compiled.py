@@ -55,7 +55,7 @@ class Compiled:
         request = self._requests[batch].result()
         if batch > len(crops):
             self._crops[batch][: len(crops)] = crops
-        request.infer([self._crops[batch] if batch > len(crops) else crops], share_inputs=True)
+        request.infer(self._crops[batch] if batch > len(crops) else crops, share_inputs=True)
         return [tensor.data[: len(crops)] for tensor in request.output_tensors]
 
     def _size_for(self, wanted: int) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 from engines.geometry.pinhole import Intrinsics, backproject
 from engines.skeleton import HAND_SLICES, SIDES, Side
 from realtime.camera_space.closed_form import NEAREST_MM, DepthEstimate
-from realtime.camera_space.wrist_depth import RELATIVE_SIGMA_MM, DepthMethod, measured_depth, size_factor
+from realtime.camera_space.wrist_depth import RELATIVE_SIGMA_MM, DepthMethod, leaning, measured_depth, size_factor
 from realtime.messages import HandPose
 from realtime.tracking.observation import Observation
 
@@ -48,8 +48,19 @@ class FusionState:
 class DepthFusion:
     """Turns the observations of one frame into hands in camera space; `state` is all that it remembers."""
 
-    def __init__(self, blend_s: float, method: DepthMethod = "root", hand_length_mm: float | None = None) -> None:
-        """`hand_length_mm`: wrist to middle fingertip along the bones, of both hands; None if it is not known."""
+    def __init__(
+        self,
+        blend_s: float,
+        method: DepthMethod = "root",
+        hand_length_mm: float | None = None,
+        *,
+        leans: bool = False,
+    ) -> None:
+        """`hand_length_mm`: wrist to middle fingertip along the bones, of both hands; None if it is not known.
+
+        `leans`: an unsure hand's depth leans on the other one's (`wrist_depth.leaning`).
+        """
+        self._leans = leans
         self._blend_s = blend_s
         self._method: DepthMethod = method
         self._hand_length_mm = hand_length_mm
@@ -70,11 +81,12 @@ class DepthFusion:
         blends = dict(self.state.blends)
         poses: list[HandPose] = []
         right: DepthEstimate | None = None
+        apart = self._apart(by_side, intrinsics)
         for side in SIDES:
             if side not in by_side:
                 continue
             one = by_side[side]
-            wrist, source = self._wrist(one, right, intrinsics)
+            wrist, source = apart[side] if side in apart else self._wrist(one, right, intrinsics)
             rule = f"{source}-shared" if one.shared else source
             blend, left = self._blended(blends.get(side), rule, wrist.depth_mm, t_s)
             blends[side] = blend
@@ -84,6 +96,19 @@ class DepthFusion:
             poses.append(hand_pose(one, wrist, source, intrinsics, size_factor(self._hand_length_mm)))
         self.state = FusionState(blends)
         return tuple(poses)
+
+    def _apart(
+        self, by_side: Mapping[Side, Observation], intrinsics: Intrinsics
+    ) -> dict[Side, tuple[DepthEstimate, str]]:
+        """Depths and sources of two hands in crops of their own, an unsure one leaning on the other; else nothing."""
+        if not self._leans or len(by_side) < 2 or any(one.shared for one in by_side.values()):
+            return {}
+        own = {
+            side: measured_depth(one, self._method, self._hand_length_mm, intrinsics) for side, one in by_side.items()
+        }
+        sure = {side: one.confidence for side, one in by_side.items()}
+        pairs = zip(SIDES, SIDES[::-1], strict=True)
+        return {a: (leaning(own[a][0], sure[a], own[b][0], sure[b]), own[a][1]) for a, b in pairs}
 
     def _wrist(
         self, one: Observation, right: DepthEstimate | None, intrinsics: Intrinsics

@@ -6,7 +6,7 @@ paper has its first-order approximation: so the result depends on the time stamp
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -52,19 +52,22 @@ def one_euro(
         return FilterState(t_s, raw, t_s, raw, np.zeros_like(raw))
     if t_s <= last.t_s:
         return last
-    last, step_s = _measured(last, raw, t_s, derivative_cutoff_hz), t_s - last.t_s if step_s is None else step_s
-    speed_mm_s = np.linalg.norm(last.velocity, axis=-1, keepdims=True) * mm_per_unit
+    step_s = t_s - last.t_s if step_s is None else step_s
+    measured_s, before, velocity = _measured(last, raw, t_s, derivative_cutoff_hz)
+    speed_mm_s = np.sqrt((velocity * velocity).sum(axis=-1, keepdims=True)) * mm_per_unit
     cutoff_hz = settings.min_cutoff_hz + settings.beta * speed_mm_s
-    return replace(last, t_s=t_s, value=last.value + _share(cutoff_hz, step_s) * (raw - last.value))
+    now = last.value + _share(cutoff_hz, step_s) * (raw - last.value)
+    return FilterState(t_s, now, measured_s, before, velocity)
 
 
-def _measured(last: FilterState, raw: NDArray[np.float64], t_s: float, cutoff_hz: float) -> FilterState:
-    """Take the speed since it was last measured, if that is long enough ago."""
+def _measured(
+    last: FilterState, raw: NDArray[np.float64], t_s: float, cutoff_hz: float
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """When the speed was measured, at which input, and the speed: now, if that was long enough ago."""
     dt_s = t_s - last.measured_s
     if dt_s < SPEED_OVER_S:
-        return last
-    velocity = last.velocity + _share(cutoff_hz, dt_s) * ((raw - last.raw) / dt_s - last.velocity)
-    return replace(last, measured_s=t_s, raw=raw, velocity=velocity)
+        return last.measured_s, last.raw, last.velocity
+    return t_s, raw, last.velocity + _share(cutoff_hz, dt_s) * ((raw - last.raw) / dt_s - last.velocity)
 
 
 def _share(cutoff_hz: float | NDArray, dt_s: float) -> NDArray[np.float64]:

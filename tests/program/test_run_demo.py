@@ -20,6 +20,7 @@ import pytest
 
 import run_demo
 from realtime.camera_space.calibration_file import save_intrinsics
+from realtime.cli.options import parse
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import RECORD, Tracks
 from tests.support.recordings import cut
@@ -251,3 +252,20 @@ def test_without_the_dependencies_the_way_to_them_is_named(tmp_path: Path) -> No
     assert done.stderr.splitlines() == [
         "error: numpy is not installed in this Python: run make setup, then .venv/bin/python"
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "takes"),
+    [
+        ("", False),
+        ("--headless --profile", False),
+        ("--save-video v.mp4", False),
+        ("--save-tracks t.npz", True),
+        ("--mcap t.mcap", True),
+        ("--osc 127.0.0.1:9000", True),
+        ("--vmc 127.0.0.1:39539", True),
+        ("--websocket 8765", True),
+    ],
+)
+def test_rotations_are_worked_out_for_files_and_streams(words: str, takes: bool) -> None:
+    assert run_demo._takes_rotations(parse(["--video", str(SAMPLE), *words.split()])) == takes

@@ -27,7 +27,7 @@ from realtime.camera_space.closed_form import (
 )
 from realtime.camera_space.fusion import DepthFusion
 from realtime.camera_space.hand_size import HandProfile, measure_hand
-from realtime.camera_space.wrist_depth import UNKNOWN_SIZE, DepthMethod, fused, measured_depth
+from realtime.camera_space.wrist_depth import UNKNOWN_SIZE, DepthMethod, fused, leaning, measured_depth
 from realtime.cli.hand_profile import load_profile, save_profile
 from realtime.cli.measuring import keep_length
 from realtime.cli.options import parse
@@ -298,3 +298,31 @@ def _typical_hand(
             joints[joint] = joints[parent] + way / np.linalg.norm(way) * bones[joint]
             parent = joint
     return joints + np.array(wrist_mm)
+
+
+def test_a_hand_of_which_little_is_seen_leans_on_the_other_and_a_sure_one_does_not() -> None:
+    near, far = DepthEstimate(600.0, 40.0), DepthEstimate(1400.0, 90.0)
+    assert leaning(near, 0.9, far, 0.2) is near
+    held = [leaning(far, confidence, near, 0.9) for confidence in (0.6, 0.45, 0.3, 0.15)]
+    assert held[0] is far
+    assert (np.diff([one.depth_mm for one in held]) < -20).all()
+    assert near.depth_mm < held[-1].depth_mm < 900
+    assert all(one.sigma_mm / one.depth_mm > far.sigma_mm / far.depth_mm for one in held[1:])
+    nudged = leaning(far, 0.6 - 1e-6, near, 0.9)  # no step where doubt begins
+    assert nudged.depth_mm == pytest.approx(far.depth_mm, abs=1e-3)
+
+
+def test_both_hands_in_one_crop_keep_to_the_rule_of_relative_depth() -> None:
+    hands = [
+        observation(_typical_hand(TYPICAL_HAND_MM, (x, 0.0, z)), CAMERA, side, shared=True)
+        for x, z, side in ((-50.0, 500.0, "right"), (50.0, 440.0, "left"))
+    ]
+    unsure = [replace(one, confidence=0.2) for one in hands]
+    apart = [replace(one, shared=False) for one in unsure]
+    sure, same = (DepthFusion(0.0, leans=True)(seen, 0.0, CAMERA) for seen in (hands, unsure))
+    assert [one.joints_cam_mm[WRIST, 2] for one in sure] == [one.joints_cam_mm[WRIST, 2] for one in same]
+    ratios = [
+        np.divide(*(p.joints_cam_mm[WRIST, 2] for p in DepthFusion(0.0, leans=True)(s, 0.0, CAMERA)))
+        for s in (hands, apart)
+    ]
+    assert abs(np.log(ratios[1])) < 0.8 * abs(np.log(ratios[0]))

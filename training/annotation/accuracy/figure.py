@@ -13,7 +13,8 @@ def draw_figure(path: Path, rows: dict[str, list[ViewsRow]]) -> None:
 
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.subplots()
-    for name, curve in rows.items():
+    for name, all_rows in rows.items():
+        curve = [r for r in all_rows if r.mean_mm > 0]  # all views against their own solution are no error
         axes.errorbar(
             [r.views for r in curve],
             [r.mean_mm for r in curve],
