@@ -7,23 +7,23 @@ from typing import Final
 import pytest
 
 LONGEST: Final = (
-    "realtime/batch/test_batch.py",
     "training/paper/test_training_paper_run.py",
+    "realtime/batch/test_batch.py",
     "training/test_retrain.py",
     "program/test_run_demo.py",
     "realtime/batch/test_batch_finish.py",
-    "program/test_strange_displays.py",
-    "program/test_strange_terminals.py",
     "engines/building/test_engines.py",
     "training/lite/test_training_run.py",
+    "realtime/test_presets_live.py",
+    "program/test_strange_terminals.py",
+    "program/test_strange_users.py",
+    "program/test_strange_displays.py",
     "program/test_strange_machines.py",
     "program/test_no_telemetry.py",
-    "program/test_faults.py",
-    "program/test_strange_users.py",
-    "program/test_faults_live.py",
-    "realtime/test_presets_live.py",
-    "realtime/tracks/test_offline.py",
+    "realtime/test_pipeline.py",
     "training/synth/test_sampler.py",
+    "program/test_faults.py",
+    "realtime/tracks/test_offline.py",
 )
 """The longest first; the table of docs/development.md has the seconds."""
 
