@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from engines.errors import UserError
+from engines.geometry.crop import Crop
 from engines.skeleton import HAND_SLICES, SIDES, Side
 from tests.support.rigs import hands_mm, rig_around
+from tests.support.small_bank import FOCAL_PX, write_shard
+from training.annotation.accuracy.meanings import measure
 from training.annotation.detection.hidden import covered_mm, widened
 from training.annotation.detection.offsets import (
     axes_in_picture,
@@ -16,6 +19,8 @@ from training.annotation.detection.offsets import (
     offsets_of,
     without_offset,
 )
+from training.annotation.detection.readers import Reading
+from training.annotation.steps import offsets_step
 
 
 def _mirrored(points_mm: np.ndarray) -> np.ndarray:
@@ -96,3 +101,41 @@ def test_joints_behind_a_finger_are_covered_and_those_before_it_are_not() -> Non
     behind[[25, 26]] *= 2
     assert covered_mm(behind)[3] == -np.inf
     assert np.allclose(widened(np.ones(3), np.array([-np.inf, -5.0, 8.0])), [1.0, 1.0, 1.75])
+
+
+class TruthAside:
+    """A reader that knows the labels of a shard, and means by every joint a place so many px of 256 above it."""
+
+    def __init__(self, shard: Path, above_px: float) -> None:
+        with np.load(shard) as labels:
+            joints, valid = labels["joints_cam_mm"].astype(np.float64), labels["joint_valid"][:, [20, 41]] > 0
+        self._hands = [joints[i, 21 * int(v[1]) :][:21] for i, v in enumerate(valid) if v.sum() == 1]
+        self._above_px, self._asked = above_px, 0
+
+    def __call__(self, image_bgr: np.ndarray, crop: Crop, side: Side, axes_px: np.ndarray | None = None) -> Reading:
+        assert image_bgr.shape == (320, 320, 3)
+        hand = self._hands[self._asked]
+        self._asked += 1
+        places = 2 * FOCAL_PX * hand[:, :2] / hand[:, 2:] + 160 - 0.5
+        places[:, 1] -= self._above_px * crop.side_px / 256
+        return Reading(places, np.ones(21), np.ones(21), 1.0)
+
+
+def test_what_a_detector_means_is_measured_on_a_bank(tmp_path: Path) -> None:
+    write_shard(tmp_path, "000", 90, 4)
+    readers = {name: TruthAside(tmp_path / "shard-000.npz", up) for name, up in (("exact", 0.0), ("above", 6.0))}
+    found = measure(readers, tmp_path, ["000"], tmp_path / "cache")
+    assert found["exact"].hands == 60
+    assert found["exact"].before_px < 0.01
+    assert np.abs(found["exact"].offsets).max() < 0.001
+    assert found["above"].before_px == pytest.approx(6.0, abs=0.01)
+    assert found["above"].after_px < 1.0
+    assert (found["above"].offsets[:, 1] > 0.04).all()  # to the fingers, which point up
+
+
+def test_the_commands_table_is_the_one_that_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = np.round(np.random.default_rng(1).normal(0, 0.05, (21, 3)), 4)
+    path = tmp_path / "offsets.json"
+    path.write_text(offsets_step.file_text({"lite": table}))
+    monkeypatch.setattr("training.annotation.detection.offsets.MEASURED", path)
+    assert np.allclose(offsets_of.__wrapped__("lite"), table)

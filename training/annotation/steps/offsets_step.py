@@ -38,11 +38,11 @@ def run(arguments: argparse.Namespace) -> None:
     for name, one in found.items():
         without = f"by {one.after_px:.2f} without these offsets"
         print(f"{name:10} {one.hands} hands, off by {one.before_px:.2f} px of 256; {without}")
-    write_text(a.output, _file_text({name: one.offsets for name, one in found.items()}))
+    write_text(a.output, file_text({name: one.offsets for name, one in found.items()}))
     print(f"written     {a.output}")
 
 
-def _file_text(tables: dict[str, NDArray[np.float64]]) -> str:
+def file_text(tables: dict[str, NDArray[np.float64]]) -> str:
     """JSON with a line for each joint, so that one sees what changes."""
     parts = ['  "unit": "percent of the palm, wrist to middle knuckle: thumbwards, to the fingers, out of the palm"']
     for name, table in tables.items():
