@@ -106,6 +106,8 @@ def measure(words: list[str]) -> dict[str, dict[str, Held]]:
         said = started.stderr.read().strip().splitlines() if started.stderr else []
     if started.returncode:
         raise UserError(f"the program ended with {started.returncode} ({said[-1] if said else 'without a word'})")
+    if not most:
+        raise UserError("nothing could be read of the program's memory: it ended at once, or this is not Linux")
     return most
 
 
@@ -148,7 +150,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     for name, kinds in found.items():
         print(f"{name}\n{table(kinds)}\n")
-    whole = sum((held for kinds in found.values() for held in kinds.values()), Held())
+    whole = together(found)
     print(
         f"together: {whole.rss:.0f} MB resident (RSS), {whole.pss:.0f} by shares (PSS), {whole.uss:.0f} its own (USS)"
     )

@@ -18,6 +18,7 @@ from engines.cache.key import EngineKey
 from engines.cache.store import default_cache, find_engine, store_engine
 from engines.errors import UserError
 from engines.openvino_core import DEVICE, openvino_config, openvino_core
+from engines.user_folders import other_caches
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -44,16 +45,22 @@ def compiled_network(
     core, config = openvino_core(), openvino_config(precision, threads)
     key = _key(core, name, f"{made_of} {threads}", precision, batch)
     with suppress(UserError):  # no place for a cache at all
-        cache = (cache or default_cache()) / FOLDER
-    kept = find_engine(cache, key) if cache else None
+        cache = cache or default_cache()
+    kept = _kept(cache, key) if cache else None
     if kept is not None:
         with suppress(OSError, RuntimeError):  # gone meanwhile, or not for this processor after all
             return core.import_model((kept / _FILE).read_bytes(), DEVICE, config)
     network = core.compile_model(read(), DEVICE, config)
     if cache and kept is None:
         with suppress(UserError):
-            store_engine(cache, key, {_FILE: network.export_model().getvalue()}, {})
+            store_engine(cache / FOLDER, key, {_FILE: network.export_model().getvalue()}, {})
     return network
+
+
+def _kept(cache: Path, key: EngineKey) -> Path | None:
+    """Its folder in this cache, or in the user's that may only be read."""
+    found = (find_engine(place / FOLDER, key) for place in (cache, *other_caches(cache)))
+    return next((folder for folder in found if folder is not None), None)
 
 
 def _key(core: ov.Core, name: str, made_of: str, precision: str, batch: int) -> EngineKey:

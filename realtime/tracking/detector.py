@@ -39,9 +39,8 @@ class HandDetector:
         """Hands in a (H, W, 3) BGR picture, the surest first."""
         height, width = image_bgr.shape[:2]
         scale = min(1.0, _LONG_SIDE_PX / max(height, width))
-        small = (
-            cv2.resize(image_bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image_bgr
-        )
+        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        small = cv2.resize(image_bgr, size, interpolation=cv2.INTER_AREA) if scale < 1 else image_bgr
         of_small = np.array([width / small.shape[1], height / small.shape[0]])
         return sorted((_box_of(hand, of_small) for hand in self._detector(small)), key=lambda box: -box.score)
 

@@ -9,6 +9,7 @@ import openvino as ov
 import pytest
 from openvino import opset13 as ops
 
+from engines import user_folders
 from engines.backends.opening import open_backend
 from engines.contract import EngineRequest
 from engines.kept_networks import FOLDER, compiled_network
@@ -69,6 +70,16 @@ def test_a_cache_that_cannot_be_written_costs_time_only(tmp_path: Path) -> None:
     (tmp_path / FOLDER).write_text("no folder")
     for _ in range(2):
         assert answer(compiled_network("small", "a", small, "fp32", 1, cache=tmp_path)).shape == (1, 8)
+
+
+def test_one_kept_in_a_cache_that_may_only_be_read_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an image has it: what is new goes to a temporary cache, the user's own is looked into as well."""
+    own, temporary = tmp_path / "own", tmp_path / "temporary"
+    compiled_network("small", "a", small, "fp32", 1, cache=own)
+    monkeypatch.setitem(user_folders._OWN, temporary, own)
+    compiled_network("small", "a", never, "fp32", 1, cache=temporary)
+    compiled_network("small", "b", small, "fp32", 1, cache=temporary)
+    assert (len(kept(own)), len(kept(temporary))) == (1, 1)
 
 
 def test_networks_of_ours_answer_to_the_bit_as_before(tmp_path: Path) -> None:
