@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks.memory import Held, held_by_kind, kind_of, table
+from benchmarks.memory import Held, held_by_kind, kind_of, measure, table
+from engines.errors import UserError
 
 SMAPS = """
 55d0a0000000-55d0a4000000 rw-p 00000000 00:00 0                          [heap]
@@ -56,3 +58,10 @@ def test_this_process_is_accounted_for() -> None:
     found = held_by_kind(Path("/proc/self/smaps").read_text().splitlines())
     assert sum(held.rss for held in found.values()) > 30
     assert found["libraries of numpy"].rss > 3
+
+
+def test_a_program_of_which_nothing_was_seen_is_no_table_of_zeros() -> None:
+    with pytest.raises(UserError, match="ended at once"):
+        measure([sys.executable, "-c", ""])
+    with pytest.raises(UserError, match=r"ended with 3 \(so it is\)"):
+        measure([sys.executable, "-c", "import sys; print('so it is', file=sys.stderr); sys.exit(3)"])
