@@ -87,7 +87,7 @@ def _beside(alone: Outcome | None, one: Outcome) -> str:
     if alone is None:
         return ""
     more = one.memory_peak_mb - alone.memory_peak_mb
-    return f"the windows, the 3D one's process too, take {more:.0f} of them; {_own(one)}"
+    return f"the windows, the 3D one's process too, take {more:.0f} of them (`benchmarks.memory --windows`)"
 
 
 Value = Callable[[Outcome], float]
