@@ -137,7 +137,7 @@ class HandPipeline:
         self._size_px = (0, 0)
 
     def close(self) -> None:
-        """Free what the detector holds."""
+        """End the search for hands."""
         self._search.close()
 
     def _set_size(self, size_px: tuple[int, int]) -> None:

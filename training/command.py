@@ -17,6 +17,14 @@ def positive(text: str) -> int:
     return number
 
 
+def natural(text: str) -> int:
+    """A whole number from 0 on, as argparse wants it: what numpy takes as a seed."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return number
+
+
 def share(text: str) -> float:
     """A number from 0 to 1, as argparse wants it."""
     number = float(text)

@@ -13,7 +13,7 @@ from pathlib import Path
 from engines.errors import UserError
 from engines.terminal import command
 from realtime.command import CommandParser
-from training.command import positive
+from training.command import natural, positive
 from training.synth.pair.families import FAMILIES
 from training.synth.pair.plans import PAIR_SHARE
 from training.synth.render.render_bank import check_drawing, render_bank
@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = CommandParser("python -m training.synth", __doc__)
     parser.add_argument("--count", type=positive, required=True, help="number of pictures in the whole bank")
     parser.add_argument("--out", type=Path, required=True, help="folder of the shards")
-    parser.add_argument("--seed", type=_natural, default=0, help="another bank of the same kind")
+    parser.add_argument("--seed", type=natural, default=0, help="another bank of the same kind")
     parser.add_argument("--workers", type=positive, default=os.cpu_count() or 1, help="processes; default all cores")
     parser.add_argument("--backgrounds", type=Path, help="folder whose .hdr panoramas light a third of the pictures")
     parser.add_argument("--shard-size", type=positive, default=2000, help="pictures in a shard")
@@ -53,13 +53,6 @@ def _modes(text: str) -> tuple[str, ...]:
     if unknown:
         raise argparse.ArgumentTypeError(f"{unknown[0]} is none of single, {', '.join(PAIR_SHARE)}")
     return tuple(names)
-
-
-def _natural(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("must not be negative")
-    return number
 
 
 if __name__ == "__main__":

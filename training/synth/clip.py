@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from engines.errors import UserError
 from engines.terminal import command
 from realtime.command import CommandParser
-from training.command import positive
+from training.command import natural, positive
 from training.synth.story.ground_truth import ground_truth
 from training.synth.story.random_scene import Surroundings, load_surroundings, random_scene
 from training.synth.story.scene import HEIGHT, RATE_HZ, WIDTH, Scene, frame_times, make_scene, render_frame
@@ -107,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--count", type=positive, default=1, help="number of sequences, of seeds S, S + 1, ...")
     parser.add_argument("--seconds", type=_seconds, default=10.0, help="length of each sequence")
     parser.add_argument(
-        "--seed", type=int, default=0, help="other sequences; of the sample: another skin, room and sway"
+        "--seed", type=natural, default=0, help="other sequences; of the sample: another skin, room and sway"
     )
     parser.add_argument("--backgrounds", type=Path, help="photographs behind the hands and panoramas as light")
     a = parser.parse_args(argv)

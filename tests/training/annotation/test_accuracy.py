@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from engines.errors import UserError
 from engines.skeleton import HAND_SLICES, SIDES
 from realtime.messages import HandFrame, HandPose
 from tests.support.rigs import hands_mm, rig_around, seen_by
+from training.annotation.__main__ import main
 from training.annotation.accuracy.figure import draw_figure
 from training.annotation.accuracy.judge import compare, pooled, summary, table
 from training.annotation.accuracy.views import error_by_views
@@ -87,6 +90,16 @@ def test_the_error_falls_with_the_number_of_views(tmp_path: Path) -> None:
     assert rows[0].deviation_mm > rows[2].deviation_mm
     draw_figure(tmp_path / "views.png", {"rig": rows})
     assert (tmp_path / "views.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("words", "told"), [(["--seed", "-1"], "must not be negative"), (["--figure", "v.xyz"], r"v\.xyz: .* \.png")]
+)
+def test_wrong_words_of_views_are_one_line(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is worked out."""
+    with contextlib.suppress(SystemExit):
+        assert main(["views", "nowhere", *words]) == 2
+    assert re.search(told, capsys.readouterr().err)
 
 
 def test_a_truth_of_another_recording_is_refused() -> None:

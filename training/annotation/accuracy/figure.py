@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
+from engines.errors import UserError
 from training.annotation.accuracy.views import PAPER_MM, PAPER_VIEWS, ViewsRow
+
+_KINDS: Final = (".png", ".svg", ".pdf")
+
+
+def check_figure(path: Path) -> None:
+    """Raise UserError unless the name says which kind of file it is to be."""
+    if path.suffix.lower() not in _KINDS:
+        raise UserError(f"{path}: a figure is one of {', '.join(_KINDS)}")
 
 
 def draw_figure(path: Path, rows: dict[str, list[ViewsRow]]) -> None:

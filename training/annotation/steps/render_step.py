@@ -8,7 +8,7 @@ from pathlib import Path
 from engines.errors import UserError
 from training.annotation.rigs.layout import LAYOUTS
 from training.annotation.workplace import TRUTH
-from training.command import positive
+from training.command import natural, positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--moments", type=positive, default=40, help="pictures of each camera (40)")
     parser.add_argument("--fps", type=float, default=10.0, help="pictures a second (10)")
     parser.add_argument("--size", default="640x480", help="of the pictures (640x480)")
-    parser.add_argument("--seed", type=int, default=0, help="another person, story and light")
+    parser.add_argument("--seed", type=natural, default=0, help="another person, story and light")
     parser.add_argument("--start-s", type=float, default=1.0, help="when in the story it begins (1)")
     parser.add_argument("--backgrounds", type=Path, help="folder with .hdr panoramas as light")
     parser.add_argument("--sample", action="store_true", help="the sample clip's story instead of a random one")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engines.errors import UserError
 from realtime.command import above_zero
-from training.annotation.accuracy.figure import draw_figure
+from training.annotation.accuracy.figure import check_figure, draw_figure
 from training.annotation.accuracy.views import ViewsRow, error_by_views, table
 from training.annotation.recordings.recording import Recording, load_recording, write_text
 from training.annotation.triangulation.delays import without_delays
@@ -20,7 +20,7 @@ from training.annotation.triangulation.hands import Hands, load_hands
 from training.annotation.triangulation.observations import observe
 from training.annotation.triangulation.solve import MOST_SIGMA_MM, SolveSettings
 from training.annotation.workplace import TRUTH, detections_used, labelled_hands, load_all
-from training.command import positive
+from training.command import natural, positive
 from training.json_numbers import without_nan
 
 
@@ -35,13 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--most-sigma-mm", type=above_zero, default=MOST_SIGMA_MM, metavar="MM", help="accept no joint less sure (10)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="other draws")
+    parser.add_argument("--seed", type=natural, default=0, help="other draws")
     parser.add_argument("--figure", type=Path, help="where the figure goes (views.png in the first folder)")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Do it. Raises UserError."""
     a = arguments
+    figure = a.figure or a.folders[0] / "views.png"
+    check_figure(figure)
     curves = {}
     for folder in a.folders:
         recording = load_recording(folder)
@@ -51,7 +53,6 @@ def run(arguments: argparse.Namespace) -> None:
         print(table(curves[folder.name]))
         rows = [asdict(row) for row in curves[folder.name]]
         write_text(folder / "views.json", json.dumps(without_nan({"against": words, "rows": rows}), indent=2) + "\n")
-    figure = a.figure or a.folders[0] / "views.png"
     draw_figure(figure, curves)
     print(f"figure      {figure}")
 
