@@ -143,7 +143,6 @@ def test_labels_agree_with_the_clips_truth(pictures: Path, tmp_path: Path) -> No
             scale = np.ptp(own, axis=0).max() / np.ptp(true, axis=0).max()
             shift = own.mean(0) - true.mean(0) * scale
             errors.append(np.linalg.norm(own - (true * scale + shift), axis=1).mean() * 256 / 288 / 2.4 * 1.5)
-    labeller.close()
     assert len(errors) >= 4
     assert np.median(errors) < 8, "pixels of a 256 px crop"
 
