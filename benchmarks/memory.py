@@ -22,12 +22,12 @@ from typing import Final
 
 import psutil
 
+from benchmarks.clips import SAMPLE
 from benchmarks.whole_way import ROOT, screen_command
 from engines.errors import UserError
 from engines.terminal import command
 from realtime.command import CommandParser
 
-SAMPLE: Final = ROOT / "samples" / "two_hands.mp4"
 EVERY_S: Final = 0.5
 _LEAST_MB: Final = 1.0
 """Smaller kinds are summed up."""

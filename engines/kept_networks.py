@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from engines.cache.key import EngineKey
 from engines.cache.store import default_cache, find_engine, store_engine
 from engines.errors import UserError
+from engines.files import file_sha256
 from engines.openvino_core import DEVICE, openvino_config, openvino_core
 from engines.user_folders import other_caches
 
@@ -55,6 +56,13 @@ def compiled_network(
         with suppress(UserError):
             store_engine(cache / FOLDER, key, {_FILE: network.export_model().getvalue()}, {})
     return network
+
+
+def compiled_file(file: Path, precision: str, cache: Path | None = None) -> ov.CompiledModel:
+    """The same for a network that is a file, on one thread; raises OSError as well where the file cannot be read."""
+    return compiled_network(
+        file.stem, file_sha256(file), lambda: openvino_core().read_model(file), precision, threads=1, cache=cache
+    )
 
 
 def _kept(cache: Path, key: EngineKey) -> Path | None:

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
-from engines.files import file_sha256
 from engines.installed import require_installed
-from engines.kept_networks import compiled_network
+from engines.kept_networks import compiled_file
 from engines.openvino_core import openvino_core, own_precision
 from engines.pair_boxes import Proposal, proposals
 from engines.pair_spec import MAPS, PICTURE_PX
@@ -37,13 +36,9 @@ class PairDetector:
         require_installed("openvino")
         if not file.is_file():
             raise UserError(f"{file}: no such file; fetch the checkout again, or set detector.pairs to false")
-        core = openvino_core()
-        precision = own_precision(core) if precision == "auto" else precision
+        precision = own_precision(openvino_core()) if precision == "auto" else precision
         try:
-            network = compiled_network(
-                "pairs", file_sha256(file), lambda: core.read_model(file), precision, threads=1, cache=cache
-            )
-            self._request: Any = network.create_infer_request()
+            self._request: Any = compiled_file(file, precision, cache).create_infer_request()
         except RuntimeError as error:
             raise UserError(f"{file}: damaged, or no graph that OpenVINO reads; fetch the checkout again") from error
 

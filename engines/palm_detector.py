@@ -15,11 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
-from engines.files import file_sha256
 from engines.installed import is_installed
-from engines.kept_networks import compiled_network
+from engines.kept_networks import compiled_file
 from engines.mediapipe_wheel import wheel_file
-from engines.openvino_core import openvino_core
 from engines.palm_boxes import PALM_INPUT_PX, Region, apart, palms, region_of
 
 PALM_FILE: Final = "modules/palm_detection/palm_detection_lite.tflite"
@@ -82,12 +80,8 @@ def _compiled(file: Path, cache: Path | None) -> Any:
     """A network's request; in fp32, as MediaPipe has it."""
     if not is_installed("openvino"):
         raise UserError("openvino, which runs the detector of hands, is not installed: run make setup")
-    core = openvino_core()
     try:
-        network = compiled_network(
-            file.stem, file_sha256(file), lambda: core.read_model(file), "fp32", threads=1, cache=cache
-        )
-        return network.create_infer_request()
+        return compiled_file(file, "fp32", cache).create_infer_request()
     except RuntimeError as error:
         raise UserError(f"{file}: damaged, or no network that OpenVINO reads; install mediapipe==0.10.21") from error
 

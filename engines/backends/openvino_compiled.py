@@ -37,7 +37,6 @@ class Compiled:
     ) -> None:
         self.batches = tuple(batches)
         self._compile_for = compile_for
-        self._input_px = input_px
         first, *others = sorted(at_once or batches, reverse=True)
         self._asked = {batch: 0 for batch in batches if batch not in (first, *others)}
         self._requests: dict[int, Future[ov.InferRequest]] = {batch: Future() for batch in (first, *others)}
@@ -83,7 +82,7 @@ class Compiled:
             try:
                 request = self._compile_for(batch).create_infer_request()
                 # the first call of each allocates
-                request.infer([np.zeros((batch, self._input_px, self._input_px, 3), np.uint8)])
+                request.infer([self._crops[batch]])
             except BaseException as error:  # noqa: BLE001 - it is raised again where it is needed
                 self._requests[batch].set_exception(error)
             else:

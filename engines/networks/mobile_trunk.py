@@ -45,6 +45,8 @@ _STAGES: Final = (
 )
 _TAPS: Final = (3, 9, 13)
 """Stages whose output leaves the trunk: strides 8, 16 and 32."""
+MOST_DONE: Final = _TAPS[0] + 1
+"""Stages up to the first of these; `MobileTrunk` can go on from there, or from before it."""
 
 TAP_CHANNELS: Final = (40, 112, 192)
 POOLED_CHANNELS: Final = 1152
@@ -106,10 +108,10 @@ class MobileTrunk(nn.Module):
     def forward(self, images: Tensor, done: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return features at strides 8, 16 and 32, and the pooled ones.
 
-        With `done`, up to the first tap's 4, `images` are what `early` made of them, that many stages on.
+        With `done`, `MOST_DONE` at most, `images` are what `early` made of them, that many stages on.
         """
         x = images if done else self.early(images, 0)
-        taps = [x] if done == _TAPS[0] + 1 else []
+        taps = [x] if done == MOST_DONE else []
         for index, stage in enumerate(self.stages[done:], done):
             x = stage(x)
             if index in _TAPS:

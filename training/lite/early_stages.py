@@ -14,9 +14,6 @@ from engines.networks.mobile_trunk import MobileTrunk
 from engines.openvino_core import DEVICE, openvino_config, openvino_core, own_precision
 from training.loop.run_settings import Precision
 
-MOST_STAGES = 4
-"""Behind them the first features leave the trunk; `MobileTrunk` can begin no later."""
-
 
 class _Early(nn.Module):
     def __init__(self, trunk: MobileTrunk, stages: int) -> None:

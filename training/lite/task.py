@@ -9,6 +9,7 @@ from torch import Tensor
 
 from engines.networks.checkpoints import load_weights
 from engines.networks.lite import Lite, LiteMaps
+from engines.networks.mobile_trunk import MOST_DONE
 from engines.spec import LITE
 from training.banks.banks import load_mix, load_real_mix
 from training.lite.anchor import TrunkAnchor
@@ -16,7 +17,7 @@ from training.lite.backgrounds import load_backgrounds
 from training.lite.batch import of_rows
 from training.lite.batches import LiteBatch, LiteBatches
 from training.lite.consistency import consistency, of_samples, taught_labels
-from training.lite.early_stages import MOST_STAGES, EarlyStages
+from training.lite.early_stages import EarlyStages
 from training.lite.losses import compute_losses
 from training.lite.mediapipe_trunk import load_mediapipe_weights
 from training.lite.settings import Settings
@@ -56,7 +57,7 @@ class LiteTask:
 
     def inputs(self, batch: LiteBatch) -> tuple[Tensor | int, ...]:
         """The crops; on a CPU what the stages that never learn make of them, and how many these are."""
-        done = min(self._settings.schedule.frozen_stages, MOST_STAGES)
+        done = min(self._settings.schedule.frozen_stages, MOST_DONE)
         if self._state is None or not done or self._settings.device != "cpu":
             return (batch.images.contiguous(memory_format=torch.channels_last),)
         if self._early is None:

@@ -6,7 +6,6 @@ import csv
 from pathlib import Path
 from typing import Final
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from torch.utils.tensorboard import SummaryWriter
@@ -71,7 +70,6 @@ def draw_curves(rows: list[dict[str, str]], path: Path) -> None:
     panels = curves_of(rows)
     # Places by hand, and one legend: a layout that is searched for draws everything several times over.
     figure = Figure(figsize=(13, 8))
-    FigureCanvasAgg(figure)
     axes = figure.subplots(3, (len(panels) + 2) // 3)
     figure.subplots_adjust(left=0.05, right=0.99, bottom=0.06, top=0.92, wspace=0.25, hspace=0.4)
     for axis, (name, kinds) in zip(axes.flat, panels.items(), strict=False):

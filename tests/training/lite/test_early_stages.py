@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from engines.networks.lite import Lite
-from training.lite.early_stages import MOST_STAGES, EarlyStages
+from engines.networks.mobile_trunk import MOST_DONE
+from training.lite.early_stages import EarlyStages
 from training.lite.mediapipe_trunk import load_mediapipe_weights
 
 
-@pytest.mark.parametrize("stages", [2, MOST_STAGES])
+@pytest.mark.parametrize("stages", [2, MOST_DONE])
 def test_features_are_those_of_torch(stages: int) -> None:
     network = Lite()
     load_mediapipe_weights(network.trunk)

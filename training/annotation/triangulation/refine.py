@@ -9,12 +9,13 @@ hands are solved side by side.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import BONES, JOINTS_PER_HAND
+from engines.skeleton import BONE_CHILD, BONE_PARENT, BONES, JOINTS_PER_HAND
 from training.annotation.triangulation.observations import Observations
 
 _HUBER: Final = 1.5
@@ -23,8 +24,6 @@ _DAMPING: Final = 1e-3
 _LOOSE: Final = 1e-6
 """Information (1 / mm^2) that keeps a joint without views where it is."""
 _FARTHEST_STEP_MM: Final = 60.0
-_CHILD, _PARENT = (np.array(ends) for ends in zip(*BONES, strict=True))
-_EYE: Final = np.eye(3)
 
 Floats = NDArray[np.float64]
 
@@ -45,16 +44,21 @@ def refine(
     hands = points_mm.reshape(moments * 2, JOINTS_PER_HAND, 3).copy()
     known = np.isfinite(hands).all(axis=-1)
     bones = None if lengths_mm is None or length_sigma_mm is None else _Bones(lengths_mm, length_sigma_mm, known)
-    information = np.zeros((len(hands), 63, 63))
+    before = hands
     for _ in range(_ITERATIONS):
-        normal, gradient, information = _views(seen, hands, used)
+        before = hands
+        normal, gradient = _views(seen, hands, used, _cauchy)
         if bones is not None:
             bones.add(hands, normal, gradient)
-            bones.add(hands, information, np.zeros_like(gradient))
         damped = normal + _DAMPING * np.einsum("bij,ij->bij", normal, np.eye(63)) + _LOOSE * np.eye(63)
         step = np.linalg.solve(damped, gradient[..., None])[..., 0].reshape(hands.shape)
         length = np.linalg.norm(step, axis=-1, keepdims=True)
         hands = hands - step * np.minimum(1.0, _FARTHEST_STEP_MM / np.maximum(length, 1e-9))
+    # What the views' sigmas imply, where only outliers count less: Cauchy's weights take half of what a view says that
+    # is off by its own sigma, which finds better places and no worse ones.
+    information, gradient = _views(seen, before, used, _huber)
+    if bones is not None:
+        bones.add(before, information, gradient)
     covariance = np.linalg.inv(information + _LOOSE * np.eye(63))
     variance = np.einsum("bii->bi", covariance).reshape(len(hands), JOINTS_PER_HAND, 3).sum(axis=-1)
     sigma = np.where(known, np.sqrt(np.maximum(variance, 0.0)), np.nan)
@@ -70,14 +74,21 @@ def reprojection_error(seen: Observations, points_mm: NDArray) -> Floats:
     return np.stack(errors, axis=1)
 
 
-def _views(seen: Observations, hands: Floats, used: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
-    """Normal matrices (B, 63, 63) and gradients (B, 63) of the weighted reprojection errors, and what they tell.
+def _cauchy(share: Floats) -> Floats:
+    """Weights of what is off by so many sigmas."""
+    return 1 / (1 + share**2)
 
-    The last, (B, 63, 63), is the information that the views' sigmas imply, where only outliers count less: Cauchy's
-    weights take half of what a view says that is off by its own sigma, which finds better places and no worse ones.
-    """
+
+def _huber(share: Floats) -> Floats:
+    return np.minimum(1.0, _HUBER / np.maximum(share, 1e-9))
+
+
+def _views(
+    seen: Observations, hands: Floats, used: NDArray[np.bool_], weight_of: Callable[[Floats], Floats]
+) -> tuple[Floats, Floats]:
+    """Normal matrices (B, 63, 63) and gradients (B, 63) of the weighted reprojection errors."""
     points = hands.reshape(-1, 42, 3)
-    blocks, told, pulls = np.zeros((*points.shape, 3)), np.zeros((*points.shape, 3)), np.zeros(points.shape)
+    blocks, pulls = np.zeros((*points.shape, 3)), np.zeros(points.shape)
     for view, camera in enumerate(seen.rig):
         pixels, slopes = camera.project_with_slopes(points)
         off = pixels - seen.joints_px[:, view]
@@ -86,22 +97,14 @@ def _views(seen: Observations, hands: Floats, used: NDArray[np.bool_]) -> tuple[
         off, slopes = np.where(there[..., None], off, 0.0), np.where(there[..., None, None], slopes, 0.0)
         sigma = np.where(there, sigma, 1.0)
         share = np.linalg.norm(off, axis=-1) / sigma
-        weight = there / (1 + share**2) / sigma**2
+        weight = there * weight_of(share) / sigma**2
         weighted = slopes * weight[..., None, None]
         blocks += np.einsum("mjki,mjkl->mjil", weighted, slopes)
-        kept = there * np.minimum(1.0, _HUBER / np.maximum(share, 1e-9)) / sigma**2
-        told += np.einsum("mj,mjki,mjkl->mjil", kept, slopes, slopes)
         pulls += np.einsum("mjki,mjk->mji", weighted, off)
-    return _on_diagonal(blocks), pulls.reshape(len(hands), 63), _on_diagonal(told)
-
-
-def _on_diagonal(blocks: Floats) -> Floats:
-    """Blocks (M, 42, 3, 3) of joints -> matrices (2 M, 63, 63) of hands."""
-    hands = 2 * len(blocks)
-    whole = np.zeros((hands, JOINTS_PER_HAND, 3, JOINTS_PER_HAND, 3))
+    normal = np.zeros((len(hands), JOINTS_PER_HAND, 3, JOINTS_PER_HAND, 3))
     joints = np.arange(JOINTS_PER_HAND)
-    whole[:, joints, :, joints, :] = blocks.reshape(hands, JOINTS_PER_HAND, 3, 3).transpose(1, 0, 2, 3)
-    return whole.reshape(hands, 63, 63)
+    normal[:, joints, :, joints, :] = blocks.reshape(len(hands), JOINTS_PER_HAND, 3, 3).transpose(1, 0, 2, 3)
+    return normal.reshape(len(hands), 63, 63), pulls.reshape(len(hands), 63)
 
 
 class _Bones:
@@ -111,16 +114,18 @@ class _Bones:
         hands = len(known) // 2
         self._lengths = np.tile(lengths_mm, (hands, 1))
         self._sigma = np.tile(sigma_mm, (hands, 1))
-        self._there = known[:, _CHILD] & known[:, _PARENT] & np.isfinite(self._lengths) & np.isfinite(self._sigma)
+        self._there = (
+            known[:, BONE_CHILD] & known[:, BONE_PARENT] & np.isfinite(self._lengths) & np.isfinite(self._sigma)
+        )
 
     def add(self, hands: Floats, normal: Floats, gradient: Floats) -> None:
         """Add what the bones want to normal matrices (B, 63, 63) and gradients (B, 63)."""
-        bone = hands[:, _CHILD] - hands[:, _PARENT]
+        bone = hands[:, BONE_CHILD] - hands[:, BONE_PARENT]
         length = np.maximum(np.linalg.norm(np.where(self._there[..., None], bone, 1.0), axis=-1), 1e-6)
         along = np.where(self._there[..., None], bone, 0.0) / length[..., None]
         sigma = np.where(self._there, self._sigma, 1.0)
         off = np.where(self._there, length - self._lengths, 0.0)
-        weight = self._there * np.minimum(1.0, _HUBER / np.maximum(np.abs(off) / sigma, 1e-9)) / sigma**2
+        weight = self._there * _huber(np.abs(off) / sigma) / sigma**2
         block = weight[..., None, None] * along[..., :, None] * along[..., None, :]
         pull = (weight * off)[..., None] * along
         square = normal.reshape(len(hands), JOINTS_PER_HAND, 3, JOINTS_PER_HAND, 3)
