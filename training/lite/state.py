@@ -16,12 +16,19 @@ def new_state(settings: Settings, network: Lite) -> TrainingState[Lite]:
     """A run of `lite` at its beginning, from a network that may have been started from other weights."""
     network.to(settings.device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch takes it, its types do not
-    trunk = list(network.trunk.parameters())
-    known = {id(parameter) for parameter in trunk}
-    heads = [parameter for parameter in network.parameters() if id(parameter) not in known]
-    groups = [{"params": heads, "factor": 1.0}, {"params": trunk, "factor": settings.schedule.trunk_factor}]
+    parts: dict[float, list[torch.nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        parts.setdefault(_factor(name, settings.schedule), []).append(parameter)
+    groups = [{"params": parameters, "factor": factor} for factor, parameters in parts.items()]
     optimizer = torch.optim.AdamW(groups, lr=settings.schedule.learning_rate, weight_decay=settings.weight_decay)
     return begin(settings, network, optimizer)
+
+
+def _factor(name: str, schedule: ScheduleSettings) -> float:
+    """A parameter's learning rate, as a share of the run's."""
+    if name.startswith("trunk."):
+        return schedule.trunk_factor
+    return schedule.added_factor if name.startswith(Lite.added) else 1.0
 
 
 def schedule_factor(samples: int, schedule: ScheduleSettings) -> float:
