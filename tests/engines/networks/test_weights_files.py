@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from engines.errors import UserError
 from engines.networks.checkpoints import load_weights, save_weights
@@ -21,6 +22,18 @@ def test_weights_survive_a_round_trip_in_half_precision(tmp_path: Path) -> None:
     for name, value in network.state_dict().items():
         torch.testing.assert_close(copy.state_dict()[name], value, atol=1.0e-2, rtol=1.0e-2)
     assert (tmp_path / "w.safetensors").stat().st_size < 12_000_000
+
+
+def test_weights_from_before_a_part_was_added_answer_as_before(tmp_path: Path) -> None:
+    before, now = Lite().eval(), Lite().eval()
+    before.wide8 = before.wide16 = nn.Sequential()
+    save_weights(before, tmp_path / "w.safetensors", {})
+    load_weights(now, tmp_path / "w.safetensors")
+    load_weights(before, tmp_path / "w.safetensors")  # in half precision, too
+    images = torch.rand(2, 3, 64, 64)
+    with torch.no_grad():
+        for ours, theirs in zip(now(images), before(images), strict=True):
+            assert torch.equal(ours, theirs)
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "noise", "huge header", "another network", "pickle"])
