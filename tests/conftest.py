@@ -13,6 +13,7 @@ from hypothesis import settings
 from engines.building import graph
 from engines.files import file_sha256
 from engines.witness_file import witness_file
+from tests.support.costs import pytest_runtest_protocol, pytest_sessionfinish  # noqa: F401
 from tests.support.dead_process import pytest_sessionstart, pytest_testnodedown  # noqa: F401  pytest finds them here
 from tests.support.frozen_imports import pytest_collection_finish  # noqa: F401
 from tests.support.longest_first import pytest_collection_modifyitems  # noqa: F401
