@@ -28,3 +28,10 @@ def slim_networks() -> Iterator[None]:
     """`slim` for all tests of a file that say `pytestmark = pytest.mark.usefixtures("slim_networks")`."""
     with slim():
         yield
+
+
+@pytest.fixture(scope="module")
+def half_width() -> Iterator[None]:
+    """The same for what judges the size of a file: weights must be the most of it."""
+    with slim(32, 128):
+        yield
