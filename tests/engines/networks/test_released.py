@@ -28,12 +28,14 @@ from engines.networks.released import load_released
 from engines.presets import weights_of
 from engines.spec import PAPER
 from engines.verification.verify import verify
+from tests.support.slim_networks import slim_networks  # noqa: F401  pytest finds the fixture here
 
 State = dict[str, Tensor]
+pytestmark = pytest.mark.usefixtures("slim_networks")
 
 
 @pytest.fixture(scope="module")
-def networks() -> PaperNetworks:
+def networks(slim_networks: None) -> PaperNetworks:  # noqa: F811
     return smooth_paper(18)
 
 
