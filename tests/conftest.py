@@ -12,7 +12,6 @@ from hypothesis import settings
 from tests.support.costs import pytest_runtest_protocol, pytest_sessionfinish  # noqa: F401
 from tests.support.dead_process import pytest_sessionstart, pytest_testnodedown  # noqa: F401  pytest finds them here
 from tests.support.frozen_imports import pytest_collection_finish  # noqa: F401
-from tests.support.kept_graphs import graphs_kept_in
 from tests.support.longest_first import pytest_collection_modifyitems  # noqa: F401
 
 settings.register_profile("project", deadline=None, derandomize=True)
@@ -21,6 +20,8 @@ settings.load_profile("project")
 
 @pytest.fixture(scope="session", autouse=True)
 def _each_graph_is_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    from tests.support.kept_graphs import graphs_kept_in  # brings torch, which xdist's master does without
+
     with graphs_kept_in(Path(os.environ.get("TEST_GRAPHS") or tmp_path_factory.mktemp("graphs"))):
         yield
 

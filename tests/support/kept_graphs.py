@@ -31,12 +31,12 @@ def graphs_kept_in(folder: Path) -> Iterator[None]:
     ) -> bytes:
         sources = [path for path in (weights, witness_file(preset, weights, witness)) if path and path.is_file()]
         name = f"{preset}-{precision}-{'-'.join(file_sha256(path) for path in sources)}.onnx"
-        return _once(folder / name, lambda: export(preset, weights, precision, witness=witness))
+        return once(folder / name, lambda: export(preset, weights, precision, witness=witness))
 
     def quantised(model: onnx.ModelProto, crops: NDArray[np.uint8], kept: set[str]) -> bytes:
         parts = (model.SerializeToString(deterministic=True), crops.tobytes(), repr(sorted(kept)).encode())
         name = f"int8-{hashlib.sha256(b''.join(parts)).hexdigest()}.onnx"
-        return _once(folder / name, lambda: quantise(model, crops, kept))
+        return once(folder / name, lambda: quantise(model, crops, kept))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(graph, "onnx_graph", exported)
@@ -44,7 +44,7 @@ def graphs_kept_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def _once(file: Path, make: Callable[[], bytes]) -> bytes:
+def once(file: Path, make: Callable[[], bytes]) -> bytes:
     """The file's content; who comes second waits for what the first one makes."""
     with file.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
