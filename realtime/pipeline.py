@@ -141,7 +141,7 @@ class HandPipeline:
         self._search.close()
 
     def _set_size(self, size_px: tuple[int, int]) -> None:
-        self._size_px = size_px
+        self._size_px = self._tracker.size_px = size_px
         self._intrinsics = self._intrinsics_of(size_px)  # may read a calibration file: once, not every frame
 
     def _start_over(self, size_px: tuple[int, int]) -> None:

@@ -54,7 +54,7 @@ tracks = st.builds(
     missed=st.integers(0, 9),
 )
 named_tracks = st.dictionaries(sides, tracks)
-filters = st.builds(FilterState, numbers, arrays(21, 2), numbers, arrays(21, 2), arrays(21, 2))
+filters = st.builds(FilterState, numbers, arrays(21, 2), numbers, arrays(21, 2), arrays(21, 2), numbers)
 states = st.builds(
     PipelineState,
     st.tuples(st.integers(1, 9999), st.integers(1, 9999)),
