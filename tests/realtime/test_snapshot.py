@@ -29,6 +29,7 @@ from realtime.pipeline import HandPipeline, PipelineState
 from realtime.rotations.hand_turner import RotationState
 from realtime.snapshot import freeze, thaw
 from realtime.sources.recording import VideoSource
+from realtime.tracking.body_turns import BodyTurns
 from realtime.tracking.track import Track
 from realtime.tracking.tracker import TrackerState
 from tests.support.recordings import ROOT, SAMPLE
@@ -71,6 +72,7 @@ states = st.builds(
         st.dictionaries(sides, arrays(5, 3, 3)),
         st.dictionaries(sides, numbers),
     ),
+    st.builds(BodyTurns, st.integers(0, 2), st.none() | numbers, numbers),
 )
 
 

@@ -90,7 +90,7 @@ def test_lag_at_constant_speed_is_bounded(speed: float, cutoff: float, beta: flo
 
 
 def test_what_begins_in_motion_does_not_trail() -> None:
-    """Nothing else is known of its speed than what the first two frames say: it is no still hand that starts to move."""
+    """Its speed is what the first two frames say: it is no still hand that starts to move."""
     speed_mm_s, beta = 900.0, SETTINGS.image.beta
     smooth = Filter(SETTINGS.image.min_cutoff_hz, beta)
     lags = [k / 30 * speed_mm_s - float(smooth(np.array([k / 30 * speed_mm_s]), k / 30)[0]) for k in range(9)]
