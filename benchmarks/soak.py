@@ -2,18 +2,17 @@
 
 One process plays the sample clip again and again as fast as it goes, in turns as a recording and live with its threads
 and a WebSocket stream, and writes a track file each time; the windows stay open. A line a minute; at the end it says
-whether memory grew, the rate fell, or threads, files or windows were left over. Exit code 1 if so.
+whether memory grew, the rate fell, or threads, files or windows were left over. Exit code 1 if so. Where other
+programs take more than a tenth of the machine, the program's own processor time is the measure, and that is said.
 """
 
 from __future__ import annotations
 
-import statistics
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -21,6 +20,7 @@ from typing import Final
 import psutil
 
 from benchmarks.clips import SAMPLE
+from benchmarks.soak_judgement import Minute, how_judged, others_share, problems, spent
 from engines import heap
 from engines.errors import UserError
 from engines.terminal import command
@@ -43,56 +43,10 @@ from viz.viewer import Display
 from viz.views import open_windows
 from viz.window.display import has_display
 
-MEMORY_SHARE: Final = 0.05
-"""So much more memory than after the warm-up is a leak."""
-RATE_SHARE: Final = 0.1
-"""So much slower in the last third than in the first is a drop; processors clock down by less."""
 WARM_UP_TURNS: Final = 8
 """Of either kind, before the first minute: so long memory grows with every new thread's own heap, then no more."""
 REPLAY_SPEED: Final = 20.0
 """Times real time in the live turns: faster than any machine tracks, so frames are dropped all the time."""
-
-
-@dataclass(frozen=True)
-class Minute:
-    """What was seen at the end of a minute, between two turns."""
-
-    frames_per_s: float
-    """Of the recorded turns."""
-    cpu_ms_per_frame: float
-    memory_mb: float
-    threads: int
-    files: int
-    windows: int
-
-    def line(self, number: int) -> str:
-        """For the terminal."""
-        return (
-            f"minute {number:3d}  {self.frames_per_s:6.1f} frames/s  {self.cpu_ms_per_frame:6.1f} CPU ms/frame  "
-            f"{self.memory_mb:6.0f} MB  {self.threads} threads  {self.files} files  {self.windows} windows"
-        )
-
-
-def problems(minutes: Sequence[Minute]) -> list[str]:
-    """What is wrong, a line each; the first tenth, one minute at least, is warm-up."""
-    kept = minutes[max(1, len(minutes) // 10) :]
-    if len(kept) < 2:
-        return ["too short to tell: at least three minutes are needed"]
-    first, third = kept[0], max(1, len(kept) // 3)
-    found = []
-    most = max(minute.memory_mb for minute in kept)
-    if most > (1 + MEMORY_SHARE) * first.memory_mb:
-        found.append(f"memory grew from {first.memory_mb:.0f} to {most:.0f} MB")
-    before, after = (statistics.median(m.frames_per_s for m in part) for part in (kept[:third], kept[-third:]))
-    if after < (1 - RATE_SHARE) * before:
-        cpu = [statistics.median(m.cpu_ms_per_frame for m in part) for part in (kept[:third], kept[-third:])]
-        others = "" if cpu[1] > (1 + RATE_SHARE) * cpu[0] else "; a frame takes no more processor time: other programs?"
-        found.append(f"the rate fell from {before:.1f} to {after:.1f} frames/s{others}")
-    for name in ("threads", "files", "windows"):
-        begin, end = getattr(first, name), getattr(kept[-1], name)
-        if end > begin:
-            found.append(f"{name}: {begin} after the warm-up, {end} at the end")
-    return found
 
 
 class Soak:
@@ -111,20 +65,19 @@ class Soak:
 
     def minute(self, seconds: float = 60.0) -> Minute:
         """Play turns for so long; raises RuntimeError if a track file is not what was tracked."""
-        begin_s, begin_cpu_s = time.monotonic(), self._cpu_s()
-        frames = recorded = 0
-        recorded_s = 0.0
+        begin_s, begin, frames = time.monotonic(), spent(), 0
+        recorded_s = recorded_cpu_s = 0.0
         while time.monotonic() - begin_s < seconds:
-            turn_s = time.monotonic()
-            done = self._recorded_turn()
+            turn_s, turn_cpu_s = time.monotonic(), self._cpu_s()
+            frames += self._recorded_turn()
             recorded_s += time.monotonic() - turn_s
-            recorded += done
-            frames += done + self._live_turn()
-        cpu_ms = 1e3 * (self._cpu_s() - begin_cpu_s) / frames
+            recorded_cpu_s += self._cpu_s() - turn_cpu_s
+            self._live_turn()
         memory = self._process.memory_info().rss / 1e6
         # threads of the system, so that those of OpenVINO, FFmpeg and MediaPipe count, too
         count = self._process.num_threads(), self._process.num_fds()
-        return Minute(recorded / recorded_s, cpu_ms, memory, *count, windows_on_screen())
+        rates = frames / recorded_s, frames / recorded_cpu_s, others_share(begin, spent())
+        return Minute(*rates, memory, *count, windows_on_screen())
 
     def warm_up(self) -> float:
         """Play some turns; MB of memory then."""
@@ -194,6 +147,7 @@ def _soak(count: int, headless: bool) -> int:
         for window in windows:
             window.close()
     found = problems(minutes)
+    print(how_judged(minutes) or "no rate to judge", flush=True)
     left = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     left_over = [name for name in left if name in ("capture", "inference", "streams")]
     found += [f"threads left at the end: {', '.join(left_over)}"] if left_over else []

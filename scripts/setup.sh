@@ -165,7 +165,7 @@ venv_runs() { # the venv's Python starts, fits, and is the version PYTHON asks f
 install() {
   local quiet=-q
   [ -t 1 ] && quiet=
-  say "installing the dependencies into .venv (3.5 GB on disk, 7 GB where torch comes with CUDA) ..."
+  say "installing the dependencies into .venv (3 GB on disk, 6.5 GB where torch comes with CUDA) ..."
   export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
   .venv/bin/python -m pip install $quiet --no-input -c constraints.txt -e ".[$extras]" ||
     die "pip failed (above). Check the network and the space on the disk, then call make again: it goes on from here."

@@ -26,7 +26,7 @@ told $python -m ruff format --check . && told $python -m ruff check . || exit
 
 work=$(mktemp -d)
 log=$work/beside.log
-export TEST_GRAPHS=$work # exported networks, for all test processes (tests/conftest.py)
+export TEST_GRAPHS=$work # exported networks, for all test processes (tests/support/kept_graphs.py)
 set -m # a process group of its own, which can be ended as a whole
 beside >"$log" 2>&1 &
 others=$!
@@ -34,7 +34,7 @@ set +m
 trap 'kill -- -$others 2>/dev/null; rm -rf "$work"' EXIT
 
 # Many tests start the program: with its engine in the cache, none of them builds it, let alone three at once.
-told $python -m engines.build --no-verify
+told $python -m tests.support.first_engine "$TEST_GRAPHS"
 
 # One process more than cores: tests wait for windows, sockets and clocks, too. The longest files begin first
 # (tests/support/longest_first.py).

@@ -18,6 +18,9 @@ from engines.networks.reading import fill, read_tensors
 INITIAL_STD: Final = 0.001
 """Standard deviation of fresh convolutions, as published for InterNet and RootNet."""
 
+FIRST_CHANNELS = 64
+"""Channels of the first stage; each later one has twice as many. Tests of loops and files make it smaller."""
+
 
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions around a shortcut."""
@@ -90,15 +93,16 @@ class ResNet(nn.Module):
             raise UserError(f"there is no ResNet-{depth}; choose one of {', '.join(map(str, LAYOUTS))}")
         block, counts = LAYOUTS[depth]
         self.depth = depth
-        self.out_channels = 512 * block.expansion
-        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
+        widths = [FIRST_CHANNELS << k for k in range(len(counts))]
+        self.out_channels = widths[-1] * block.expansion
+        self.conv1 = nn.Conv2d(3, FIRST_CHANNELS, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(FIRST_CHANNELS)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        self.layer1 = _stage(block, 64, 64, counts[0], 1)
-        self.layer2 = _stage(block, 64 * block.expansion, 128, counts[1], 2)
-        self.layer3 = _stage(block, 128 * block.expansion, 256, counts[2], 2)
-        self.layer4 = _stage(block, 256 * block.expansion, 512, counts[3], 2)
+        self.layer1 = _stage(block, FIRST_CHANNELS, widths[0], counts[0], 1)
+        self.layer2 = _stage(block, widths[0] * block.expansion, widths[1], counts[1], 2)
+        self.layer3 = _stage(block, widths[1] * block.expansion, widths[2], counts[2], 2)
+        self.layer4 = _stage(block, widths[2] * block.expansion, widths[3], counts[3], 2)
         initialise(self)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -31,7 +31,8 @@ _CODE: Final = ("engines", "realtime", "viz", "weights", "run_demo.py", "pyproje
 """What the workers need of the checkout."""
 
 _ANSWER_S: Final = 5.0
-_LAST_CLUSTER: Final = Path(os.environ.get("RAY_TMPDIR", "/tmp")) / "ray" / "ray_current_cluster"
+_TEMPORARY: Final = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
+_LAST_CLUSTER: Final = Path(_TEMPORARY) / "ray" / "ray_current_cluster"
 
 _log = logging.getLogger(__name__)
 

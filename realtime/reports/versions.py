@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 _PROJECT_FILE: Final = Path(__file__).parents[2] / "pyproject.toml"
-_PACKAGES: Final = ("mediapipe", "openvino", "torch", "numpy", "opencv-contrib-python", "av", "open3d")
+_PACKAGES: Final = ("mediapipe", "openvino", "torch", "numpy", "opencv-contrib-python", "av", "open3d", "open3d-cpu")
 
 
 def versions() -> dict[str, str]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from benchmarks.clips import clip_of
 from benchmarks.goals import COLUMNS, judged, summary
 from benchmarks.side_by_side import Rate
-from benchmarks.soak import Minute, problems
+from benchmarks.soak_judgement import Minute, Spent, how_judged, others_share, problems, spent
 from benchmarks.system import backends, cases
 from benchmarks.whole_way import Case, Outcome, run_case, screen_command
 from realtime.sources.recording import VideoSource
 
-STEADY = Minute(frames_per_s=90.0, cpu_ms_per_frame=12.0, memory_mb=500.0, threads=3, files=20, windows=2)
+STEADY = Minute(frames_per_s=90.0, frames_per_cpu_s=64.0, others=0.02, memory_mb=500.0, threads=3, files=20, windows=2)
 
 
 def test_a_steady_hour_holds_and_its_warm_up_does_not_count() -> None:
@@ -40,6 +44,65 @@ def test_a_leak_is_named(field: str, step: float, says: str) -> None:
     found = problems(leaking)
     assert len(found) == 1
     assert found[0].startswith(says)
+
+
+def test_beside_other_programs_the_rate_is_judged_by_processor_time() -> None:
+    # a training begins: the clock's rate halves, a frame's processor time grows where a core or cache is shared
+    beside = [replace(STEADY, frames_per_s=40.0, others=0.5, frames_per_cpu_s=64.0 - 3 * (i % 4)) for i in range(20)]
+    minutes = [STEADY] * 40 + beside
+    assert problems(minutes) == []
+    assert "processor time" in how_judged(minutes)
+    assert "20 of 54 minutes" in how_judged(minutes)
+    assert problems([replace(minute, others=0.0) for minute in minutes]) != []
+
+
+def test_a_short_disturbance_leaves_the_clock_the_judge() -> None:
+    short = [replace(STEADY, frames_per_s=30.0, others=0.5)] * 8
+    assert problems([STEADY] * 52 + short) == []
+    assert "processor time" not in how_judged([STEADY] * 52 + short)
+    slower = [replace(STEADY, frames_per_s=70.0)] * 20
+    assert problems([STEADY] * 32 + slower + short)[0].startswith("the rate fell from 90.0 to 70.0 frames/s")
+
+
+def test_a_drop_is_seen_beside_other_programs_too() -> None:
+    slower = [
+        replace(STEADY, others=0.6, frames_per_s=40.0, frames_per_cpu_s=(64.0 - 5 * (i % 3)) * (1 - 0.004 * i))
+        for i in range(60)
+    ]
+    found = problems(slower)
+    assert len(found) == 1
+    assert found[0].startswith("the rate fell from 6")
+    assert "processor time" in found[0]
+
+
+def test_who_has_the_processors() -> None:
+    begin = spent()
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as own:
+        while spent().own < begin.own + 0.1:  # what a process of ours takes is ours
+            time.sleep(0.02)
+        running = spent()
+        own.kill()
+    assert spent().own >= running.own  # also once it has ended
+    # started by another process that ends at once, it is not ours any more
+    words = "[sys.executable, '-c', 'while True: pass']"
+    start = f"subprocess.Popen({words}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)"
+    told = subprocess.check_output([sys.executable, "-c", f"import subprocess, sys; print({start}.pid)"], timeout=30)
+    stranger = psutil.Process(int(told))
+    try:
+        begin, before_s = spent(), stranger.cpu_times().user
+        while stranger.cpu_times().user < before_s + 0.1:
+            time.sleep(0.02)
+        end = spent()
+    finally:
+        stranger.kill()
+    assert end.own - begin.own < 0.1
+    assert others_share(begin, end) >= 0.08 / (end.whole - begin.whole)
+
+
+def test_shares_of_the_machine() -> None:
+    begin = Spent(whole=100.0, busy=50.0, own=20.0)
+    assert others_share(begin, Spent(whole=220.0, busy=140.0, own=80.0)) == pytest.approx(0.25)
+    assert others_share(begin, begin) == 0.0
 
 
 def test_two_minutes_are_too_short() -> None:

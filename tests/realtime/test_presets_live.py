@@ -17,12 +17,16 @@ from realtime.layers import load_settings
 from realtime.messages import Frame, HandFrame
 from realtime.pipeline import HandPipeline
 from tests.support.paper_weights import small_paper
+from tests.support.slim_networks import half_width  # noqa: F401  pytest finds the fixture here
 
 FIRST, COUNT = 100, 4
 
 
+pytestmark = pytest.mark.usefixtures("half_width")
+
+
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def weights(half_width: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:  # noqa: F811
     paper = small_paper(tmp_path_factory.mktemp("weights") / "paper.safetensors")
     return {"lite": weights_of("lite", None), "paper": paper}
 

@@ -21,7 +21,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Processes start with the session: the master names the folder, they inherit it."""
     worker = getattr(session.config, "workerinput", None)
     if worker is None:
-        session.config.stash[_KEPT] = folder = tempfile.TemporaryDirectory(prefix="test-faults-")
+        session.config.stash[_KEPT] = folder = tempfile.TemporaryDirectory(
+            prefix="test-faults-", dir=os.environ.get("TEST_GRAPHS")
+        )
         os.environ[_FOLDER] = folder.name
     elif _FOLDER in os.environ:
         session.config.stash[_KEPT] = stacks = (Path(os.environ[_FOLDER]) / worker["workerid"]).open("w")

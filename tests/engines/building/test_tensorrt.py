@@ -28,6 +28,7 @@ from engines.networks.internet import InterNet
 from engines.presets import WITNESS_WEIGHTS, spec_of, weights_of
 from engines.spec import LITE, OUTPUT_NAMES
 from tests.support.paper_weights import small_paper
+from tests.support.slim_networks import half_width, slim  # noqa: F401  pytest finds the fixture here
 
 needs_rtx = pytest.mark.skipif(
     not is_installed("tensorrt_rtx"), reason="tensorrt_rtx is not installed (make setup EXTRAS=rtx)"
@@ -35,9 +36,12 @@ needs_rtx = pytest.mark.skipif(
 needs_no_gpu = pytest.mark.skipif(nvidia_gpu() is not None, reason="an NVIDIA GPU is here")
 
 
+pytestmark = pytest.mark.usefixtures("half_width")
+
+
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Weights of each preset; the depth of the trunk matters to neither graph nor builder."""
+def weights(half_width: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:  # noqa: F811
+    """Weights of each preset; depth and width of the trunk matter to neither graph nor builder."""
     paper = small_paper(tmp_path_factory.mktemp("weights") / "paper.safetensors")
     return {"lite": weights_of("lite", None), "paper": paper}
 
@@ -82,13 +86,15 @@ def test_rtx_engines_build_without_a_gpu(
 
 @needs_rtx
 def test_rtx_builds_the_released_snapshot_as_it_is(tmp_path: Path) -> None:
-    """InterNet alone, on the published ResNet-50."""
-    networks = InterNet(50)
+    """InterNet alone, on the published ResNet-50, of the published width."""
+    with slim(64, 256):
+        networks = InterNet(50)
     state = {f"module.{name}": value for name, value in networks.state_dict().items()}
     torch.save({"epoch": 20, "network": state}, tmp_path / "snapshot_20.pth.tar")
     arguments = ["--backend", "tensorrt_rtx", "--preset", "paper", "--weights", str(tmp_path / "snapshot_20.pth.tar")]
     arguments += ["--precision", "fp16", "--target", "sm89", "--output", str(tmp_path / "cache")]
-    assert build_main(arguments) == 0
+    with slim(64, 256):
+        assert build_main(arguments) == 0
     (plan,) = (tmp_path / "cache").glob(f"*/{PLAN_FILE}")
     assert plan.stat().st_size == pytest.approx(2 * sum(value.numel() for value in state.values()), rel=0.3)
 

@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -55,8 +56,12 @@ def run_and_kill_the_first_worker(command: list[str], part: Path, folder: Path) 
     that nobody reads, nor keep one open after its end.
     """
     outputs = folder / "stdout.txt", folder / "stderr.txt"
+    # Ray keeps the files of each session, 20 MB, for ever; the names of its sockets lie there and must be short.
+    session = TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True)
+    # Its workers have a niceness of 15 unless told: beside other tests they would get a thirtieth of a core.
+    environment = os.environ | {"RAY_TMPDIR": session.name, "RAY_worker_niceness": "0"}
     with outputs[0].open("w") as said, outputs[1].open("w") as err:
-        program = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=err, start_new_session=True)
+        program = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=err, start_new_session=True)
     try:
         give_up = time.monotonic() + DEADLINE_S
         while not (part.exists() and part.stat().st_size > 120 * RECORD.itemsize):
@@ -68,6 +73,7 @@ def run_and_kill_the_first_worker(command: list[str], part: Path, folder: Path) 
     finally:
         with suppress(ProcessLookupError):
             os.killpg(program.pid, signal.SIGKILL)
+        session.cleanup()
     return outputs[0].read_text(), outputs[1].read_text()
 
 

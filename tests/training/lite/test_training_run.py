@@ -64,11 +64,12 @@ def run(config: Path, output: Path, samples: int) -> dict[str, torch.Tensor]:
 def test_an_interrupted_run_goes_on_to_the_same_result(config: Path, tmp_path: Path) -> None:
     values = yaml.safe_load(config.read_text())
     values["schedule"]["decay_from"] = 1000  # the schedule must not know how far the first half was meant to go
+    values["schedule"]["release_trunk"] = values["validate_every"] = 16
     steady = tmp_path / "steady.yaml"
     steady.write_text(yaml.safe_dump(values))
-    straight = run(steady, tmp_path / "a", 64)
-    run(steady, tmp_path / "b", 32)
-    resumed = run(steady, tmp_path / "b", 64)
+    straight = run(steady, tmp_path / "a", 40)
+    run(steady, tmp_path / "b", 24)
+    resumed = run(steady, tmp_path / "b", 40)
     for name, value in straight.items():
         torch.testing.assert_close(resumed[name], value, atol=1.0e-5, rtol=1.0e-4, msg=name)
 
@@ -102,10 +103,10 @@ def test_a_run_leaves_log_curves_and_weights_that_learned(config: Path, capsys: 
 def test_runs_with_other_seeds_give_the_mean_of_their_weights(config: Path, tmp_path: Path) -> None:
     for seed in ("1", "2"):
         arguments = ["--config", str(config), "--set", f"output={tmp_path / seed}", "--set", f"seed={seed}"]
-        assert train_main([*arguments, "--set", "schedule.samples=32"]) == 0
+        assert train_main([*arguments, "--set", "schedule.samples=16"]) == 0
     paths = [tmp_path / seed / "last.pt" for seed in ("1", "2")]
     mean, samples = mean_network(paths)
-    assert samples == 64
+    assert samples == 32
     parts = [averaged_network(path)[0].state_dict() for path in paths]
     name = "lateral.0.0.weight"
     assert not torch.equal(parts[0][name], parts[1][name])
@@ -120,13 +121,13 @@ def test_runs_with_other_seeds_give_the_mean_of_their_weights(config: Path, tmp_
 def test_weights_that_a_run_started_from_stand_in_the_side_car(config: Path, tmp_path: Path) -> None:
     first, written = tmp_path / "first.safetensors", tmp_path / "w.safetensors"
     save_weights(Lite(), first, {"samples": 7, "data": "some hands"})
-    arguments = ["--config", str(config), "--set", f"output={tmp_path}", "--set", "schedule.samples=32"]
+    arguments = ["--config", str(config), "--set", f"output={tmp_path}", "--set", "schedule.samples=16"]
     arguments += ["--weights", str(first)]
     assert train_main(arguments) == 0
     assert export_main([*arguments, "--output", str(written)]) == 0
     facts = json.loads(written.with_suffix(".json").read_text())
     assert facts["start"] == {"samples": 7, "data": "some hands"}
-    assert facts["samples"] == 32 + 7
+    assert facts["samples"] == 16 + 7
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]"], ids=["missing", "damaged", "no side-car"])

@@ -122,6 +122,8 @@ def test_hands_that_should_touch_do(mode: str) -> None:
         pair = sample_pair(rng, shape, mode, "raised")
         if pair is not None:
             touching.append(gap_mm(pair[0].skeleton(shape), pair[1].skeleton(shape)) < 1)
+        if len(touching) == 6:  # which takes all sixteen only where most tries are refused
+            break
     assert len(touching) >= 2
     assert np.mean(touching) > 0.7
 
