@@ -5,6 +5,7 @@ They run only while a hand is missing: they find 2 of 6 really clasped hands, an
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from engines.body_points import HAND_POINTS, hand_region
 from engines.geometry.crop import crop_around, upright_angle_rad
 from engines.heap import give_back
 from engines.palm_detector import FoundHand, PalmDetector
-from engines.skeleton import FINGER_BASES, MIDDLE_BASE, SIDES, WRIST, Side
+from engines.skeleton import FINGER_BASES, MIDDLE_BASE, SIDES, WRIST, Side, other_side
 from realtime.messages import HandBox
 
 OURS_FROM_MEDIAPIPE: Final = np.array([4, 3, 2, 1, 8, 7, 6, 5, 12, 11, 10, 9, 16, 15, 14, 13, 20, 19, 18, 17, 0])
@@ -62,7 +63,7 @@ class HandDetector:
         self._bodies = self._bodies or BodyDetector(_LEAST_BODY, self._cache)
         body = self._bodies(small)
         found = [] if body is None else [self._at_arm(small, body, side) for side in SIDES]
-        boxes = [_box_of(hand, of_small) for hand in found if hand is not None]
+        boxes = _one_of_each([_box_of(hand, of_small) for hand in found if hand is not None])
         self._in_vain = 0 if boxes else self._in_vain + 1
         if self._in_vain >= _PATIENCE:
             self._bodies = None
@@ -78,6 +79,14 @@ class HandDetector:
             return None
         left_in_mirror = (1 - _BODYS_SAY) * hand.left_in_mirror + _BODYS_SAY * (side == "right")
         return FoundHand(hand.points_px, left_in_mirror)
+
+
+def _one_of_each(boxes: list[HandBox]) -> list[HandBox]:
+    """A body's hands, the surest first: of two that look like the same side, the less sure one is the other."""
+    boxes = sorted(boxes, key=lambda box: -box.score)
+    if len({box.side for box in boxes}) == len(boxes):
+        return boxes
+    return [boxes[0], replace(boxes[1], side=other_side(boxes[0].side))]
 
 
 def _reduced(image_bgr: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
