@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-AFTER_S: Final = 0.5
+AFTER_S: Final = 0.2
 """Hands are missing for so long before bodies are looked for: palms show most within a few pictures."""
-FIRST_WAIT_S: Final = 0.5
+FIRST_WAIT_S: Final = 0.2
 """Time to the second look; ..."""
-LONGEST_WAIT_S: Final = 16.0
-"""... each that changes nothing doubles it up to this: who shows one hand, or none, is left alone."""
+LONGEST_WAIT_S: Final = 10.0
+"""... it grows up to this, ..."""
+_GROWTH: Final = 1.5
+"""... by this factor with each look that changes nothing: who shows one hand, or none, is left alone."""
 
 
 @dataclass(frozen=True)
@@ -37,4 +39,4 @@ def after_frame(turns: BodyTurns, held: int, wanted: int, t_s: float, *, looked:
         return BodyTurns(held, t_s + AFTER_S)
     if not looked:
         return turns
-    return replace(turns, next_s=t_s + turns.wait_s, wait_s=min(2 * turns.wait_s, LONGEST_WAIT_S))
+    return replace(turns, next_s=t_s + turns.wait_s, wait_s=min(_GROWTH * turns.wait_s, LONGEST_WAIT_S))

@@ -23,13 +23,13 @@ def test_who_shows_one_hand_is_left_alone_ever_longer(rate_hz: int) -> None:
     times = looks([1] * (120 * rate_hz), rate_hz)
     assert times[0] == pytest.approx(AFTER_S, abs=1.1 / rate_hz)
     waits = np.diff(times)
-    assert (np.diff(waits) > -1e-6).all()
-    assert 10 <= len(times) <= 14
+    assert (np.diff(waits) > -1.1 / rate_hz).all()
+    assert 15 <= len(times) <= 24
 
 
 def test_with_both_hands_and_for_a_moment_without_one_nobody_looks() -> None:
     assert looks([2] * 300, 30) == []
-    assert looks(([2] * 20 + [1] * 10) * 20, 30) == []
+    assert looks(([2] * 20 + [1] * 5) * 20, 30) == []
 
 
 def test_a_hand_that_comes_or_goes_begins_anew() -> None:
