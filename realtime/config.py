@@ -5,6 +5,7 @@ The defaults stand in `default.yaml` alone, so nothing here has one; `realtime.l
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -59,6 +60,11 @@ class EngineSettings(_Section):
     second_look: Looks
     cache: str | None
     calibration: str | None
+
+    @property
+    def cache_folder(self) -> Path | None:
+        """Of compiled engines and networks; None is the user's."""
+        return Path(self.cache) if self.cache else None
 
     @model_validator(mode="after")
     def _calibration_is_for_int8(self) -> EngineSettings:

@@ -19,7 +19,6 @@ def backend_of(settings: Settings, say: Callable[[str], None] = lambda _: None, 
     """
     engine = settings.engine
     weights = Path(engine.weights) if engine.weights else None
-    cache = Path(engine.cache) if engine.cache else None
     rootnet = Path(engine.rootnet) if engine.rootnet else None
     calibration = Path(engine.calibration) if engine.calibration else None
     request = EngineRequest(
@@ -28,7 +27,7 @@ def backend_of(settings: Settings, say: Callable[[str], None] = lambda _: None, 
         engine.backend,
         engine.precision,
         engine.threads,
-        cache,
+        engine.cache_folder,
         rootnet=rootnet,
         calibration=calibration,
         witness=engine.witness,

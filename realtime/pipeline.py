@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -168,5 +167,4 @@ class HandPipeline:
 def finder_of(settings: Settings) -> HandFinder:
     """What finds hands in whole pictures, as the settings want it."""
     detector = settings.detector
-    cache = Path(settings.engine.cache) if settings.engine.cache else None
-    return HandFinder(detector.min_score, detector.max_hands, pairs=detector.pairs, cache=cache)
+    return HandFinder(detector.min_score, detector.max_hands, pairs=detector.pairs, cache=settings.engine.cache_folder)

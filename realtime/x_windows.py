@@ -1,4 +1,4 @@
-"""Windows on the X display, whatever toolkit made them: where they are, and a word to one that missed an event.
+"""Xlib, and windows on the X display of any toolkit: where they are, and a word to one that missed an event.
 
 One thread at a time: Xlib's handler of errors is the process's.
 """
@@ -6,6 +6,7 @@ One thread at a time: Xlib's handler of errors is the process's.
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,7 +77,7 @@ def _ignored(display: int, error: int) -> int:
 def _display() -> Iterator[tuple[Any, int | None]]:
     """Xlib and a connection of its own, None without an X display."""
     try:
-        x11 = _x11()
+        x11 = xlib()
     except OSError:
         yield None, None
         return
@@ -92,9 +93,12 @@ def _display() -> Iterator[tuple[Any, int | None]]:
         x11.XSetErrorHandler(before)
 
 
-def _x11() -> ctypes.CDLL:
+@functools.cache
+def xlib() -> ctypes.CDLL:
+    """The library, with the types of what is called here and in `viz.window.display`; OSError where there is none."""
     x11 = ctypes.CDLL("libX11.so.6")
     x11.XOpenDisplay.restype = c_void_p
+    x11.XOpenDisplay.argtypes = [c_char_p]
     x11.XCloseDisplay.argtypes = [c_void_p]
     x11.XSetErrorHandler.argtypes = [c_void_p]
     x11.XSetErrorHandler.restype = c_void_p

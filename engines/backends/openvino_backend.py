@@ -19,7 +19,7 @@ from engines.building.openvino_files import MODEL_FILE, openvino_files
 from engines.cache.key import engine_key
 from engines.cache.store import default_cache, find_engine, store_engine, why_not_cached
 from engines.contract import EngineRequest, Say
-from engines.errors import BackendUnavailable
+from engines.errors import BackendUnavailable, UserError
 from engines.geometry.crop import Crop
 from engines.geometry.cutting import CpuCutter
 from engines.kept_networks import compiled_network
@@ -76,7 +76,10 @@ class OpenVinoBackend:
             folder = store_engine(cache, key, *_build(core, request, weights, precision, say))
 
         def read(batch: int) -> ov.Model:
-            model = core.read_model(folder / MODEL_FILE)
+            try:
+                model = core.read_model(folder / MODEL_FILE)
+            except RuntimeError as error:
+                raise UserError(f"{folder}: the engine cannot be read any more, was it deleted?") from error
             model.reshape([batch, *list(model.input(0).partial_shape)[1:]])
             return model
 
@@ -86,7 +89,7 @@ class OpenVinoBackend:
             )
 
         spec = spec_of(request.preset)
-        compiled = Compiled(compile_for, request.batches, spec.input_px, request.at_once)
+        compiled = Compiled(compile_for, request.batches, spec.input_px, request.at_once, say)
         return cls(compiled, spec, precision, folder, bool(key.witness_sha256))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
+from engines.contract import Say
 from engines.errors import UserError
 
 BEGIN_AFTER: Final = 30
@@ -25,7 +26,8 @@ class Compiled:
 
     Each size takes 50 MB. The largest of `at_once` is compiled at once, its others in a thread: half a second each, in
     which camera, detector and windows start; who needs one that is not ready waits for it. A size that is not among
-    them goes through a larger network, whose other places stay empty, and is compiled if it is asked for often.
+    them goes through a larger network, whose other places stay empty, and is compiled if it is asked for often; where
+    it cannot be, because somebody has emptied the cache meanwhile, the larger one goes on, which `say` gets to read.
     """
 
     def __init__(
@@ -34,9 +36,12 @@ class Compiled:
         batches: Sequence[int],
         input_px: int,
         at_once: Sequence[int] | None = None,
+        say: Say = lambda _: None,
     ) -> None:
         self.batches = tuple(batches)
         self._compile_for = compile_for
+        self._say = say
+        self._instead: dict[int, int] = {}
         first, *others = sorted(at_once or batches, reverse=True)
         self._asked = {batch: 0 for batch in batches if batch not in (first, *others)}
         self._requests: dict[int, Future[ov.InferRequest]] = {batch: Future() for batch in (first, *others)}
@@ -62,7 +67,7 @@ class Compiled:
         for smaller in (size for size, asked in self._asked.items() if size < wanted and 0 < asked < BEGIN_AFTER):
             self._asked[smaller] -= 1
         if wanted not in self._asked:
-            return wanted
+            return self._instead.get(wanted, wanted)
         larger = [size for size in self._requests if size > wanted]
         self._asked[wanted] = TAKE_AFTER if not larger else self._asked[wanted] + 1
         if wanted not in self._requests and self._asked[wanted] >= BEGIN_AFTER:
@@ -71,7 +76,11 @@ class Compiled:
         if self._asked[wanted] < TAKE_AFTER:
             return min(larger)
         del self._asked[wanted]
-        return wanted
+        failed = self._requests[wanted].exception() if larger else None  # waits for it
+        if failed is not None:
+            self._instead[wanted] = min(larger)
+            self._say(f"{failed}: going on with the network for {min(larger)} crops, slower for {wanted}")
+        return self._instead.get(wanted, wanted)
 
     def _make_beside(self, batches: Sequence[int]) -> None:
         # No daemon: a process that ends while OpenVINO compiles is aborted; it waits the half second.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,7 +15,9 @@ import openvino as ov
 import pytest
 from openvino import opset13 as ops
 
+from engines.backends.opening import open_backend
 from engines.backends.openvino_compiled import BEGIN_AFTER, TAKE_AFTER, Compiled
+from engines.contract import EngineRequest
 from engines.errors import UserError
 from engines.openvino_core import openvino_core
 
@@ -96,6 +99,39 @@ def test_what_cannot_be_compiled_is_told_where_it_is_needed() -> None:
     compiled = Compiled(only(2), (1, 2), 4)
     with pytest.raises(RuntimeError, match="no memory"):
         compiled(ONE)
+
+
+def test_what_is_only_faster_and_cannot_be_compiled_is_said_once_and_the_larger_one_goes_on() -> None:
+    def gone(batch: int) -> ov.CompiledModel:
+        if batch == 1:
+            raise UserError("/cache/engine: the engine cannot be read any more")
+        return sum_of_crops(batch)
+
+    said: list[str] = []
+    compiled = Compiled(gone, (1, 2), 4, at_once=(2,), say=said.append)
+    for _ in range(2 * TAKE_AFTER):
+        np.testing.assert_array_equal(compiled(ONE)[0], [48])
+    np.testing.assert_array_equal(compiled(TWO)[0], [96, 96])
+    assert said == [
+        "/cache/engine: the engine cannot be read any more: going on with the network for 2 crops, slower for 1"
+    ]
+
+
+def test_a_cache_that_is_deleted_in_a_run_does_not_end_it(tmp_path: Path) -> None:
+    usual = open_backend(EngineRequest(backend="openvino", at_once=(2,)))
+    assert usual.folder is not None
+    shutil.copytree(usual.folder, tmp_path / usual.folder.name)  # building one takes longer than this test
+    said: list[str] = []
+    engine = open_backend(EngineRequest(backend="openvino", cache=tmp_path, at_once=(2,)), said.append)
+    assert engine.folder == tmp_path / usual.folder.name
+    shutil.rmtree(tmp_path)
+    crop = np.random.default_rng(0).integers(0, 256, (1, engine.input_px, engine.input_px, 3), np.uint8)
+    before = {name: value.copy() for name, value in engine(crop).items()}
+    for _ in range(TAKE_AFTER):
+        after = engine(crop)
+    assert "was it deleted" in said[-1]
+    for name, value in after.items():
+        np.testing.assert_array_equal(value, before[name])
 
 
 def test_a_program_may_end_while_a_network_is_compiled() -> None:

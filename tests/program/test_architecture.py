@@ -45,6 +45,7 @@ MAY_IMPORT = {
         "realtime.sources",
         "realtime.formats.steady",
         "realtime.opencv_windows",
+        "realtime.x_windows",
     }  # one opener of files, one clock, one answer to what windows need
     | {"viz"},
     "training": {"engines", "realtime", "training"},
@@ -252,6 +253,11 @@ def knows(name: str, modules: set[str]) -> bool:
 def test_heavy_packages_stay_in_their_homes(package: str) -> None:
     users = {path.as_posix() for path in FILES for name in imported_names(path) if name.split(".", 1)[0] == package}
     assert users <= HOMES[package]
+
+
+def test_xlib_is_loaded_and_described_in_one_place() -> None:
+    users = [path.as_posix() for path in FILES if "libX11" in (ROOT / path).read_text(encoding="utf-8")]
+    assert users == ["realtime/x_windows.py"]
 
 
 def test_package_files_hold_a_docstring_only() -> None:

@@ -53,6 +53,12 @@ def test_settings_are_frozen_and_go_through_json() -> None:
     assert Settings.model_validate(json.loads(loaded.model_dump_json())) == loaded
 
 
+def test_an_unnamed_cache_is_the_users() -> None:
+    assert load_settings().engine.cache_folder is None
+    assert load_settings(overrides=["engine.cache=''"]).engine.cache_folder is None
+    assert load_settings(overrides=["engine.cache=/some/where"]).engine.cache_folder == Path("/some/where")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_what_windows_puts_before_text_is_no_setting(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "settings.yaml"

@@ -5,14 +5,13 @@ Asked before any window toolkit is: without a screen Qt ends the whole process a
 
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
 import functools
 import os
 import sys
 from typing import cast
 
 from engines.errors import UserError
+from realtime.x_windows import xlib
 
 
 def has_display() -> bool:
@@ -31,12 +30,9 @@ def _connection(address: str) -> int | None:
     meanwhile: 48 of 3,000 times.
     """
     try:
-        x11 = ctypes.CDLL(ctypes.util.find_library("X11") or "libX11.so.6")
+        return cast("int | None", xlib().XOpenDisplay(address.encode()))
     except OSError:
         return None
-    x11.XOpenDisplay.restype = ctypes.c_void_p
-    x11.XOpenDisplay.argtypes = [ctypes.c_char_p]
-    return cast("int | None", x11.XOpenDisplay(address.encode()))
 
 
 def require_display(what: str) -> None:
