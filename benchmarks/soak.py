@@ -20,7 +20,7 @@ from typing import Final
 import psutil
 
 from benchmarks.clips import SAMPLE
-from benchmarks.soak_judgement import Minute, how_judged, others_share, problems, spent
+from benchmarks.soak_judgement import Minute, how_judged, others_share, problems, resident_mb, spent
 from engines import heap
 from engines.errors import UserError
 from engines.terminal import command
@@ -73,18 +73,17 @@ class Soak:
             recorded_s += time.monotonic() - turn_s
             recorded_cpu_s += self._cpu_s() - turn_cpu_s
             self._live_turn()
-        memory = self._process.memory_info().rss / 1e6
         # threads of the system, so that those of OpenVINO, FFmpeg and MediaPipe count, too
         count = self._process.num_threads(), self._process.num_fds()
         rates = frames / recorded_s, frames / recorded_cpu_s, others_share(begin, spent())
-        return Minute(*rates, memory, *count, windows_on_screen())
+        return Minute(*rates, resident_mb(), *count, windows_on_screen())
 
     def warm_up(self) -> float:
         """Play some turns; MB of memory then."""
         for _ in range(WARM_UP_TURNS):
             self._recorded_turn()
             self._live_turn()
-        return float(self._process.memory_info().rss / 1e6)
+        return resident_mb()
 
     def close(self) -> None:
         """Free the detector."""

@@ -1,4 +1,4 @@
-"""What an hour of `benchmarks.soak` says: a leak, a drop, or that it held (pure functions, but for `spent`).
+"""What an hour of `benchmarks.soak` says: a leak, a drop, or that it held (pure functions, but for the last two).
 
 Frames a second of the clock are the machine's as much as the program's: where other programs took part of it most of
 the time, the rate is judged by frames a second of the program's own processor time. Those fall, too, while somebody
@@ -8,7 +8,7 @@ else works beside it (shared caches, two threads of one core), but never rise; s
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -124,12 +124,21 @@ def spent() -> Spent:
     """As it is now. What an ended process had taken is counted where it was waited for."""
     times = psutil.cpu_times()
     whole = sum(getattr(times, name, 0.0) for name in _COUNTED)
+    own = sum(_of_own(lambda process: sum(process.cpu_times()[:4])))  # user and system, also of those it waited for
+    return Spent(whole, whole - times.idle - getattr(times, "iowait", 0.0), own)
+
+
+def resident_mb() -> float:
+    """Memory (10^6 bytes) of this process and those it started: the 3D window has one of its own."""
+    return sum(_of_own(lambda process: process.memory_info().rss)) / 1e6
+
+
+def _of_own(ask: Callable[[psutil.Process], float]) -> Iterator[float]:
+    """The answer of this process and each that it started."""
     me = psutil.Process()
-    own = 0.0
     for process in (me, *me.children(recursive=True)):
         with suppress(psutil.Error):  # one of them has just ended
-            own += sum(process.cpu_times()[:4])  # its own and those it has waited for, as user and system
-    return Spent(whole, whole - times.idle - getattr(times, "iowait", 0.0), own)
+            yield ask(process)
 
 
 _COUNTED: Final = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")

@@ -14,7 +14,7 @@ import pytest
 from benchmarks.clips import clip_of
 from benchmarks.goals import COLUMNS, judged, summary
 from benchmarks.side_by_side import Rate
-from benchmarks.soak_judgement import Minute, Spent, how_judged, others_share, problems, spent
+from benchmarks.soak_judgement import Minute, Spent, how_judged, others_share, problems, resident_mb, spent
 from benchmarks.system import backends, cases
 from benchmarks.whole_way import Case, Outcome, run_case, screen_command
 from realtime.sources.recording import VideoSource
@@ -97,6 +97,16 @@ def test_who_has_the_processors() -> None:
         stranger.kill()
     assert end.own - begin.own < 0.1
     assert others_share(begin, end) >= 0.08 / (end.whole - begin.whole)
+
+
+def test_memory_of_what_was_started_counts() -> None:
+    before = resident_mb()
+    words = "import sys; kept = bytearray(b'1') * 100_000_000; print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", words], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as own:
+        assert own.stdout is not None
+        own.stdout.readline()
+        assert resident_mb() - before > 90
+        own.kill()
 
 
 def test_shares_of_the_machine() -> None:
