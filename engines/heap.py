@@ -38,6 +38,13 @@ def all_is_open() -> None:
         libc.malloc_trim(0)
 
 
+def give_back() -> None:
+    """Give back what a network that is no longer needed has left free."""
+    libc = _glibc()
+    if libc is not None:
+        libc.malloc_trim(0)
+
+
 def _glibc() -> Any:
     """The C library, if it is glibc: it alone has both functions."""
     if not sys.platform.startswith("linux"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -58,11 +58,24 @@ def compiled_network(
     return network
 
 
-def compiled_file(file: Path, precision: str, cache: Path | None = None) -> ov.CompiledModel:
-    """The same for a network that is a file, on one thread; raises OSError as well where the file cannot be read."""
-    return compiled_network(
-        file.stem, file_sha256(file), lambda: openvino_core().read_model(file), precision, threads=1, cache=cache
-    )
+def compiled_file(
+    file: Path, precision: str, cache: Path | None = None, outputs: Sequence[int] | None = None
+) -> ov.CompiledModel:
+    """The same for a network that is a file, on one thread; raises OSError as well where the file cannot be read.
+
+    `outputs`: only these are worked out, which costs no time and memory for the others.
+    """
+    made_of = file_sha256(file) if outputs is None else f"{file_sha256(file)} {list(outputs)}"
+    return compiled_network(file.stem, made_of, lambda: _read(file, outputs), precision, threads=1, cache=cache)
+
+
+def _read(file: Path, outputs: Sequence[int] | None) -> ov.Model:
+    import openvino as ov
+
+    network = openvino_core().read_model(file)
+    if outputs is None:
+        return network
+    return ov.Model([network.outputs[k] for k in outputs], network.get_parameters(), file.stem)
 
 
 def _kept(cache: Path, key: EngineKey) -> Path | None:

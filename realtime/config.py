@@ -80,6 +80,7 @@ class DetectorSettings(_Section):
     interval_s: NotNegative
     max_hands: Literal[1, 2]
     pairs: bool
+    bodies: bool
 
 
 class TrackerSettings(_Section):

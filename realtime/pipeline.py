@@ -22,6 +22,7 @@ from realtime.config import Settings
 from realtime.messages import Frame, HandFrame
 from realtime.rotations.hand_turner import HandTurner, RotationState
 from realtime.timing import OnStage, StageTimer
+from realtime.tracking.body_turns import BodyTurns, after_frame, is_turn
 from realtime.tracking.finder import HandFinder
 from realtime.tracking.searching import Search, SearchAtOnce, SearchBeside
 from realtime.tracking.tracker import HandTracker, TrackerState
@@ -40,6 +41,7 @@ class PipelineState:
     fusion: FusionState
     smoother: SmootherState
     turner: RotationState = field(default_factory=RotationState)
+    turns: BodyTurns = field(default_factory=BodyTurns)
 
 
 class HandPipeline:
@@ -77,6 +79,7 @@ class HandPipeline:
         self._turner = HandTurner()
         self._rotations = rotations
         self._searched_s = -np.inf
+        self._turns = BodyTurns()
         self._size_px = (0, 0)
         self._intrinsics: Intrinsics
 
@@ -122,14 +125,14 @@ class HandPipeline:
     def state(self) -> PipelineState:
         """What another pipeline needs to go on; `realtime.snapshot` keeps it in a file."""
         parts = self._tracker.state, self._fusion.state, self._smoother.state, self._turner.state
-        return PipelineState(self._size_px, self._searched_s, *parts)
+        return PipelineState(self._size_px, self._searched_s, *parts, self._turns)
 
     def restore(self, state: PipelineState) -> None:
         """Go on where a pipeline with the same settings was when it had that state."""
         self._set_size(state.size_px)
         self._searched_s = state.searched_s
         self._tracker.state, self._fusion.state, self._smoother.state = state.tracker, state.fusion, state.smoother
-        self._turner.state = state.turner
+        self._turner.state, self._turns = state.turner, state.turns
 
     def forget(self) -> None:
         """Start over with the next frame, whatever its size or time."""
@@ -140,12 +143,13 @@ class HandPipeline:
         self._search.close()
 
     def _set_size(self, size_px: tuple[int, int]) -> None:
-        self._size_px = size_px
+        self._size_px = self._tracker.size_px = size_px
         self._intrinsics = self._intrinsics_of(size_px)  # may read a calibration file: once, not every frame
 
     def _start_over(self, size_px: tuple[int, int]) -> None:
         self._set_size(size_px)
         self._searched_s = -np.inf
+        self._turns = BodyTurns()
         self._tracker.reset()
         self._fusion.reset()
         self._smoother.reset()
@@ -153,15 +157,18 @@ class HandPipeline:
 
     def _look_for_hands(self, frame: Frame) -> None:
         """Search if a hand is missing and it has not just been done; take up what was found."""
-        held = self._tracker.held
+        held, wanted, t_s = self._tracker.held, self._settings.detector.max_hands, frame.t_capture_s
         wait_s = _SEARCH_S if held == 0 else self._settings.detector.interval_s
-        if held >= self._settings.detector.max_hands or frame.t_capture_s - self._searched_s < wait_s:
+        bodies = False
+        if held >= wanted or t_s - self._searched_s < wait_s:
             boxes = self._search.found()
         else:
-            self._searched_s = frame.t_capture_s
-            boxes = self._search(frame)
+            self._searched_s = t_s
+            bodies = self._settings.detector.bodies and is_turn(self._turns, t_s)
+            boxes = self._search(frame, bodies=bodies)
+        self._turns = after_frame(self._turns, held, wanted, t_s, looked=bodies)
         if boxes is not None:
-            self._tracker.acquire(boxes, frame.t_capture_s)
+            self._tracker.acquire(boxes, t_s)
 
 
 def finder_of(settings: Settings) -> HandFinder:

@@ -30,6 +30,8 @@ class FilterState:
     """(..., D) the input at that time."""
     velocity: Annotated[NDArray[np.float64], Stored()]
     """(..., D) per second."""
+    began_s: float
+    """When the signal began."""
 
 
 def one_euro(
@@ -49,7 +51,7 @@ def one_euro(
     """
     raw = np.asarray(value, dtype=np.float64)
     if last is None:
-        return FilterState(t_s, raw, t_s, raw, np.zeros_like(raw))
+        return FilterState(t_s, raw, t_s, raw, np.zeros_like(raw), began_s=t_s)
     if t_s <= last.t_s:
         return last
     step_s = t_s - last.t_s if step_s is None else step_s
@@ -57,17 +59,22 @@ def one_euro(
     speed_mm_s = np.sqrt((velocity * velocity).sum(axis=-1, keepdims=True)) * mm_per_unit
     cutoff_hz = settings.min_cutoff_hz + settings.beta * speed_mm_s
     now = last.value + _share(cutoff_hz, step_s) * (raw - last.value)
-    return FilterState(t_s, now, measured_s, before, velocity)
+    return FilterState(t_s, now, measured_s, before, velocity, last.began_s)
 
 
 def _measured(
     last: FilterState, raw: NDArray[np.float64], t_s: float, cutoff_hz: float
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """When the speed was measured, at which input, and the speed: now, if that was long enough ago."""
+    """When the speed was measured, at which input, and the speed: now, if that was long enough ago.
+
+    Until there is enough for the low-pass, the speed is the mean of all that was measured: one that starts at zero
+    takes a hand that comes in fast for a still one and trails behind it.
+    """
     dt_s = t_s - last.measured_s
     if dt_s < SPEED_OVER_S:
         return last.measured_s, last.raw, last.velocity
-    return t_s, raw, last.velocity + _share(cutoff_hz, dt_s) * ((raw - last.raw) / dt_s - last.velocity)
+    share = np.maximum(_share(cutoff_hz, dt_s), dt_s / (t_s - last.began_s))
+    return t_s, raw, last.velocity + share * ((raw - last.raw) / dt_s - last.velocity)
 
 
 def _share(cutoff_hz: float | NDArray, dt_s: float) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from engines.pair_detector import PairDetector
 from engines.skeleton import SIDES
 from realtime.messages import HandBox, Proposed
 from realtime.tracking.detector import HandDetector
+from realtime.tracking.next_crop import near
 
 PAIR_SCORE: Final = 0.2
 """Of a pair that is worth a look of the network, which decides whether hands are there (docs/training.md) ..."""
@@ -30,16 +31,22 @@ class HandFinder:
     """
 
     def __init__(self, min_score: float, most_hands: int = 2, *, pairs: bool = True, cache: Path | None = None) -> None:
-        """The detector of pairs is opened when it is first needed; `cache`: folder of engines, None for the user's."""
+        """Others than palms' are opened when they are first needed; `cache`: folder of engines, None for the user's."""
         self._palms = HandDetector(min_score, cache)
         self._cache = cache
         self._most_hands = most_hands
         self._ask_for_pairs = pairs and most_hands > 1
         self._pairs: PairDetector | None = None
 
-    def __call__(self, image_bgr: NDArray[np.uint8]) -> list[Found]:
-        """What is in a (H, W, 3) BGR picture: hands, then what is only proposed, each the surest first."""
+    def __call__(self, image_bgr: NDArray[np.uint8], *, bodies: bool = False) -> list[Found]:
+        """What is in a (H, W, 3) BGR picture: hands, then what is only proposed, each the surest first.
+
+        `bodies`: where too few palms show, look at the ends of arms, too.
+        """
         hands = self._palms(image_bgr)
+        if bodies and len(hands) < self._most_hands:
+            at_arms = self._palms.at_arms(image_bgr)
+            hands += [box for box in at_arms if not any(near(box.crop, other.crop) for other in hands)]
         if len(hands) >= self._most_hands or not self._ask_for_pairs:
             return [*hands]
         if self._pairs is None:

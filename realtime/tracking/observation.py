@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engines.geometry.crop import Crop, transform
 from engines.output import NetworkOutput
-from engines.skeleton import HAND_SLICES, SIDES, Side, other_side
+from engines.skeleton import FINGER_BASES, HAND_SLICES, SIDES, WRIST, Side, other_side
 
 SAME_HAND: Final = 0.35
 """Two sets of joints closer than this share of the hand's size are the same hand seen twice."""
@@ -102,6 +102,12 @@ def rightness(one: Observation) -> float:
     if one.shared or min(right, left) > 0.5:
         return one.probability if one.channel == "right" else -one.probability
     return right - left
+
+
+def palm_shows(one: Observation, size_px: tuple[int, int]) -> bool:
+    """Whether the wrist or a knuckle lies in the picture of (width, height): fingers alone do not tell a hand."""
+    palm = one.joints_px[[*FINGER_BASES, WRIST]]
+    return bool(((palm > -0.5) & (palm < np.array(size_px) - 0.5)).all(axis=1).any())
 
 
 def hand_distance(a_px: NDArray, b_px: NDArray) -> float:

@@ -30,8 +30,11 @@ class _Outcome:
 class Search(Protocol):
     """Looks for hands; ask for one thread's frames only."""
 
-    def __call__(self, frame: Frame) -> list[Found] | None:
-        """Look at this frame; the hands that were found by now, None if nothing has been looked at since last time."""
+    def __call__(self, frame: Frame, *, bodies: bool = False) -> list[Found] | None:
+        """Look at this frame, with `bodies` at the ends of arms, too.
+
+        The hands that were found by now, None if nothing has been looked at since last time.
+        """
 
     def found(self) -> list[Found] | None:
         """What an earlier frame's search has come to since it was last asked for."""
@@ -47,9 +50,9 @@ class SearchAtOnce:
         """It belongs to the search from now on."""
         self._finder = finder
 
-    def __call__(self, frame: Frame) -> list[Found] | None:
+    def __call__(self, frame: Frame, *, bodies: bool = False) -> list[Found] | None:
         """As `Search`."""
-        return self._finder(frame.image_bgr)
+        return self._finder(frame.image_bgr, bodies=bodies)
 
     def found(self) -> list[Found] | None:
         """As `Search`: nothing comes later."""
@@ -66,19 +69,19 @@ class SearchBeside:
         """The finder belongs to the search from now on."""
         self._finder = finder
         self._on_stage = on_stage
-        self._frames: Mailbox[Frame] = Mailbox()
+        self._frames: Mailbox[tuple[Frame, bool]] = Mailbox()
         self._found: Mailbox[_Outcome] = Mailbox()
         self._busy = False
         # Daemon: a search must not keep the program from ending.
         self._thread = threading.Thread(target=self._run, name="detection", daemon=True)
         self._thread.start()
 
-    def __call__(self, frame: Frame) -> list[Found] | None:
+    def __call__(self, frame: Frame, *, bodies: bool = False) -> list[Found] | None:
         """As `Search`; an error of the thread is raised here."""
         found = self.found()
         if not self._busy:
             self._busy = True
-            self._frames.put(frame)
+            self._frames.put((frame, bodies))
         return found
 
     def found(self) -> list[Found] | None:
@@ -99,9 +102,9 @@ class SearchBeside:
 
     def _run(self) -> None:
         try:
-            for frame in self._frames:
+            for frame, bodies in self._frames:
                 with StageTimer(self._on_stage).stage("detect"):
-                    boxes = self._finder(frame.image_bgr)
+                    boxes = self._finder(frame.image_bgr, bodies=bodies)
                 self._found.put(_Outcome(boxes))
         except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that asks
             self._found.put(_Outcome([], error))

@@ -30,6 +30,7 @@ from realtime.tracking.observation import (
     hand_distance,
     observe,
     one_each,
+    palm_shows,
     rightness,
 )
 from realtime.tracking.person import in_order, stranger
@@ -94,10 +95,18 @@ class HandTracker:
     it remembers.
     """
 
-    def __init__(self, settings: TrackerSettings, input_px: int, most_hands: int = len(SIDES)) -> None:
+    def __init__(
+        self,
+        settings: TrackerSettings,
+        input_px: int,
+        most_hands: int = len(SIDES),
+        size_px: tuple[int, int] | None = None,
+    ) -> None:
+        """`size_px` is the pictures' width and height, None until it is known."""
         self._settings = settings
         self._input_px = input_px
         self._most_hands = most_hands
+        self.size_px = size_px
         self.state = TrackerState()
 
     @property
@@ -232,11 +241,16 @@ class HandTracker:
             return None
         side = plan.sides[0]
         own, other = (observe(output, plan.crop, self._input_px, name, name) for name in (side, other_side(side)))
-        sure = other.confidence >= 2 * self._settings.lose_confidence
+        sure = other.confidence >= 2 * self._settings.lose_confidence and self._is_sure(other)
         return other if sure and hand_distance(own.joints_px, other.joints_px) >= SAME_HAND else None
 
     def _is_sure(self, one: Observation) -> bool:
-        """What is too unsure to be followed counts as not seen: its joints would draw the crop together to a point."""
+        """What is too unsure to be followed counts as not seen: its joints would draw the crop together to a point.
+
+        Nor is a hand seen of which only fingers are left in the picture: their joints are made up with great certainty.
+        """
+        if self.size_px is not None and not palm_shows(one, self.size_px):
+            return False
         enough = self._settings.lose_confidence * (_SHARED_CONFIDENCE if one.shared else 1.0)
         return one.confidence >= enough and one.probability >= self._settings.lose_probability
 

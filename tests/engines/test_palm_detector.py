@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from engines import mediapipe_wheel
 from engines.errors import UserError
-from engines.palm_boxes import KEYPOINTS, Palm, Region, apart, palms, region_of
+from engines.palm_boxes import KEYPOINTS, apart, palms, region_of
 from engines.palm_detector import PalmDetector
+from engines.region import Region
+from engines.ssd_boxes import Detection
 from realtime.sources.recording import VideoSource
 
 ROOT = Path(__file__).parents[2]
@@ -91,7 +93,7 @@ def test_a_region_turns_and_moves_with_its_palm(turn: float) -> None:
     shown = np.zeros((KEYPOINTS, 2))
     shown[[0, 2]] = (points_px + [0, 80]) / 640
     box_px = np.concatenate([centre - 50, centre + 50])
-    region = region_of(Palm(0.9, (box_px + [0, 80, 0, 80]) / 640, shown), size_px)
+    region = region_of(Detection(0.9, (box_px + [0, 80, 0, 80]) / 640, shown), size_px)
     assert region.turn_rad == pytest.approx(turn)
     assert region.side == pytest.approx(260.0)
     np.testing.assert_allclose([region.x, region.y], centre + rotation @ [0, -50])
@@ -107,7 +109,7 @@ def test_of_regions_that_cover_each_other_the_later_one_stays() -> None:
 def test_a_wheel_without_the_networks_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     noise = tmp_path / "noise.tflite"
     noise.write_bytes(np.random.default_rng(0).bytes(5000))
-    monkeypatch.setattr("engines.palm_detector.wheel_file", lambda _: noise)
+    monkeypatch.setattr("engines.wheel_network.wheel_file", lambda _: noise)
     with pytest.raises(UserError, match="install mediapipe") as error:
         PalmDetector(0.5, MOST)
     assert "\n" not in str(error.value)

@@ -56,12 +56,14 @@ ROOMS = {
         errors output
         mediapipe_wheel
         user_folders installed presets geometry pair_boxes openvino_core
-        palm_boxes
+        region ssd_boxes
+        palm_boxes body_points
         contract networks witness_file
         building
         cache verification
         kept_networks
-        pair_detector palm_detector
+        wheel_network
+        pair_detector palm_detector body_detector
         backends
         second_look
         answers

@@ -29,6 +29,7 @@ from realtime.pipeline import HandPipeline, PipelineState
 from realtime.rotations.hand_turner import RotationState
 from realtime.snapshot import freeze, thaw
 from realtime.sources.recording import VideoSource
+from realtime.tracking.body_turns import BodyTurns
 from realtime.tracking.track import Track
 from realtime.tracking.tracker import TrackerState
 from tests.support.recordings import ROOT, SAMPLE
@@ -54,7 +55,7 @@ tracks = st.builds(
     missed=st.integers(0, 9),
 )
 named_tracks = st.dictionaries(sides, tracks)
-filters = st.builds(FilterState, numbers, arrays(21, 2), numbers, arrays(21, 2), arrays(21, 2))
+filters = st.builds(FilterState, numbers, arrays(21, 2), numbers, arrays(21, 2), arrays(21, 2), numbers)
 states = st.builds(
     PipelineState,
     st.tuples(st.integers(1, 9999), st.integers(1, 9999)),
@@ -71,6 +72,7 @@ states = st.builds(
         st.dictionaries(sides, arrays(5, 3, 3)),
         st.dictionaries(sides, numbers),
     ),
+    st.builds(BodyTurns, st.integers(0, 2), st.none() | numbers, numbers),
 )
 
 

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from websockets.sync.client import ClientConnection, connect
@@ -81,13 +82,16 @@ def chromium(program: str, folder: Path) -> Iterator[Page]:
         words.insert(1, "--no-sandbox")  # root has to do without
     # What is on the path may be a script around the browser, which is a family of processes: a group ends as a whole.
     quiet = subprocess.DEVNULL
-    browser = subprocess.Popen(words, stdout=quiet, stderr=quiet, start_new_session=True)
-    try:
-        with connect(_tools_of_page(browser, folder), max_size=2**25) as tools:
-            yield Page(tools)
-    finally:
-        os.killpg(browser.pid, signal.SIGKILL)
-        browser.wait(PATIENCE_S)
+    # A socket whose name must be short goes into a temporary folder, which nobody removes when the group is killed.
+    with TemporaryDirectory(prefix="web-", ignore_cleanup_errors=True) as temporary:
+        environment = os.environ | {"TMPDIR": temporary}
+        browser = subprocess.Popen(words, stdout=quiet, stderr=quiet, env=environment, start_new_session=True)
+        try:
+            with connect(_tools_of_page(browser, folder), max_size=2**25) as tools:
+                yield Page(tools)
+        finally:
+            os.killpg(browser.pid, signal.SIGKILL)
+            browser.wait(PATIENCE_S)
 
 
 def _tools_of_page(browser: subprocess.Popen[bytes], folder: Path) -> str:

@@ -13,12 +13,12 @@ LONGEST: Final = (
     "training/paper/test_training_paper_run.py",
     "realtime/batch/test_batch_finish.py",
     "program/test_strange_terminals.py",
-    "training/synth/test_sampler.py",
     "training/lite/test_training_run.py",
-    "engines/networks/test_released.py",
     "program/test_strange_users.py",
     "engines/building/test_engines.py",
+    "training/synth/test_sampler.py",
     "program/test_strange_displays.py",
+    "training/test_ablation.py",
     "realtime/test_presets_live.py",
     "training/evaluation/test_real_hands_kept.py",
     "program/test_strange_machines.py",
@@ -26,6 +26,7 @@ LONGEST: Final = (
     "program/test_faults.py",
     "program/test_no_telemetry.py",
     "realtime/tracks/test_offline.py",
+    "engines/networks/test_released.py",
 )
 """The longest first; the table of docs/development.md has the seconds."""
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from engines.backends.opening import open_backend
+from engines.contract import Backend, EngineRequest, Say
 from tests.support import dataset_files as files
 from tests.support.small_bank import SIZE_PX, write_backgrounds, write_shard
+from training import ablation
 from training.ablation import ROWS
 from training.ablation import main as ablation_main
 
@@ -45,9 +49,19 @@ def webcam(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def in_torch(request: EngineRequest, say: Say) -> Backend:
+    """Two new networks would be exported, eight seconds each; the engine of this machine judges in the next test."""
+    return open_backend(replace(request, backend="torch", precision="fp32"), say)
+
+
 def test_each_settings_file_has_its_row_and_is_trained_once(
-    configs: list[Path], webcam: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    configs: list[Path],
+    webcam: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(ablation, "open_backend", in_torch)
     command = ["--configs", *map(str, configs), "--webcam", str(webcam), "--output", str(tmp_path)]
     assert ablation_main(command) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -89,6 +89,14 @@ def test_lag_at_constant_speed_is_bounded(speed: float, cutoff: float, beta: flo
     assert 0 <= lag[-1] <= speed / (2 * np.pi * (cutoff + beta * speed)) * (1 + 1e-6)
 
 
+def test_what_begins_in_motion_does_not_trail() -> None:
+    """Its speed is what the first two frames say: it is no still hand that starts to move."""
+    speed_mm_s, beta = 900.0, SETTINGS.image.beta
+    smooth = Filter(SETTINGS.image.min_cutoff_hz, beta)
+    lags = [k / 30 * speed_mm_s - float(smooth(np.array([k / 30 * speed_mm_s]), k / 30)[0]) for k in range(9)]
+    assert max(lags) < 1 / (2 * np.pi * beta)
+
+
 def test_points_have_their_own_speed_whatever_its_direction() -> None:
     turn = np.array([[0.6, -0.8], [0.8, 0.6]])
     rng = np.random.default_rng(0)

@@ -213,6 +213,17 @@ def test_a_hand_that_leaves_is_lost_and_the_other_stays() -> None:
     assert_hands(scene.see(only), only)
 
 
+@pytest.mark.parametrize(("wrist_mm", "shows"), [(260.0, True), (330.0, True), (375.0, False)])
+def test_a_hand_of_which_only_fingers_are_in_the_picture_is_not_seen(wrist_mm: float, shows: bool) -> None:
+    """Whole; without its wrist; and without its knuckles, fingertips still in it."""
+    scene = Scene()
+    scene.tracker.size_px = (640, 480)
+    hand: dict[Side, NDArray[np.float64]] = {"right": open_hand("right", (0.0, wrist_mm, 600.0))}
+    scene.acquire(hand)
+    assert bool(scene.see(hand)) == shows
+    assert project(hand["right"], CAMERA)[:, 1].min() < 450
+
+
 def test_who_asks_for_one_hand_gets_one_also_where_its_crop_shows_both() -> None:
     hands = near(90.0)
     for most, expected in ((2, 2), (1, 1)):

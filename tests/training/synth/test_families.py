@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engines.skeleton import WRIST
 from training.synth.__main__ import main
 from training.synth.hand.contact import gap_mm, gaps_mm, hand_capsules
+from training.synth.hand.model import HandSkeleton
 from training.synth.hand.shape import neutral_shape
 from training.synth.pair.contact import Pair, sample_pair
 from training.synth.pair.families import FAMILIES
@@ -23,16 +24,21 @@ TRIES = 10
 
 
 @lru_cache(maxsize=64)
-def pairs(name: str) -> tuple[tuple[Pair, NDArray], ...]:
-    """All that came of so many tries: both hands, and their joints (2, 21, 3)."""
+def hands_of(name: str) -> tuple[tuple[Pair, tuple[HandSkeleton, HandSkeleton]], ...]:
+    """All that came of so many tries: both hands, and their skeletons."""
     found = []
     for seed in range(TRIES):
         rng = np.random.default_rng([3, seed])
         shape = sample_person(rng).shape
         pair = sample_pair(rng, shape, name, "raised")
         if pair is not None:
-            found.append((pair, np.stack([state.skeleton(shape).joints_mm for state in pair])))
+            found.append((pair, (pair[0].skeleton(shape), pair[1].skeleton(shape))))
     return tuple(found)
+
+
+def pairs(name: str) -> tuple[tuple[Pair, NDArray], ...]:
+    """The same with the joints (2, 21, 3)."""
+    return tuple((pair, np.stack([hand.joints_mm for hand in hands])) for pair, hands in hands_of(name))
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -114,15 +120,10 @@ def test_fists_are_closed() -> None:
 )
 def test_hands_lie_on_each_other_with_much_of_their_flesh(name: str, least: int) -> None:
     """Of 48 capsules that touch or nearly do; at one place only it would be 2 to 4."""
-    shapes = [sample_person(np.random.default_rng([3, seed])).shape for seed in range(TRIES)]
     touching = []
-    for seed, shape in enumerate(shapes):
-        rng = np.random.default_rng([3, seed])
-        sample_person(rng)
-        pair = sample_pair(rng, shape, name, "raised")
-        if pair is not None:
-            gaps = gaps_mm(*(hand_capsules(state.skeleton(shape), forearm=False) for state in pair))
-            touching.append((gaps.min(axis=0) < 4).sum() + (gaps.min(axis=1) < 4).sum())
+    for _, hands in hands_of(name):
+        gaps = gaps_mm(*(hand_capsules(hand, forearm=False) for hand in hands))
+        touching.append((gaps.min(axis=0) < 4).sum() + (gaps.min(axis=1) < 4).sum())
     assert np.mean(touching) > least
 
 
@@ -138,13 +139,9 @@ def test_what_is_wrapped_lies_in_a_closed_hand_and_both_hands_do_both() -> None:
 
 def test_clapping_hands_are_apart_or_in_contact() -> None:
     gaps = []
-    for seed in range(TRIES):
-        rng = np.random.default_rng([3, seed])
-        shape = sample_person(rng).shape
-        pair = sample_pair(rng, shape, "clapping", "raised")
-        if pair is not None:
-            gaps.append(gap_mm(pair[0].skeleton(shape), pair[1].skeleton(shape)))
-            assert np.linalg.norm(palm_center(pair[0].skeleton(shape)) - palm_center(pair[1].skeleton(shape))) < 300
+    for _, (right, left) in hands_of("clapping"):
+        gaps.append(gap_mm(right, left))
+        assert np.linalg.norm(palm_center(right) - palm_center(left)) < 300
     assert min(gaps) < 0 < max(gaps)
 
 
