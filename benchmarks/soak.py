@@ -97,6 +97,7 @@ class Soak:
         return self._turn(ReplaySource(SAMPLE, REPLAY_SPEED), streams)
 
     def _turn(self, source: Source, streams: Sink | None) -> int:
+        self._pipeline.forget()  # a recording's time begins at 0 again: nothing would be searched until the last turn's
         with Sinks() as sinks, source:
             sinks.every(streams)
             intrinsics = resolve_intrinsics(self._settings.intrinsics, source.size_px)
