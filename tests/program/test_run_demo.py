@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import av
@@ -229,7 +230,10 @@ def test_ctrl_c_while_the_program_is_read_is_quiet(tmp_path: Path, module: str) 
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     command = [sys.executable, str(ROOT / "run_demo.py"), "--demo"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # also where the tests run in a shell's background
+    done = subprocess.run(
+        command, env=environment, preexec_fn=heard, capture_output=True, text=True, timeout=60, check=False
+    )
     assert (done.returncode, done.stderr) == (130, "")
 
 
