@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 import psutil
+
+from realtime.reports.usage import of_each
 
 MEMORY_SHARE: Final = 0.05
 """So much more memory than after the warm-up is a leak."""
@@ -136,9 +137,7 @@ def resident_mb() -> float:
 def _of_own(ask: Callable[[psutil.Process], float]) -> Iterator[float]:
     """The answer of this process and each that it started."""
     me = psutil.Process()
-    for process in (me, *me.children(recursive=True)):
-        with suppress(psutil.Error):  # one of them has just ended
-            yield ask(process)
+    return of_each((me, *me.children(recursive=True)), ask)
 
 
 _COUNTED: Final = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.body_points import BODY_INPUT_PX, bodies, body_region, refined_by
+from engines.pair_boxes import sigmoid
 from engines.region import cut, whole
 from engines.wheel_network import ask, wheel_request
 
@@ -65,6 +66,6 @@ class BodyDetector:
         if present[0, 0] < _PRESENT:
             return None
         values = points.reshape(_POINTS, 5)[:_KNOWN].astype(np.float64)  # x, y, z, visible, present
-        visible = 1 / (1 + np.exp(-values[:, 3:].clip(-100, 100)))
+        visible = sigmoid(values[:, 3:])
         refined = refined_by(heat[0, :, :, :_KNOWN], values[:, :2] / _LANDMARK_INPUT_PX)
         return FoundBody(region.in_picture(refined), visible.min(axis=1))

@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.region import Region, turn_up
+from engines.pair_boxes import sigmoid
+from engines.region import Region, from_square, turn_up
 from engines.skeleton import Side
 from engines.ssd_boxes import Detection, anchors, detections
 
@@ -49,8 +50,7 @@ def bodies(answers: NDArray[np.float32], logits: NDArray[np.float32], least: flo
 
 def body_region(body: Detection, size_px: tuple[int, int]) -> Region:
     """Where a whole body is in the picture of (width, height) that was put into the middle of the square."""
-    edge = (max(size_px) - np.array(size_px)) / 2  # (2,) black beside and above
-    hips, on_circle = max(size_px) * body.points[[_HIPS, _ON_CIRCLE]] - edge
+    hips, on_circle = from_square(body.points[[_HIPS, _ON_CIRCLE]], size_px)
     side = _AROUND * 2 * float(np.linalg.norm(on_circle - hips))
     return Region(float(hips[0]), float(hips[1]), side, turn_up(hips, on_circle))
 
@@ -63,10 +63,9 @@ def refined_by(heat: NDArray[np.float32], points: NDArray[np.float64]) -> NDArra
         if not (0 <= x < width and 0 <= y < height):
             continue
         top, left = max(y - _REACH, 0), max(x - _REACH, 0)
-        near = heat[top : y + _REACH + 1, left : x + _REACH + 1, k].astype(np.float64)
-        share = 1 / (1 + np.exp(-near))
+        share = sigmoid(heat[top : y + _REACH + 1, left : x + _REACH + 1, k])
         if share.max() >= _HOT:
-            rows, columns = np.indices(near.shape)
+            rows, columns = np.indices(share.shape)
             middle = np.array([(share * (columns + left)).sum(), (share * (rows + top)).sum()]) / share.sum()
             refined[k] = middle / [width, height]
     return refined

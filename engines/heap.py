@@ -35,11 +35,11 @@ def all_is_open() -> None:
     if libc is not None:
         libc.mallopt(_MMAP_THRESHOLD, _APART_LATER_FROM)
         libc.mallopt(_TRIM_THRESHOLD, 2 * _APART_LATER_FROM)
-        libc.malloc_trim(0)
+    give_back()
 
 
 def give_back() -> None:
-    """Give back what a network that is no longer needed has left free."""
+    """Give back what opening, or a network that is no longer needed, has left free."""
     libc = _glibc()
     if libc is not None:
         libc.malloc_trim(0)

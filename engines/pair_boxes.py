@@ -31,6 +31,11 @@ class Proposal:
     """Turn of the crop in which the hands point up."""
 
 
+def sigmoid(logits: NDArray) -> NDArray[np.float64]:
+    """Probabilities, in double precision, of logits of any shape."""
+    return 1 / (1 + np.exp(-logits.astype(np.float64).clip(-100, 100)))
+
+
 def proposals(maps: Sequence[NDArray], least: float) -> list[Proposal]:
     """The peaks of one picture's maps (`pair_spec.MAPS`, without the batch), the surest first.
 
@@ -39,7 +44,7 @@ def proposals(maps: Sequence[NDArray], least: float) -> list[Proposal]:
     heat, offset, log_size, up = maps
     found = []
     for k, kind in enumerate(KINDS):
-        score = 1 / (1 + np.exp(-heat[k].astype(np.float64)))
+        score = sigmoid(heat[k])
         rows, columns = np.nonzero(_peaks(score) & (score >= least))
         order = np.argsort(-score[rows, columns])[:_MOST]
         kept: list[Proposal] = []

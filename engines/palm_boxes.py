@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.pair_boxes import iou
-from engines.region import Region, turn_up
+from engines.region import Region, from_square, turn_up
 from engines.ssd_boxes import Detection, anchors, detections
 
 PALM_INPUT_PX: Final = 192
@@ -30,7 +30,6 @@ _AROUND: Final = 2.6
 _TOWARDS_FINGERS: Final = 0.5
 """... which lies so far towards the fingers, of its palm's side."""
 
-
 _ANCHORS: Final = anchors(PALM_INPUT_PX, _GRIDS)
 
 
@@ -44,10 +43,8 @@ def palms(answers: NDArray[np.float32], logits: NDArray[np.float32], least: floa
 
 def region_of(palm: Detection, size_px: tuple[int, int]) -> Region:
     """Where the hand of a palm is in the picture of (width, height) that was put into the middle of the square."""
-    long_side = max(size_px)
-    edge = (long_side - np.array(size_px)) / 2  # (2,) black beside and above
-    points = long_side * palm.points - edge
-    low, high = long_side * palm.box[:2] - edge, long_side * palm.box[2:] - edge
+    points = from_square(palm.points, size_px)
+    low, high = from_square(palm.box.reshape(2, 2), size_px)
     turn = turn_up(points[WRIST_POINT], points[MIDDLE_POINT])
     shift = _TOWARDS_FINGERS * (high - low)[1]
     centre = (low + high) / 2 + shift * np.array([np.sin(turn), -np.cos(turn)])

@@ -41,6 +41,12 @@ def whole(size_px: tuple[int, int]) -> Region:
     return Region(size_px[0] / 2, size_px[1] / 2, max(size_px), 0.0)
 
 
+def from_square(points: NDArray[np.float64], size_px: tuple[int, int]) -> NDArray[np.float64]:
+    """Points (N, 2), in shares of the side of `whole`, in MediaPipe's pixels of the picture of (width, height)."""
+    edge = (max(size_px) - np.array(size_px)) / 2  # (2,) black beside and above
+    return max(size_px) * points - edge
+
+
 def turn_up(from_px: NDArray[np.float64], to_px: NDArray[np.float64]) -> float:
     """Turn of the region in which one point (2,) lies straight below another."""
     x, y = to_px - from_px

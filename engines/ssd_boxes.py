@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.pair_boxes import iou
+from engines.pair_boxes import iou, sigmoid
 
 _SAME: Final = 0.3
 """Answers that overlap more are of one thing; their mean, by score, counts."""
@@ -53,7 +53,7 @@ def detections(
     `answers` (N, 4 + 2 K): centre, size and points as x, y, in pixels from each anchor of `around` (N, 2); `logits`
     (N,).
     """
-    score = 1 / (1 + np.exp(-logits.astype(np.float64).clip(-100, 100)))
+    score = sigmoid(logits)
     kept = np.flatnonzero(score >= least)
     kept = kept[np.argsort(-score[kept], kind="stable")]
     values = answers[kept].astype(np.float64).reshape(len(kept), answers.shape[1] // 2, 2) / input_px

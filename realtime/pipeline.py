@@ -159,14 +159,15 @@ class HandPipeline:
         """Search if a hand is missing and it has not just been done; take up what was found."""
         held, wanted, t_s = self._tracker.held, self._settings.detector.max_hands, frame.t_capture_s
         wait_s = _SEARCH_S if held == 0 else self._settings.detector.interval_s
-        bodies = False
+        bodies, too = False, self._settings.detector.bodies
         if held >= wanted or t_s - self._searched_s < wait_s:
             boxes = self._search.found()
         else:
             self._searched_s = t_s
-            bodies = self._settings.detector.bodies and is_turn(self._turns, t_s)
+            bodies = too and is_turn(self._turns, t_s)
             boxes = self._search(frame, bodies=bodies)
-        self._turns = after_frame(self._turns, held, wanted, t_s, looked=bodies)
+        if too:
+            self._turns = after_frame(self._turns, held, wanted, t_s, looked=bodies)
         if boxes is not None:
             self._tracker.acquire(boxes, t_s)
 

@@ -56,40 +56,38 @@ def _conv(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
     )
 
 
-class _Refine(nn.Module):
-    """Residual block; it starts as the identity, so that a trained network may be given more of them."""
+class _Residual(nn.Module):
+    """Adds what its body makes of the input, which ends in a batch norm.
 
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            _conv(width, width, 3), nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
-        )
-        nn.init.zeros_(cast(Tensor, self.body[-1].weight))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, h, w), not negative -> the same shape, not negative."""
-        return F.relu(x + self.body(x), inplace=True)
-
-
-class _Wide(nn.Module):
-    """Residual block of a 7x7 depth-wise convolution and a perceptron of each cell (Liu et al., "A ConvNet for the
-    2020s", CVPR 2022): for a quarter of `_Refine`'s work it sees twice as far. It starts as the identity, too.
+    It starts as the identity, so that a trained network may be given more of them.
     """
 
-    def __init__(self, width: int, kernel: int = 7) -> None:
+    def __init__(self, *body: nn.Module) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(width, width, kernel, padding=kernel // 2, groups=width, bias=False),
-            nn.BatchNorm2d(width),
-            _conv(width, 2 * width, 1),
-            nn.Conv2d(2 * width, width, 1, bias=False),
-            nn.BatchNorm2d(width),
-        )
+        self.body = nn.Sequential(*body)
         nn.init.zeros_(cast(Tensor, self.body[-1].weight))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w), not negative -> the same shape, not negative."""
         return F.relu(x + self.body(x), inplace=True)
+
+
+def _refine(width: int) -> _Residual:
+    return _Residual(_conv(width, width, 3), nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
+
+
+def _wide(width: int) -> _Residual:
+    """A 7x7 depth-wise convolution and a perceptron of each cell (Liu et al., "A ConvNet for the 2020s", CVPR 2022).
+
+    For a quarter of `_refine`'s work it sees twice as far.
+    """
+    return _Residual(
+        nn.Conv2d(width, width, 7, padding=3, groups=width, bias=False),
+        nn.BatchNorm2d(width),
+        _conv(width, 2 * width, 1),
+        nn.Conv2d(2 * width, width, 1, bias=False),
+        nn.BatchNorm2d(width),
+    )
 
 
 def _head(outputs: int, hidden: int) -> nn.Sequential:
@@ -112,11 +110,11 @@ class Lite(nn.Module):
         self.trunk = MobileTrunk()
         self.lateral = nn.ModuleList(_conv(channels, width, 1) for channels in TAP_CHANNELS)
         self.context = nn.Linear(POOLED_CHANNELS, width)
-        self.refine32 = nn.Sequential(_Refine(width), _Refine(width))
-        self.merge16 = nn.Sequential(_conv(width, width, 3), _Refine(width), _Refine(width))
+        self.refine32 = nn.Sequential(_refine(width), _refine(width))
+        self.merge16 = nn.Sequential(_conv(width, width, 3), _refine(width), _refine(width))
         self.merge8 = nn.Sequential(_conv(width, width, 3), _conv(width, width, 3))
-        self.wide16 = nn.Sequential(_Wide(width), _Wide(width))
-        self.wide8 = nn.Sequential(_Wide(width), _Wide(width))
+        self.wide16 = nn.Sequential(_wide(width), _wide(width))
+        self.wide8 = nn.Sequential(_wide(width), _wide(width))
         self.maps = nn.Conv2d(width, 2 * JOINTS, 1)
         self.masks = nn.Conv2d(width, 2, 1)
         self.hand = _head(2, hidden)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psutil
 
+T = TypeVar("T")
 SAMPLE_S: Final = 0.5
 _LOOK_FOR_OTHERS_S: Final = 5.0
 """How often to look for processes it started: that reads all that run on the machine."""
@@ -90,6 +91,11 @@ class UsageMeter:
         if time.monotonic() - self._looked_s > _LOOK_FOR_OTHERS_S:
             self._looked_s = time.monotonic()
             self._others = self._process.children(recursive=True)
-        for process in (self._process, *self._others):
-            with suppress(psutil.Error):
-                yield ask(process)
+        return of_each((self._process, *self._others), ask)
+
+
+def of_each(processes: Iterable[psutil.Process], ask: Callable[[psutil.Process], T]) -> Iterator[T]:
+    """The answer of each process that still runs."""
+    for process in processes:
+        with suppress(psutil.Error):
+            yield ask(process)

@@ -95,18 +95,12 @@ class HandTracker:
     it remembers.
     """
 
-    def __init__(
-        self,
-        settings: TrackerSettings,
-        input_px: int,
-        most_hands: int = len(SIDES),
-        size_px: tuple[int, int] | None = None,
-    ) -> None:
-        """`size_px` is the pictures' width and height, None until it is known."""
+    def __init__(self, settings: TrackerSettings, input_px: int, most_hands: int = len(SIDES)) -> None:
         self._settings = settings
         self._input_px = input_px
         self._most_hands = most_hands
-        self.size_px = size_px
+        self.size_px: tuple[int, int] | None = None
+        """The pictures' width and height, as soon as they are known."""
         self.state = TrackerState()
 
     @property

@@ -12,6 +12,10 @@ import pytest
 
 from engines.networks import internet, resnet, rootnet
 
+PUBLISHED = 64, 256
+HALF = 32, 128
+"""Channels of the trunk's first stage, and of the up-sampled maps."""
+
 
 @contextmanager
 def slim(first: int = 8, upsampled: int = 32) -> Iterator[None]:
@@ -33,5 +37,5 @@ def slim_networks() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def half_width() -> Iterator[None]:
     """The same for what judges the size of a file: weights must be the most of it."""
-    with slim(32, 128):
+    with slim(*HALF):
         yield

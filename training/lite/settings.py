@@ -125,7 +125,7 @@ class ScheduleSettings(Section):
     trunk_factor: float = Field(0.1, ge=0)
     """The trunk's share of the learning rate; it has no batch norm and breaks at high rates."""
     added_factor: float = Field(1.0, gt=0)
-    """How many times faster the network's newest parts learn (`Lite.added`), in a run from weights without them."""
+    """How many times faster the network's newest parts learn (`Lite.added`), for a run from weights without them."""
 
 
 class Settings(RunSettings):

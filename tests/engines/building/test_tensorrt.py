@@ -28,7 +28,7 @@ from engines.networks.internet import InterNet
 from engines.presets import WITNESS_WEIGHTS, spec_of, weights_of
 from engines.spec import LITE, OUTPUT_NAMES
 from tests.support.paper_weights import small_paper
-from tests.support.slim_networks import half_width, slim  # noqa: F401  pytest finds the fixture here
+from tests.support.slim_networks import PUBLISHED, half_width, slim  # noqa: F401  pytest finds the fixture here
 
 needs_rtx = pytest.mark.skipif(
     not is_installed("tensorrt_rtx"), reason="tensorrt_rtx is not installed (make setup EXTRAS=rtx)"
@@ -87,13 +87,13 @@ def test_rtx_engines_build_without_a_gpu(
 @needs_rtx
 def test_rtx_builds_the_released_snapshot_as_it_is(tmp_path: Path) -> None:
     """InterNet alone, on the published ResNet-50, of the published width."""
-    with slim(64, 256):
+    with slim(*PUBLISHED):
         networks = InterNet(50)
     state = {f"module.{name}": value for name, value in networks.state_dict().items()}
     torch.save({"epoch": 20, "network": state}, tmp_path / "snapshot_20.pth.tar")
     arguments = ["--backend", "tensorrt_rtx", "--preset", "paper", "--weights", str(tmp_path / "snapshot_20.pth.tar")]
     arguments += ["--precision", "fp16", "--target", "sm89", "--output", str(tmp_path / "cache")]
-    with slim(64, 256):
+    with slim(*PUBLISHED):
         assert build_main(arguments) == 0
     (plan,) = (tmp_path / "cache").glob(f"*/{PLAN_FILE}")
     assert plan.stat().st_size == pytest.approx(2 * sum(value.numel() for value in state.values()), rel=0.3)

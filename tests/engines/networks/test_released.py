@@ -29,7 +29,7 @@ from engines.presets import weights_of
 from engines.spec import PAPER
 from engines.verification.verify import verify
 from tests.support.paper_weights import small_paper
-from tests.support.slim_networks import slim, slim_networks  # noqa: F401  pytest finds the fixture here
+from tests.support.slim_networks import HALF, slim, slim_networks  # noqa: F401  pytest finds the fixture here
 
 State = dict[str, Tensor]
 pytestmark = pytest.mark.usefixtures("slim_networks")
@@ -230,7 +230,7 @@ def test_paper_without_weights_says_how_to_get_some() -> None:
 def test_preset_paper_runs_on_openvino_as_in_torch(tmp_path: Path) -> None:
     """With weights that other files' engines are built of, too, so that they are exported once."""
     lines: list[str] = []
-    with slim(32, 128):
+    with slim(*HALF):
         weights = small_paper(tmp_path / "paper.safetensors")
         report = verify(
             open_backend(EngineRequest("paper", weights, "openvino", "fp32", cache=tmp_path), lines.append),

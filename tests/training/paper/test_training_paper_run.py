@@ -23,7 +23,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from engines.networks.paper import read_paper
 from tests.support.double_run import main as double_run
 from tests.support.paper_files import drawn_interhand, drawn_tzionas, write_config
-from tests.support.slim_networks import slim, slim_networks  # noqa: F401  pytest finds the fixture here
+from tests.support.slim_networks import PUBLISHED, slim, slim_networks  # noqa: F401  pytest finds the fixture here
 from training.evaluate import main as evaluate_main
 from training.export import main as export_main
 from training.paper.data import load_part
@@ -98,7 +98,7 @@ def test_a_step_of_the_published_width(data: Path, tmp_path: Path) -> None:
     """All other tests here train a network of an eighth of the channels, whose checkpoints have some MB."""
     config = write_config(tmp_path / "c.yaml", [part(data)])
     exported = tmp_path / "w.safetensors"
-    with slim(64, 256):
+    with slim(*PUBLISHED):
         assert train(config, "schedule.epochs=1") == 0
         assert export_main(["--config", str(config), "--output", str(exported)]) == 0
         network = read_paper(exported).internet
