@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import resource
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from engines.cache.key import engine_key
 from engines.cache.store import SIDECAR, find_engine, store_engine, why_not_cached
 from engines.contract import EngineRequest
 from engines.errors import UserError
+from tests.support.full_disk import files_no_larger_than
 
 
 def _store(cache: Path, number: int) -> None:
@@ -91,25 +91,13 @@ def test_damage_of_any_kind_is_found(tmp_path: Path, damage: str) -> None:
     assert why_not_cached(tmp_path, key) == "the one in the cache is damaged"
 
 
-def _store_on_a_full_disk(cache: Path, told: Path) -> None:
-    """No file may grow beyond 50 kB: writing fails half-way, as where a disk is full."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-    key = engine_key("lite", "test", "1", "fp32", (1,), Path(__file__), "cpu")
-    try:
-        store_engine(cache, key, {"small.bin": bytes(100), "engine.bin": bytes(100_000)}, {})
-    except UserError as error:
-        told.write_text(str(error))
-
-
 def test_a_full_disk_is_one_line_and_leaves_no_half_engine(tmp_path: Path) -> None:
-    cache, told = tmp_path / "cache", tmp_path / "told"
-    worker = multiprocessing.get_context("spawn").Process(target=_store_on_a_full_disk, args=(cache, told))
-    worker.start()
-    worker.join()
-    assert worker.exitcode == 0
-    assert "engine cache cannot be written" in told.read_text()
-    assert "\n" not in told.read_text()
-    assert not list(cache.iterdir())
+    """No file may grow beyond 50 kB: writing fails half-way, as where a disk is full."""
+    key = engine_key("lite", "test", "1", "fp32", (1,), Path(__file__), "cpu")
+    with files_no_larger_than(50_000), pytest.raises(UserError, match="engine cache cannot be written") as told:
+        store_engine(tmp_path / "cache", key, {"small.bin": bytes(100), "engine.bin": bytes(100_000)}, {})
+    assert "\n" not in str(told.value)
+    assert not list((tmp_path / "cache").iterdir())
 
 
 def test_what_killed_builds_left_is_swept_after_a_day(tmp_path: Path) -> None:
