@@ -126,6 +126,10 @@ class MobileTrunk(nn.Module):
             x = stage(x)
         return x
 
+    def early_part(self, stages: int) -> nn.Sequential:
+        """The modules of which `early` is made, in their order."""
+        return nn.Sequential(self.stem, self.stem_depthwise, self.stem_project, *self.stages[:stages])
+
     def convolutions(self) -> list[nn.Conv2d]:
         """All convolutions in the order in which they run."""
         return [module for module in self.modules() if isinstance(module, nn.Conv2d)]
@@ -139,5 +143,4 @@ def depthwise_kernels(trunk: MobileTrunk) -> list[torch.nn.Parameter]:
 
 def early_parameters(trunk: MobileTrunk, stages: int) -> list[torch.nn.Parameter]:
     """Parameters of the stem and of the first `stages` stages: general features that need no retraining."""
-    modules = [trunk.stem, trunk.stem_depthwise, trunk.stem_project, *trunk.stages[:stages]]
-    return [parameter for module in modules for parameter in module.parameters()]
+    return list(trunk.early_part(stages).parameters())

@@ -8,20 +8,11 @@ from __future__ import annotations
 import numpy as np
 import openvino as ov
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engines.networks.mobile_trunk import MobileTrunk
 from engines.openvino_core import DEVICE, openvino_config, openvino_core, own_precision
 from training.loop.run_settings import Precision
-
-
-class _Early(nn.Module):
-    def __init__(self, trunk: MobileTrunk, stages: int) -> None:
-        super().__init__()
-        self._trunk, self._stages = trunk, stages
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self._trunk.early(images, self._stages)
 
 
 class EarlyStages:
@@ -30,7 +21,7 @@ class EarlyStages:
     def __init__(self, trunk: MobileTrunk, stages: int, precision: Precision) -> None:
         """Compiled with torch's number of threads; in bf16 where the run and the processor compute in it."""
         example = torch.zeros(1, 3, 64, 64)
-        early = _Early(trunk, stages)
+        early = trunk.early_part(stages)  # without the other stages, which OpenVINO would wrap for nothing
         was_training = trunk.training
         early.eval()
         with torch.autocast("cpu", enabled=False):  # OpenVINO chooses the precision
