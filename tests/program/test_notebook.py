@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nbclient import NotebookClient
 from nbformat import NO_CONVERT, read
 
 from realtime.tracks import npz
@@ -27,6 +26,8 @@ def is_plot(output: Any) -> bool:
 
 
 def test_the_notebook_runs_on_a_recording_with_gaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nbclient import NotebookClient  # what the other test processes do without
+
     npz.save(tracks_of(["", "r", "rl"] * 8 + ["l"] * 6), tmp_path / "out" / "demo" / "tracks.npz")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     notebook = read(NOTEBOOK, NO_CONVERT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +17,15 @@ _COLOURS: Final = {"held_out": "tab:blue", "train": "tab:orange"}
 _KINDS: Final = tuple(_COLOURS)
 
 
+_DRAWN_EVERY_S: Final = 10.0
+"""Drawing takes a third of a second: not every validation of a small run is worth it."""
+
+
 class RunLog:
-    """Appends a row at every validation and redraws `curves.png`; rows beyond a resumed sample count are dropped."""
+    """Appends a row at every validation; rows beyond a resumed sample count are dropped.
+
+    `curves.png` is drawn anew every ten seconds at most, and by `draw`, which the run's end calls.
+    """
 
     def __init__(self, folder: Path, resumed_at: int) -> None:
         try:
@@ -29,6 +37,7 @@ class RunLog:
         self.path = folder / "log.csv"
         self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=resumed_at + 1)
         self.rows = [row for row in self._read() if int(float(row["samples"])) <= resumed_at]
+        self._drawn_rows, self._drawn_at_s = len(self.rows), time.monotonic()
 
     def add(self, samples: int, rate: float, trained: dict[str, float], validated: dict[str, float]) -> None:
         """One row: the training losses and the held-out errors at this sample."""
@@ -41,12 +50,19 @@ class RunLog:
             writer = csv.DictWriter(file, fieldnames=columns, restval="")
             writer.writeheader()
             writer.writerows(self.rows)
-        draw_curves(self.rows, self.path.with_name("curves.png"))
+        if time.monotonic() - self._drawn_at_s > _DRAWN_EVERY_S:
+            self.draw()
         for kind, values in (("train", trained), ("held_out", validated)):
             for name, value in values.items():
                 self._events.add_scalar(f"{name}/{kind}", value, samples)
         self._events.add_scalar("samples_per_s", rate, samples)
         self._events.flush()
+
+    def draw(self) -> None:
+        """Draw `curves.png`, if there are rows that it does not show."""
+        if self._drawn_rows < len(self.rows):
+            draw_curves(self.rows, self.path.with_name("curves.png"))
+            self._drawn_rows, self._drawn_at_s = len(self.rows), time.monotonic()
 
     def _read(self) -> list[dict[str, str]]:
         if not self.path.exists():

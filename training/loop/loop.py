@@ -55,6 +55,8 @@ def train(
             recent, since, saved_at = [], time.perf_counter(), state.samples
         if ranks.first and saved_at != state.samples:
             save_state(state, checkpoint_path(settings))
+        if log is not None:
+            log.draw()
     if state.samples < task.samples:
         raise KeyboardInterrupt
 

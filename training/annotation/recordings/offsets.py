@@ -13,7 +13,6 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import correlate
 
 from engines.errors import UserError
 from realtime.sources.recording import VideoSource
@@ -57,6 +56,8 @@ def offset_words(found: Offsets, names: Sequence[str]) -> list[str]:
 
 def best_lag(first: NDArray, second: NDArray, rate_hz: float) -> tuple[float, float]:
     """Seconds by which `second` began later than `first`, and the correlation there; curves (N,) at one rate."""
+    from scipy.signal import correlate  # brings SciPy's statistics, a third of a second
+
     a, b = (np.asarray(curve, np.float64) - np.mean(curve) for curve in (first, second))
     products = correlate(a, b, mode="full", method="fft")
     ones = correlate(np.ones(len(a)), np.ones(len(b)), mode="full", method="fft")
