@@ -4,6 +4,7 @@
 # What goes beside speaks at the end, also after a failure. The exit code is 0 only if everything went well.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cores=$(env -u OMP_NUM_THREADS nproc) # nproc takes the next line for their number
 export OMP_NUM_THREADS=1
 unset PYTHONDONTWRITEBYTECODE # a hundred processes are started: each would compile all sources anew
 
@@ -32,13 +33,13 @@ others=$!
 set +m
 trap 'kill -- -$others 2>/dev/null; rm -rf "$work"' EXIT
 
-# Many tests start the program: with its engine in the cache, none of them builds it, let alone three at once.
-told $python -m tests.support.first_engine "$TEST_GRAPHS"
+# Many tests start the program: with its engine in the cache, none of them builds it, let alone three at once. Nor does
+# each process compile all sources of a fresh checkout: this one has.
+told $python -m tests.support.done_once "$TEST_GRAPHS"
 
-# Two processes more than cores: tests wait for windows, sockets and clocks, too. The longest files begin first
+# One process more than cores, four at most: tests wait for windows, sockets and clocks, too. The longest files begin first
 # (tests/support/longest_first.py).
-processes=$(($(nproc) < 2 ? 3 : 4))
-told $python -m pytest -n $processes --dist loadfile --no-loadscope-reorder "${aside[@]/#/--ignore=}"
+told $python -m pytest -n $((cores < 4 ? cores + 1 : 4)) --dist loadfile --no-loadscope-reorder "${aside[@]/#/--ignore=}"
 code=$?
 [ $code = 2 ] && exit 2 # Ctrl-C
 wait $others || code=$?
