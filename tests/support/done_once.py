@@ -7,6 +7,8 @@ program takes here is built as by `python -m engines.build --no-verify`, but the
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,11 @@ from tests.support.kept_graphs import graphs_kept_in
 
 
 def main(graphs: Path) -> int:
-    """The exit code; a test file that cannot be read is told here, too."""
-    code = pytest.main(["--collect-only", "-qqq", "--no-header"])
+    """The exit code; what is wrong with a test file, the tests themselves will say once more."""
+    with redirect_stdout(StringIO()) as said:
+        code = pytest.main(["--collect-only", "-q"])
     if code != pytest.ExitCode.OK:
+        print(said.getvalue())
         return int(code)
     from engines.build import main as build_main
 
