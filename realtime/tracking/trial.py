@@ -1,7 +1,8 @@
-"""Places where a detector that is often wrong sees a hand, or two that touch: each is looked at once (any thread).
+"""Places where a detector that is often wrong sees a hand, or two that touch: each is looked at (any thread).
 
 The crop goes through the network beside those of the hands that are followed, which notice nothing. Whether there are
-hands is the network's word: its flags tell, as a single hand does not raise both, nor a place without hands any.
+hands is the network's word: its flags tell, as a single hand seldom raises both, nor a place without hands any. A pair
+is believed when two pictures show it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from engines.geometry.crop import Crop, crop_around, upright_angle_rad
 from engines.output import NetworkOutput
 from engines.skeleton import SIDES, Side, other_side
 from realtime.messages import HandBox, Proposed
-from realtime.tracking.next_crop import apart_px, near
+from realtime.tracking.next_crop import apart_px, near, shared_crop
 from realtime.tracking.observation import NAME_COUNTS, Observation, Places, distance_to, observe
 from realtime.tracking.track import Track
 
@@ -69,6 +70,11 @@ def sure_pair(
         return []
     crossed = [replace(one, side=other_side(one.side)) for one in both]
     return crossed if _farther(both, places) - _farther(crossed, places) > NAME_COUNTS else both
+
+
+def second_look(one: Proposed, pair: Sequence[Observation]) -> Proposed:
+    """Where to look in the next picture for a pair that has just been seen."""
+    return replace(one, crop=shared_crop([hand.joints_px for hand in pair], None, 0.0), seen=True)
 
 
 def sure_hand(crop: Crop, output: NetworkOutput, input_px: int, least_confidence: float) -> HandBox | None:
