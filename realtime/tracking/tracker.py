@@ -35,7 +35,7 @@ from realtime.tracking.observation import (
 )
 from realtime.tracking.person import in_order, stranger
 from realtime.tracking.track import Track, found, judged, looks_like, predicted, seen
-from realtime.tracking.trial import second_look, sure_hand, sure_pair, worth_a_look
+from realtime.tracking.trial import is_proof, sure_hand, sure_pair, worth_a_look
 
 _TURN: Final = 0.35
 """How much the followed hands must look like the other side's, each on average, to be renamed."""
@@ -85,7 +85,7 @@ class TrackerState:
     pair_crop: Crop | None = None
     planned_s: float = 0.0
     trials: tuple[Proposed, ...] = ()
-    """Where hands may be: each is looked at in crops that a frame has free, once, or a pair that is seen there twice."""
+    """Where hands may be: each is looked at in crops that a frame has free, once, or a doubtful pair twice."""
 
 
 class HandTracker:
@@ -169,8 +169,8 @@ class HandTracker:
         for plan, output in zip(plans, outputs, strict=True):
             if plan.trial and len(plan.sides) > 1:
                 pair = sure_pair(plan.crop, output, self._input_px, places, _SHARED_CONFIDENCE * least)
-                if pair and not plan.trial.seen:  # an arm or a face may look like a second hand for a moment
-                    self.state = replace(self.state, trials=(second_look(plan.trial, pair), *self.state.trials))
+                if pair and not plan.trial.seen and not is_proof(pair):
+                    self.state = replace(self.state, trials=(replace(plan.trial, seen=True), *self.state.trials))
                     pair = []
                 continue
             if plan.trial:

@@ -2,7 +2,7 @@
 
 The crop goes through the network beside those of the hands that are followed, which notice nothing. Whether there are
 hands is the network's word: its flags tell, as a single hand seldom raises both, nor a place without hands any. A pair
-is believed when two pictures show it.
+of which one hand is much less sure than the other is believed when two pictures show it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from engines.geometry.crop import Crop, crop_around, upright_angle_rad
 from engines.output import NetworkOutput
 from engines.skeleton import SIDES, Side, other_side
 from realtime.messages import HandBox, Proposed
-from realtime.tracking.next_crop import apart_px, near, shared_crop
+from realtime.tracking.next_crop import apart_px, near
 from realtime.tracking.observation import NAME_COUNTS, Observation, Places, distance_to, observe
 from realtime.tracking.track import Track
 
@@ -29,6 +29,8 @@ _CLEAR: Final = 0.6
 """Where one hand of a pair is seen so clearly, confidence of its joints, ..."""
 _LIKEWISE: Final = 0.35
 """... the other one's must be so large a share of it: chins beside a hand are taken for the second one."""
+_ALIKE: Final = 0.5
+"""... and where it is less than this share, a single picture is no proof: an arm may look like a hand for a moment."""
 _IS_THERE: Final = 0.9
 """Probability of a hand, ..."""
 _SURE_JOINTS: Final = 3.0
@@ -72,9 +74,10 @@ def sure_pair(
     return crossed if _farther(both, places) - _farther(crossed, places) > NAME_COUNTS else both
 
 
-def second_look(one: Proposed, pair: Sequence[Observation]) -> Proposed:
-    """Where to look in the next picture for a pair that has just been seen."""
-    return replace(one, crop=shared_crop([hand.joints_px for hand in pair], None, 0.0), seen=True)
+def is_proof(pair: Sequence[Observation]) -> bool:
+    """Whether one picture of both hands will do."""
+    less, more = sorted(one.confidence for one in pair)
+    return less >= _ALIKE * more
 
 
 def sure_hand(crop: Crop, output: NetworkOutput, input_px: int, least_confidence: float) -> HandBox | None:
