@@ -8,10 +8,14 @@ from __future__ import annotations
 import sys
 
 try:  # around all imports, which take a second: Ctrl-C in them is no fault to show
+    import gc
     import os
     import signal
 
-    _PROGRAM = __name__ in ("__main__", "__mp_main__") and signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    _OWN_PROCESS = __name__ in ("__main__", "__mp_main__")
+    if _OWN_PROCESS:
+        gc.disable()  # what is imported is no garbage: to search it again and again is a tenth of the start
+    _PROGRAM = _OWN_PROCESS and signal.getsignal(signal.SIGINT) == signal.default_int_handler
     if _PROGRAM:  # at once, while nothing is begun: libraries make errors of their own of an exception in their start
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
@@ -56,6 +60,9 @@ try:  # around all imports, which take a second: Ctrl-C in them is no fault to s
 
     if _PROGRAM:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if _OWN_PROCESS:
+        gc.freeze()  # nor will it be, and no search while hands are tracked has to go through it
+        gc.enable()
 except ModuleNotFoundError as missing:
     sys.stderr.write(f"error: {missing.name} is not installed in this Python: run make setup, then .venv/bin/python\n")
     sys.exit(2)

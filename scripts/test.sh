@@ -7,9 +7,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export OMP_NUM_THREADS=1
 unset PYTHONDONTWRITEBYTECODE # a hundred processes are started: each would compile all sources anew
 
-# Ray's cluster, and what compiles engines within the test process, run beside the others, so that no core waits.
-alone=tests/realtime/batch/test_batch_ray.py
-compilers=(tests/engines/building/test_int8.py tests/engines/building/test_tensorrt.py tests/program/test_benchmarks.py)
+# What compiles engines within the test process, and Ray's cluster, run beside the others, so that no core waits.
+aside=(tests/engines/building/test_int8.py tests/engines/building/test_tensorrt.py tests/program/test_benchmarks.py
+  tests/realtime/batch/test_batch_ray.py)
 python=.venv/bin/python
 
 told() { printf '+ %s\n' "$*"; "$@"; }
@@ -17,8 +17,7 @@ told() { printf '+ %s\n' "$*"; "$@"; }
 beside() {
   local code=0
   told $python -m mypy || code=$?
-  told $python -m pytest "${compilers[@]}" || code=$?
-  told $python -m pytest "$alone" || code=$?
+  told $python -m pytest "${aside[@]}" || code=$?
   return $code
 }
 
@@ -36,10 +35,10 @@ trap 'kill -- -$others 2>/dev/null; rm -rf "$work"' EXIT
 # Many tests start the program: with its engine in the cache, none of them builds it, let alone three at once.
 told $python -m tests.support.first_engine "$TEST_GRAPHS"
 
-# One process more than cores: tests wait for windows, sockets and clocks, too. The longest files begin first
+# Two processes more than cores: tests wait for windows, sockets and clocks, too. The longest files begin first
 # (tests/support/longest_first.py).
-processes=$(($(nproc) < 4 ? $(nproc) + 1 : 4))
-told $python -m pytest -n $processes --dist loadfile --no-loadscope-reorder "${compilers[@]/#/--ignore=}" "--ignore=$alone"
+processes=$(($(nproc) < 2 ? 3 : 4))
+told $python -m pytest -n $processes --dist loadfile --no-loadscope-reorder "${aside[@]/#/--ignore=}"
 code=$?
 [ $code = 2 ] && exit 2 # Ctrl-C
 wait $others || code=$?

@@ -69,6 +69,8 @@ class Work:
     """What the video depends on besides the tracks."""
     contents: str = ""
     """`realtime.batch.checkpoint.contents_of` the settings: what the files that they name held when the run began."""
+    checkpoint_frames: int = 100
+    """A kill costs at most the work on so many frames."""
 
     @property
     def made_with(self) -> str:

@@ -13,7 +13,6 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from engines.contract import Backend
 from realtime.batch.checkpoint import Checkpoint, load_checkpoint
@@ -28,9 +27,6 @@ from realtime.sources.one_view import of_one_view
 from realtime.sources.recording import VideoSource
 from realtime.tracks.part import recover_part
 from realtime.tracks.writer import CannotGoOn, TrackWriter
-
-CHECKPOINT_FRAMES: Final = 100
-"""A kill costs at most the work on so many frames."""
 
 _log = logging.getLogger(__name__)
 Recording = VideoSource | ImageFolderSource
@@ -73,7 +69,7 @@ def track(
             if before is not None and state is not None:
                 pipeline.restore(state)
                 source.begin_at(before.next_index, before.counts.frames)
-            end = _run(job, source, pipeline, writer, last, should_stop)
+            end = _run(job, source, pipeline, writer, last, should_stop, work.checkpoint_frames)
             if end.complete:
                 writer.close()
         finally:
@@ -112,6 +108,7 @@ def _run(
     writer: TrackWriter,
     last: Checkpoint,
     should_stop: Callable[[], bool],
+    checkpoint_frames: int,
 ) -> Checkpoint:
     """Track frame by frame, from behind the `last` checkpoint to the end or a stop; the new last checkpoint."""
     done = last
@@ -119,7 +116,7 @@ def _run(
         writer.append(result.hands)
         stop = should_stop()
         done = replace(done, counts=done.counts.plus(result.hands), next_index=result.frame.index + 1)
-        if stop or done.counts.frames % CHECKPOINT_FRAMES == 0:
+        if stop or done.counts.frames % checkpoint_frames == 0:
             replace(done, pipeline=freeze(pipeline.state)).save(job.state)
         if stop:
             return done

@@ -11,6 +11,7 @@ import pytest
 
 from engines.backends.opening import open_backend
 from engines.contract import EngineRequest
+from engines.kept_networks import FOLDER
 from engines.user_folders import PROGRAM
 from realtime.tracks.reader import load_tracks
 from tests.support.recordings import ROOT, cut
@@ -46,11 +47,17 @@ def run(temporary: Path, environment: dict[str, str], *words: str) -> Done:
     )
 
 
+def with_engine(cache: Path, engine: Path) -> None:
+    """Put the engine into the cache, and what OpenVINO made of it, to save the time of both."""
+    shutil.copytree(engine, cache / PROGRAM / engine.name)
+    (cache / PROGRAM / FOLDER).symlink_to(engine.parent / FOLDER)
+
+
 def fallback(temporary: Path, engine: Path) -> Path:
-    """The temporary cache of that user, with the engine in it, to save the time of a build."""
+    """The temporary cache of that user, with the engine in it."""
     base = temporary / f"{PROGRAM}-{UID}"
     base.mkdir(mode=0o700)
-    shutil.copytree(engine, base / PROGRAM / engine.name)
+    with_engine(base, engine)
     return base
 
 
@@ -91,7 +98,7 @@ def test_an_engine_in_a_cache_that_may_only_be_read_is_used(tmp_path: Path, engi
 
 
 def test_a_container_with_a_cache_of_its_own_says_nothing(tmp_path: Path, engine: Path) -> None:
-    shutil.copytree(engine, tmp_path / "cache" / PROGRAM / engine.name)
+    with_engine(tmp_path / "cache", engine)
     clip = cut(tmp_path / "clip.mp4", 60, FRAMES)
     words = ["--video", str(clip), "--out", str(tmp_path / "out")]
     done = run(tmp_path, {"XDG_CACHE_HOME": str(tmp_path / "cache")}, *words)

@@ -33,10 +33,23 @@ def same(a: Tracks, b: Tracks) -> None:
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
 
 
+_OFTEN_KEPT = """
+import functools, sys, run_demo
+run_demo.Work = functools.partial(run_demo.Work, checkpoint_frames=int(sys.argv.pop(1)))
+sys.exit(run_demo.main(sys.argv[1:]))
+"""
+
+
+def command_of(*words: str | Path, checkpoint_frames: int | None = None) -> list[str]:
+    """A start of the program; `checkpoint_frames`: of `Work`, if it is to be another than the program's."""
+    start = ["run_demo.py"] if checkpoint_frames is None else ["-c", _OFTEN_KEPT, str(checkpoint_frames)]
+    return [sys.executable, *start, *map(str, words)]
+
+
 @contextmanager
-def program(*words: str | Path) -> Iterator[subprocess.Popen[str]]:
-    """`run_demo.py` in a process group of its own, where Ctrl-C works as in a terminal; killed at the end."""
-    command = ["env", "--default-signal=INT", sys.executable, "run_demo.py", *map(str, words)]
+def program(*words: str | Path, checkpoint_frames: int | None = None) -> Iterator[subprocess.Popen[str]]:
+    """`command_of` in a process group of its own, where Ctrl-C works as in a terminal; killed at the end."""
+    command = ["env", "--default-signal=INT", *command_of(*words, checkpoint_frames=checkpoint_frames)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as it:
         try:

@@ -18,7 +18,6 @@ LONGEST: Final = (
     "engines/building/test_engines.py",
     "training/synth/test_sampler.py",
     "program/test_strange_displays.py",
-    "training/test_ablation.py",
     "realtime/test_presets_live.py",
     "training/evaluation/test_real_hands_kept.py",
     "program/test_strange_machines.py",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from engines.backends.opening import open_backend
-from engines.contract import Backend, EngineRequest, Say
+from engines.contract import EngineRequest
 from tests.support import dataset_files as files
+from tests.support.engines import Requests, requests_in_torch  # noqa: F401  pytest finds the fixture here
 from tests.support.small_bank import SIZE_PX, write_backgrounds, write_shard
 from training import ablation
 from training.ablation import ROWS
@@ -49,19 +48,14 @@ def webcam(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def in_torch(request: EngineRequest, say: Say) -> Backend:
-    """Two new networks would be exported, eight seconds each; the engine of this machine judges in the next test."""
-    return open_backend(replace(request, backend="torch", precision="fp32"), say)
-
-
 def test_each_settings_file_has_its_row_and_is_trained_once(
     configs: list[Path],
     webcam: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    requests_in_torch: Requests,  # noqa: F811
 ) -> None:
-    monkeypatch.setattr(ablation, "open_backend", in_torch)
+    asked = requests_in_torch(ablation)
     command = ["--configs", *map(str, configs), "--webcam", str(webcam), "--output", str(tmp_path)]
     assert ablation_main(command) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -72,11 +66,19 @@ def test_each_settings_file_has_its_row_and_is_trained_once(
     assert ablation_main(command) == 0
     assert capsys.readouterr().out.splitlines() == lines
     assert (tmp_path / "plain" / "last.pt").stat().st_mtime_ns == written
+    # else the engine of this machine, which test_retrain builds of such weights and compares with torch
+    assert asked == [EngineRequest(weights=request.weights, witness=False) for request in asked]
+    assert [request.weights.parent.name for request in asked if request.weights] == ["plain", "fast"]
 
 
 def test_a_test_that_was_not_asked_for_before_is_judged_without_training(
-    configs: list[Path], webcam: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    configs: list[Path],
+    webcam: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    requests_in_torch: Requests,  # noqa: F811
 ) -> None:
+    requests_in_torch(ablation)
     command = ["--configs", str(configs[0]), "--webcam", str(webcam), "--output", str(tmp_path)]
     assert ablation_main(command) == 0
     before = capsys.readouterr().out.splitlines()

@@ -16,9 +16,11 @@ from engines.errors import UserError
 from engines.networks.checkpoints import save_weights
 from engines.networks.lite import Lite
 from engines.presets import DEFAULT_WEIGHTS
+from tests.support.engines import Requests, requests_in_torch  # noqa: F401  pytest finds the fixture here
 from tests.support.real_set import write_set
 from tests.support.recordings import cut
 from tests.support.small_bank import write_shard
+from training import pseudo_labels
 from training.banks.real_bank import load_real
 from training.lite.settings import Settings
 from training.retrain import main, summary
@@ -264,8 +266,12 @@ def test_a_users_real_hands_are_learnt_from_last(made: tuple[Path, list[str]], t
     assert main([*arguments, "--real", str(tmp_path / "empty")]) == 2
 
 
-def test_a_users_pictures_are_labelled_for_the_run(tmp_path: Path) -> None:
+def test_a_users_pictures_are_labelled_for_the_run(
+    tmp_path: Path,
+    requests_in_torch: Requests,  # noqa: F811
+) -> None:
     """Frames of the sample clip, whose hands are rendered, but well enough for both witnesses."""
+    requests_in_torch(pseudo_labels)
     clip = cut(tmp_path / "clip.mp4", 120, 110)  # one picture in fifteen is taken
     outcome = label_pictures([clip], DEFAULT_WEIGHTS["lite"], tmp_path)
     assert outcome.file == tmp_path / "real"

@@ -17,7 +17,6 @@ import pytest
 import run_demo
 from engines.contract import Backend
 from engines.errors import UserError
-from realtime.batch import tracking
 from realtime.batch.checkpoint import Checkpoint, fingerprint, load_checkpoint
 from realtime.batch.job import Counts, Job, Work
 from realtime.batch.plan import check_outputs, expand, plan
@@ -36,13 +35,15 @@ needs_weights = pytest.mark.skipif(
 )
 
 
-CLIP = 120
+CLIP = 60
 """Frames of the clip: more than between two checkpoints."""
+KEPT = 40
+"""Frames between two checkpoints."""
 
 
 @pytest.fixture(scope="module")
 def work() -> Work:
-    return Work(batch_settings(load_settings(), smooth=False))
+    return Work(batch_settings(load_settings(), smooth=False), checkpoint_frames=KEPT)
 
 
 @pytest.fixture(scope="module")
@@ -123,17 +124,17 @@ def test_no_recording_is_ever_written_over(tmp_path: Path, work: Work) -> None:
 def test_stops_and_resumes_leave_no_trace(
     clip: Path, work: Work, backend: Backend, whole: Tracks, tmp_path: Path
 ) -> None:
-    stopped_and_resumed(Job(clip, tmp_path / "t.npz"), work, backend, (37, 1, 61, CLIP - 99))
+    stopped_and_resumed(Job(clip, tmp_path / "t.npz"), work, backend, (20, 1, 27, CLIP - 48))
     same(load_tracks(tmp_path / "t.npz"), whole)
     assert {path.name for path in tmp_path.iterdir()} == {"t.npz", "t.npz.state"}
 
 
 @needs_weights
 def test_stops_and_resumes_leave_no_trace_where_tracks_are_smoothed(
-    short: Path, work: Work, backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short: Path, work: Work, backend: Backend, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(tracking, "CHECKPOINT_FRAMES", SHORT - 10)
-    work = replace(work, settings=batch_settings(load_settings(), smooth=True), smooth=True)
+    settings = batch_settings(load_settings(), smooth=True)
+    work = replace(work, settings=settings, smooth=True, checkpoint_frames=SHORT - 10)
     whole = Job(short, tmp_path / "whole.npz")
     process(whole, work, backend, never)
     stopped_and_resumed(Job(short, tmp_path / "t.npz"), work, backend, (11, 1, 21, SHORT - 33))
@@ -347,8 +348,8 @@ def re_line(text: str, name: str) -> str:
 def test_a_kill_costs_nothing(clip: Path, whole: Tracks, tmp_path: Path, whom: str) -> None:
     first = cut(tmp_path / "first.mp4", 0, 20)
     out, part = tmp_path / "out", tmp_path / "out" / "uneven.npz.part"
-    with program("--video", first, clip, "--out", out, "--workers", "1") as it:
-        wait_for(lambda: part.exists() and part.stat().st_size > 108 * RECORD.itemsize + 4096, it)
+    with program("--video", first, clip, "--out", out, "--workers", "1", checkpoint_frames=KEPT) as it:
+        wait_for(lambda: part.exists() and part.stat().st_size > (KEPT + 4) * RECORD.itemsize + 4096, it)
         if whom == "the worker":
             os.kill(holder(part), signal.SIGKILL)
             assert it.wait(60) == 0

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from importlib.util import find_spec
@@ -25,26 +24,28 @@ from realtime.engine import backend_of
 from realtime.layers import load_settings
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import RECORD
-from tests.support.long_runs import holder, same
+from tests.support.long_runs import command_of, holder, same
 from tests.support.recordings import ROOT, cut
 
 DEADLINE_S = 120.0
 """For a step of a program that starts a cluster on a busy machine."""
+CLIP, KEPT = 120, 40
+"""Frames of the clip, and between two checkpoints."""
 
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra cluster")
 @pytest.mark.skipif(not (ROOT / "weights" / "lite.safetensors").exists(), reason="needs the shipped weights")
 def test_a_cluster_gives_the_same_tracks_and_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
-    clip = cut(tmp_path / "clip.mp4", 30, 200)
+    clip = cut(tmp_path / "clip.mp4", 30, CLIP)
     other = cut(tmp_path / "other.mp4", 60, 20)
     settings = batch_settings(load_settings(), smooth=False)
     process(Job(clip, tmp_path / "whole.npz"), Work(settings), backend_of(settings), lambda: False)
 
     out, part = tmp_path / "out", tmp_path / "out" / "clip.npz.part"
-    command = [sys.executable, "run_demo.py", "--video", str(clip), str(other), "--out", str(out), "--ray"]
+    command = command_of("--video", clip, other, "--out", out, "--ray", checkpoint_frames=KEPT)
     said, err = run_and_kill_the_first_worker(command, part, tmp_path)
     assert "its worker died; it is taken up again" in err
-    assert "2 of 2 recordings whole, 220 frames" in said
+    assert f"2 of 2 recordings whole, {CLIP + 20} frames" in said
     assert sorted(path.name for path in out.iterdir()) == ["batch.json", "clip.npz", "other.npz"]
     same(load_tracks(out / "clip.npz"), load_tracks(tmp_path / "whole.npz"))
 
@@ -64,7 +65,7 @@ def run_and_kill_the_first_worker(command: list[str], part: Path, folder: Path) 
         program = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=err, start_new_session=True)
     try:
         give_up = time.monotonic() + DEADLINE_S
-        while not (part.exists() and part.stat().st_size > 120 * RECORD.itemsize):
+        while not (part.exists() and part.stat().st_size > (KEPT + 4) * RECORD.itemsize + 4096):
             assert program.poll() is None, outputs[1].read_text()
             assert time.monotonic() < give_up, f"no frame within {DEADLINE_S} s: {outputs[1].read_text()}"
             time.sleep(0.005)

@@ -14,8 +14,10 @@ from engines.backends.opening import open_backend
 from engines.building.sample_crops import SAMPLE_CLIP, sample_crops
 from engines.contract import EngineRequest
 from engines.output import NetworkOutput
+from engines.presets import DEFAULT_WEIGHTS
 from engines.second_look import SecondLook
 from engines.skeleton import HAND_SLICES
+from tests.support.engines import Requests, requests_in_torch  # noqa: F401  pytest finds the fixture here
 from training import pseudo_labels
 from training.banks.real_bank import load_real
 from training.pseudo.agreement import Hand, Limits, agreed
@@ -95,8 +97,13 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_labels_lie_on_the_hands_and_a_second_call_keeps_them(
-    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    pictures: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    requests_in_torch: Requests,  # noqa: F811
 ) -> None:
+    asked = requests_in_torch(pseudo_labels)
     monkeypatch.setattr(pseudo_labels, "PART", 3)
     out = tmp_path / "out"
     command = ["--pictures", str(pictures), "--out", str(out), "--licence", "CC BY 4.0"]
@@ -126,6 +133,7 @@ def test_labels_lie_on_the_hands_and_a_second_call_keeps_them(
     assert capsys.readouterr().out == said
     assert pseudo_labels.main([*command, "--least-side-px", "80"]) == 2
     assert "was begun with other limits" in capsys.readouterr().err
+    assert set(asked) == {EngineRequest(weights=DEFAULT_WEIGHTS["lite"], witness=False)}
 
 
 def test_labels_agree_with_the_clips_truth(pictures: Path, tmp_path: Path) -> None:
@@ -156,8 +164,13 @@ def test_labels_agree_with_the_clips_truth(pictures: Path, tmp_path: Path) -> No
     ],
 )
 def test_what_cannot_be_labelled_is_one_line(
-    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    requests_in_torch: Requests,  # noqa: F811
 ) -> None:
+    requests_in_torch(pseudo_labels)
     for name in ("a", "b/a"):
         (tmp_path / "x" / name).mkdir(parents=True)
         if len(words) > 1:
