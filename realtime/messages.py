@@ -54,6 +54,8 @@ class Proposed:
     """Square around it or both, upright, in the definition of `engines.geometry.crop`."""
     sides: tuple[Side, ...]
     score: float
+    seen: bool = False
+    """The network has seen them there in the picture before."""
 
 
 def _unknown_rotations() -> NDArray[np.float32]:

@@ -35,7 +35,7 @@ from realtime.tracking.observation import (
 )
 from realtime.tracking.person import in_order, stranger
 from realtime.tracking.track import Track, found, judged, looks_like, predicted, seen
-from realtime.tracking.trial import sure_hand, sure_pair, worth_a_look
+from realtime.tracking.trial import is_proof, sure_hand, sure_pair, worth_a_look
 
 _TURN: Final = 0.35
 """How much the followed hands must look like the other side's, each on average, to be renamed."""
@@ -59,7 +59,7 @@ class CropPlan:
 
     crop: Crop
     sides: tuple[Side, ...]
-    trial: bool = False
+    trial: Proposed | None = None
     """A detector proposes it; nobody is followed there yet, and what is there must be sure."""
 
 
@@ -85,7 +85,7 @@ class TrackerState:
     pair_crop: Crop | None = None
     planned_s: float = 0.0
     trials: tuple[Proposed, ...] = ()
-    """Where hands may be: each is looked at once, in crops that a frame has free."""
+    """Where hands may be: each is looked at in crops that a frame has free, once, or a doubtful pair twice."""
 
 
 class HandTracker:
@@ -132,10 +132,11 @@ class HandTracker:
                 continue
             side = name_for(box, tracks, lost, t_s)
             if side is not None:
-                tracks[side] = again(found(box.crop, t_s), lost.pop(side, None))
+                tracks[side] = again(found(box.crop, t_s), lost.get(side))  # known until the new one is seen
                 taken.append(tracks[side])
         proposed = [one for one in found_there if isinstance(one, Proposed)]
-        trials = worth_a_look(proposed, list(tracks.values()), self._most_hands)
+        pairs = [one for one in self.state.trials if one.seen]
+        trials = tuple(pairs) or worth_a_look(proposed, list(tracks.values()), self._most_hands)
         self.state = replace(self.state, tracks=tracks, lost=lost, stranger=avoided, trials=trials)
 
     def plan(self, t_s: float) -> list[CropPlan]:
@@ -153,7 +154,7 @@ class HandTracker:
             tracks = {side: self._with_crop(track, places[side], t_s) for side, track in tracks.items()}
             plans = [CropPlan(tracks[side].crop, (side,)) for side in SIDES if side in tracks]
         free = len(SIDES) - len(tracks)  # a frame has two crops; what finds no room is tried in the next one
-        plans += [CropPlan(one.crop, one.sides, trial=True) for one in state.trials[:free]]
+        plans += [CropPlan(one.crop, one.sides, trial=one) for one in state.trials[:free]]
         trials = state.trials[free:] if free else ()
         self.state = replace(state, tracks=tracks, merged=merged, pair_crop=pair_crop, planned_s=t_s, trials=trials)
         return plans
@@ -168,6 +169,9 @@ class HandTracker:
         for plan, output in zip(plans, outputs, strict=True):
             if plan.trial and len(plan.sides) > 1:
                 pair = sure_pair(plan.crop, output, self._input_px, places, _SHARED_CONFIDENCE * least)
+                if pair and not plan.trial.seen and not is_proof(pair):
+                    self.state = replace(self.state, trials=(replace(plan.trial, seen=True), *self.state.trials))
+                    pair = []
                 continue
             if plan.trial:
                 single.append(sure_hand(plan.crop, output, self._input_px, least))

@@ -1,7 +1,8 @@
-"""Places where a detector that is often wrong sees a hand, or two that touch: each is looked at once (any thread).
+"""Places where a detector that is often wrong sees a hand, or two that touch: each is looked at (any thread).
 
 The crop goes through the network beside those of the hands that are followed, which notice nothing. Whether there are
-hands is the network's word: its flags tell, as a single hand does not raise both, nor a place without hands any.
+hands is the network's word: its flags tell, as a single hand seldom raises both, nor a place without hands any. A pair
+of which one hand is much less sure than the other is believed when two pictures show it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ _CLEAR: Final = 0.6
 """Where one hand of a pair is seen so clearly, confidence of its joints, ..."""
 _LIKEWISE: Final = 0.35
 """... the other one's must be so large a share of it: chins beside a hand are taken for the second one."""
+_ALIKE: Final = 0.5
+"""... and where it is less than this share, a single picture is no proof: an arm may look like a hand for a moment."""
 _IS_THERE: Final = 0.9
 """Probability of a hand, ..."""
 _SURE_JOINTS: Final = 3.0
@@ -69,6 +72,12 @@ def sure_pair(
         return []
     crossed = [replace(one, side=other_side(one.side)) for one in both]
     return crossed if _farther(both, places) - _farther(crossed, places) > NAME_COUNTS else both
+
+
+def is_proof(pair: Sequence[Observation]) -> bool:
+    """Whether one picture of both hands will do."""
+    less, more = sorted(one.confidence for one in pair)
+    return less >= _ALIKE * more
 
 
 def sure_hand(crop: Crop, output: NetworkOutput, input_px: int, least_confidence: float) -> HandBox | None:

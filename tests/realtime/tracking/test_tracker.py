@@ -415,6 +415,9 @@ def test_a_lone_hand_is_not_called_by_the_name_of_one_that_was_lost_a_moment_ago
     for _ in range(math.ceil(SETTINGS.tracker.lose_after_s / scene.step_s) + 2):
         assert [pose.side for pose in scene.see({"right": APART["right"]}, named=alike)] == ["right"]
     assert scene.tracker.sides == ("right",)
+    scene.acquire({"left": APART["left"]})  # found again, but nothing is seen there: it stays the one that was lost
+    for _ in range(3):
+        assert [pose.side for pose in scene.see({"right": APART["right"]}, named=alike)] == ["right"]
 
 
 def test_another_persons_hand_does_not_take_the_place_of_a_lost_one() -> None:
