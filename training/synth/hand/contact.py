@@ -102,15 +102,25 @@ def _pads(joints: NDArray) -> tuple[NDArray, NDArray]:
 def segment_distance(p1: NDArray, q1: NDArray, p2: NDArray, q2: NDArray) -> NDArray[np.float64]:
     """Distance between segments p1-q1 and p2-q2, each (..., 3), broadcast (Ericson, Real-Time Collision Detection)."""
     d1, d2, r = q1 - p1, q2 - p2, p1 - p2
-    a, e, f = (d1 * d1).sum(-1), (d2 * d2).sum(-1), (d2 * r).sum(-1)
-    c, b = (d1 * r).sum(-1), (d1 * d2).sum(-1)
+    a, e, f, c, b = _dot(d1, d1), _dot(d2, d2), _dot(d2, r), _dot(d1, r), _dot(d1, d2)
     denominator = a * e - b * b
     parallel = denominator <= 1e-6
-    s = np.where(parallel, 0.0, np.clip((b * f - c * e) / np.where(parallel, 1.0, denominator), 0, 1))
+    s = np.where(parallel, 0.0, _from_0_to_1((b * f - c * e) / np.where(parallel, 1.0, denominator)))
     t = (b * s + f) / e
-    s = np.where(t < 0, np.clip(-c / a, 0, 1), np.where(t > 1, np.clip((b - c) / a, 0, 1), s))
-    t = np.clip(t, 0, 1)
-    return np.linalg.norm(r + s[..., None] * d1 - t[..., None] * d2, axis=-1)
+    s = np.where(t < 0, _from_0_to_1(-c / a), np.where(t > 1, _from_0_to_1((b - c) / a), s))
+    t = _from_0_to_1(t)
+    apart = r + s[..., None] * d1 - t[..., None] * d2
+    return np.sqrt(_dot(apart, apart))
+
+
+def _dot(one: NDArray, other: NDArray) -> NDArray[np.float64]:
+    """Product of vectors (..., 3), broadcast: a sum over so short an axis takes numpy three times as long."""
+    return np.asarray(one[..., 0] * other[..., 0] + one[..., 1] * other[..., 1] + one[..., 2] * other[..., 2])
+
+
+def _from_0_to_1(values: NDArray) -> NDArray[np.float64]:
+    """`np.clip`, in half its time."""
+    return np.asarray(np.minimum(np.maximum(values, 0.0), 1.0))
 
 
 def gaps_mm(one: Capsules, other: Capsules) -> NDArray[np.float64]:

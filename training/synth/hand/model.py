@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -186,35 +186,60 @@ def articulate(shape: HandShape, angles: JointAngles) -> tuple[NDArray, NDArray]
 
 def _articulate_finger(finger: int, shape: HandShape, angles: NDArray, transforms: NDArray, posed: NDArray) -> None:
     """Fill the finger's three bone transforms and four joints."""
-    rest = shape.joints_mm[[finger_joint(finger, k) for k in range(4)]]
     axes, rest_flexion = rest_geometry(shape)[finger]
+    rest, bones = _rest_bones(shape)[finger]
     turn, head = _EYE, rest[0]
     for k in range(3):
-        bone = rest[k + 1] - rest[k]
         if k == 0:
-            turn = _base_turn(finger, bone / np.linalg.norm(bone), axes[0], angles)
+            turn = _base_turn(finger, _rest_base(shape)[finger], axes[0], angles)
         else:
             turn = turn @ _turn(axes[k], angles[k + 1] - rest_flexion[k - 1])
         _set_turn(transforms[phalanx_bone(finger, k)], turn, rest[k], head)
-        head = head + turn @ bone
+        head = head + turn @ bones[k]
         posed[finger_joint(finger, k + 1)] = head
 
 
-def _base_turn(finger: int, direction: NDArray, axis: NDArray, angles: NDArray) -> NDArray:
+def _base_turn(finger: int, rest: _RestBase, axis: NDArray, angles: NDArray) -> NDArray:
     """Turn of the first bone: relative to rest for the thumb, absolute in the hand frame for the fingers."""
     if finger == 0:
-        dorsal = np.cross(direction, axis)
-        return _turn(axis, angles[0]) @ _turn(dorsal, angles[1]) @ _turn(direction, -0.35 * angles[1])
-    rest_flexion = np.arctan2(direction[2], np.hypot(direction[0], direction[1]))
-    rest_ray = np.arctan2(direction[0], direction[1])
+        return _turn(axis, angles[0]) @ _turn(rest.dorsal, angles[1]) @ _turn(rest.direction, -0.35 * angles[1])
     ray = np.radians(RAY_DEG[finger - 1]) + angles[1]
-    return _turn(axis, angles[0] - rest_flexion) @ _turn(-_Z, ray - rest_ray)
+    return _turn(axis, angles[0] - rest.flexion) @ _turn(-_Z, ray - rest.ray)
+
+
+class _RestBase(NamedTuple):
+    """A finger's first bone in the rest pose."""
+
+    direction: NDArray[np.float64]
+    """(3,) unit length, outwards."""
+    dorsal: NDArray[np.float64]
+    """(3,) perpendicular to it and to the axis of flexion."""
+    flexion: float
+    ray: float
+    """Radians in the hand frame."""
+
+
+@lru_cache(maxsize=64)
+def _rest_bones(shape: HandShape) -> tuple[tuple[NDArray, NDArray], ...]:
+    """For each finger its joints (4, 3) and bones (3, 3) in the rest pose, mm."""
+    chains = [shape.joints_mm[[finger_joint(finger, k) for k in range(4)]] for finger in range(5)]
+    return tuple((rest, np.diff(rest, axis=0)) for rest in chains)
+
+
+@lru_cache(maxsize=64)
+def _rest_base(shape: HandShape) -> tuple[_RestBase, ...]:
+    found = []
+    for (_, bones), (axes, _) in zip(_rest_bones(shape), rest_geometry(shape), strict=True):
+        x, y, z = direction = bones[0] / np.linalg.norm(bones[0])
+        flexion, ray = float(np.arctan2(z, np.hypot(x, y))), float(np.arctan2(x, y))
+        found.append(_RestBase(direction, np.cross(direction, axes[0]), flexion, ray))
+    return tuple(found)
 
 
 @lru_cache(maxsize=64)
 def rest_geometry(shape: HandShape) -> tuple[tuple[NDArray, NDArray], ...]:
     """For each finger its three flexion axes (3, 3) and the rest flexion (2,) of its two outer joints."""
-    chains = [shape.joints_mm[[finger_joint(finger, k) for k in range(4)]] for finger in range(5)]
+    chains = (rest for rest, _ in _rest_bones(shape))
     return tuple((_flexion_axes(f, rest), _rest_flexion(f, rest)) for f, rest in enumerate(chains))
 
 
