@@ -35,9 +35,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
             lines.write(f"{line}\n")
 
 
-def pytest_sessionfinish() -> None:
-    """What collecting and the imports took, as a line without a test: what is left of the process's own sum."""
-    if file := os.environ.get(_ASKED):
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What collecting and the imports took, as a line without a test: what is left of the process's own sum.
+
+    The master of several processes has waited for them, and would tell of all of it a second time.
+    """
+    is_master = getattr(session.config.option, "numprocesses", None) and not hasattr(session.config, "workerinput")
+    if (file := os.environ.get(_ASKED)) and not is_master:
         with Path(file).open("a") as lines:
             lines.write(f"{json.dumps(['', '', *_spent()])}\n")
 

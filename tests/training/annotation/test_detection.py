@@ -17,6 +17,8 @@ from training.annotation.rigs.rendering_truth import exact_hands
 from training.annotation.triangulation.hands import load_hands
 
 WAVING = Path("../shared/data/multiview/waving")
+IN_TORCH = ["engine.backend=torch"]
+"""The network without its witness, which no other test exports, nine seconds, or compiles."""
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
@@ -54,7 +56,7 @@ def recording(tmp_path: Path) -> Recording:
 
 
 def test_a_killed_run_goes_on_where_it_was(recording: Recording, tmp_path: Path) -> None:
-    backend, guide = open_network([]), exact_hands(recording.rig, hands_mm()[:4], recording.t_s)
+    backend, guide = open_network(IN_TORCH), exact_hands(recording.rig, hands_mm()[:4], recording.t_s)
     folder = tmp_path / "found"
     whole = detect(recording, folder, None, backend, guide)
     path = folder / "cam_1.npz"
@@ -71,7 +73,7 @@ def test_a_killed_run_goes_on_where_it_was(recording: Recording, tmp_path: Path)
 
 
 def test_pictures_without_hands_are_said_to_be_so(recording: Recording, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["label", str(recording.folder)]) == 0
+    assert main(["label", str(recording.folder), "--set", *IN_TORCH]) == 0
     assert "no hands" in capsys.readouterr().out
     assert not load_hands(recording.folder / "hands.npz").accepted.any()
 
@@ -88,7 +90,7 @@ def test_detections_that_do_not_belong_are_refused(recording: Recording, tmp_pat
             recording,
             tmp_path / "found",
             None,
-            open_network([]),
+            open_network(IN_TORCH),
             exact_hands(recording.rig, hands_mm()[:4], recording.t_s),
         )
 
@@ -102,7 +104,7 @@ def test_real_hands_of_four_cameras_fit_within_four_pixels(tmp_path: Path) -> No
     assert main(words) == 0
     whole = load_recording(tmp_path)
     replace(whole, frames=whole.frames[14:18], t_s=whole.t_s[14:18]).save()
-    assert main(["label", str(tmp_path), "--pictures", "1"]) == 0
+    assert main(["label", str(tmp_path), "--pictures", "1", "--set", *IN_TORCH]) == 0
     hands = load_hands(tmp_path / "hands.npz")
     kept = hands.error_px[hands.used & hands.accepted[:, None]]
     assert hands.accepted.mean() > 0.8  # both hands are held up, open

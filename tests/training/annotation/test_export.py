@@ -128,7 +128,7 @@ def test_a_set_is_trained_on_and_the_new_detector_labels_again(folder: Path, tmp
     assert main(words) == 0
     weights = tmp_path / "run/detector.safetensors"
     assert load_file(str(weights))["head.weight"].shape[0] == 42
-    assert main(["detect", str(folder), "--detector", str(weights), "--guided"]) == 0
+    assert main(["detect", str(folder), "--detector", str(weights), "--guided", "--set", "engine.backend=torch"]) == 0
     assert main(["triangulate", str(folder), "--pictures", "1"]) == 0
     report = json.loads((folder / "report.json").read_text())
     assert report["detections"] == "detector-guided"
