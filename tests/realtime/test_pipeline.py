@@ -88,12 +88,13 @@ def test_pictures_of_any_size_are_taken(pipeline: HandPipeline, size: tuple[int,
         assert result.hands == ()
 
 
-def through_fisheye(image: np.ndarray, pinhole: Intrinsics, lens: Intrinsics) -> np.ndarray:
-    """What the lens would have shown of a picture that was taken without distortion."""
-    x, y = np.meshgrid(np.arange(image.shape[1], dtype=float), np.arange(image.shape[0], dtype=float))
+def through_fisheye(images: list[np.ndarray], pinhole: Intrinsics, lens: Intrinsics) -> list[np.ndarray]:
+    """What the lens would have shown of pictures that were taken without distortion."""
+    height, width = images[0].shape[:2]
+    x, y = np.meshgrid(np.arange(width, dtype=float), np.arange(height, dtype=float))
     seen = backproject(np.stack([x, y], axis=-1), np.ones(x.shape), lens)
     where = np.minimum(project(seen, pinhole), 1e4).astype(np.float32)
-    return cv2.remap(image, where[..., 0], where[..., 1], cv2.INTER_LINEAR)
+    return [cv2.remap(image, where[..., 0], where[..., 1], cv2.INTER_LINEAR) for image in images]
 
 
 def test_a_fisheye_camera_sees_the_hands_where_a_pinhole_does(backend: Backend) -> None:
@@ -102,7 +103,7 @@ def test_a_fisheye_camera_sees_the_hands_where_a_pinhole_does(backend: Backend) 
     lens = replace(pinhole, distortion=(-0.02, 0.004, 0.0, 0.0), lens_model="fisheye")
     with VideoSource(ROOT / "samples" / "two_hands.mp4") as source:
         images = [frame.image_bgr for frame, _ in zip(source, range(100), strict=False)][70:]
-    bent = [through_fisheye(image, pinhole, lens) for image in images]
+    bent = through_fisheye(images, pinhole, lens)
     wrists = []
     for pictures, camera in ((images, pinhole), (bent, lens), (bent, replace(lens, distortion=()))):
         with closing(HandPipeline(load_settings(), backend, lambda _, camera=camera: camera)) as pipeline:
