@@ -120,13 +120,13 @@ def test_a_fisheye_camera_sees_the_hands_where_a_pinhole_does(backend: Backend) 
 def test_bursts_of_a_network_camera_cost_no_hand(pipeline: HandPipeline) -> None:
     """Pictures taken evenly that arrive in pairs, a millisecond apart: hands in as many frames, within 2 %."""
     with VideoSource(ROOT / "samples" / "two_hands.mp4") as source:
-        frames = [frame for _, frame in zip(range(200), source, strict=False)][60:]
+        frames = [frame for _, frame in zip(range(140), source, strict=False)][60:]
     pairs = [replace(frame, t_capture_s=(i // 2 * 2) / 30 + i % 2 * 0.001) for i, frame in enumerate(frames)]
     found = {}
     for name, some in (("even", frames), ("pairs", pairs)):
         pipeline.restore(PipelineState((1, 1), -np.inf, TrackerState(), FusionState(), SmootherState()))
         found[name] = sum(len(pipeline(frame).hands) for frame in some)
-    assert found["even"] > 200
+    assert found["even"] > 120
     assert found["pairs"] == pytest.approx(found["even"], rel=0.02)
 
 
