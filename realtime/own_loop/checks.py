@@ -48,6 +48,8 @@ def _check_shape(shape: tuple[int, ...]) -> None:
 def _advice(dtype: np.dtype) -> str:
     if dtype == np.uint16:
         return "(frame >> 8).astype(np.uint8) does it where all 16 bits are used"
+    if dtype == np.bool_:
+        return "255 * frame.astype(np.uint8) makes white of True"
     if dtype.kind == "f":
         return "(255 * frame).astype(np.uint8) does it where the picture is 0 to 1"
     return "frame.astype(np.uint8) does it where the picture is 0 to 255"

@@ -99,6 +99,8 @@ def _layers(wishes: Wishes) -> Iterator[Layer]:
     settings = wishes.get("settings")
     if isinstance(settings, Settings):
         yield Layer("settings", settings.model_dump())
+    elif settings is not None and not isinstance(settings, Mapping):
+        raise UserError(f"settings: {settings!r}; give some by name, as {{'engine.threads': 1}}, or `load_settings()`")
     elif settings is not None:
         yield Layer.of("settings", {key: _plain(value) for key, value in settings.items()})
     for keyword, setting in _SETTING.items():

@@ -85,6 +85,12 @@ def angle_deg(a: NDArray, b: NDArray) -> Floats:
     return np.degrees(2 * np.arctan2(np.linalg.norm(apart[..., :3], axis=-1), np.abs(apart[..., 3])))
 
 
+def between(a: NDArray, b: NDArray, share: NDArray) -> Floats:
+    """Unit quaternions on the short way from a to b (..., 4), `share` (..., 1) of it: interpolated and normalised."""
+    nearer = np.where((a * b).sum(-1, keepdims=True) < 0, -b, b)
+    return unit(a + (nearer - a) * share)
+
+
 def square_to(vectors: NDArray, axes: NDArray) -> Floats:
     """The part of vectors (..., 3) at right angles to unit axes (..., 3), at length 1."""
     return np.asarray(unit(vectors - (vectors * axes).sum(axis=-1, keepdims=True) * axes), np.float64)

@@ -17,7 +17,6 @@ from engines.geometry.distortion import LENS_MODELS
 from engines.npz import ARCHIVE_ERRORS, ArrayArchive
 from realtime.tracks.schema import (
     ADDED_FIELDS,
-    FORMAT,
     FORMATS_READ,
     FRAME_FIELDS,
     MAX_HEADER_BYTES,
@@ -32,6 +31,8 @@ from realtime.tracks.schema import (
 )
 
 _MOST_TEXT = 4 * MAX_HEADER_BYTES
+
+_READ = " and ".join(repr(name) for name in FORMATS_READ)
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,8 @@ def load_tracks(path: Path | str) -> Tracks:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
     if tracks.root_depth_from.size and tracks.root_depth_from.max() >= len(ROOT_DEPTH_NAMES):
         raise UserError(f"{path}: the track file is damaged (root_depth_from holds unknown codes)")
+    if not (np.diff(tracks.t_s) >= 0).all():
+        raise UserError(f"{path}: the track file is damaged (t_s runs back, or is no time)")
     if tracks.lens_model >= len(LENS_MODELS):
         raise UserError(f"{path}: the track file is damaged (lens_model holds an unknown code)")
     return tracks
@@ -67,7 +70,7 @@ def _load_npz(path: Path) -> Tracks:
     try:
         with ArrayArchive(path) as archive:
             if archive.text("format", _MOST_TEXT) not in FORMATS_READ:
-                raise UserError(f"{path}: a track file of another version; this program reads '{FORMAT}'")
+                raise UserError(f"{path}: a track file of another version; this program reads {_READ}")
             fields: dict[str, Any] = {
                 name: archive.text(name, 4 * MAX_HEADER_BYTES) for name in ("settings", "versions")
             }

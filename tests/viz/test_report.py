@@ -134,7 +134,8 @@ def test_a_folder_becomes_an_index_with_what_is_missing(tmp_path: Path, capsys: 
     (tmp_path / "batch.json").write_text(json.dumps({"format": "two-hands-batch 1", "recordings": noted}))
     out = tmp_path / "pages"
     assert main([str(tmp_path), "--out", str(out)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == str(out / "index.html")
+    said = capsys.readouterr().out.splitlines()
+    assert (said[0], said[-1]) == (str(out / "below" / "a b.html"), str(out / "index.html"))
     index = (out / "index.html").read_text(encoding="utf-8")
     assert "below/a%20b.html" in addresses(out / "index.html").found
     assert "../index.html" in addresses(out / "below" / "a b.html").found

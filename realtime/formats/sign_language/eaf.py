@@ -102,7 +102,9 @@ def _told(tracks: Tracks, h: int, a: int, b: int) -> str:
     usual = names.most_common(1)[0][0]
     if usual == "filled":
         return usual
-    confidence = float(np.nanmean(tracks.joint_confidence[a:b, HAND_SLICES[SIDES[h]]]))
+    known = tracks.joint_confidence[a:b, HAND_SLICES[SIDES[h]]]
+    known = known[np.isfinite(known)]
+    confidence = f"{known.mean():.2f}" if len(known) else "unknown"
     sigmas_mm = tracks.root_depth_sigma_mm[a:b, h]
     sigma = f" +- {np.nanmedian(sigmas_mm):.0f} mm" if np.isfinite(sigmas_mm).any() else ""
-    return f"confidence {confidence:.2f}, depth from {usual}{sigma}"
+    return f"confidence {confidence}, depth from {usual}{sigma}"

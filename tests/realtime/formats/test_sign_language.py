@@ -75,6 +75,15 @@ def test_eaf(tracks: Tracks, tmp_path: Path) -> None:
     assert texts[0].startswith("confidence 0.95, depth from rootnet")
 
 
+def test_a_hand_of_which_no_confidence_is_known(tracks: Tracks, tmp_path: Path) -> None:
+    elan = pytest.importorskip("pympi.Elan")
+    unknown = np.full_like(tracks.joint_confidence, np.nan)
+    save_as(replace(tracks, joint_confidence=unknown), tmp_path / "t.eaf", None)
+    texts = elan.Eaf(str(tmp_path / "t.eaf")).get_annotation_data_for_tier("right hand")
+    assert texts
+    assert all(text.startswith("confidence unknown, depth") for *_, text in texts)
+
+
 def frames_of(eaf: object, tier: str) -> list[tuple[int, int]]:
     data = sorted(eaf.get_annotation_data_for_tier(tier))  # type: ignore[attr-defined]
     return [(round(start * 0.03), round(end * 0.03)) for start, end, *_ in data]
