@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 
 from engines.backends.opening import open_backend
 from engines.build import main as build_main
@@ -32,17 +33,23 @@ needs_int8 = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
+def crops() -> NDArray[np.uint8]:
+    """Every second one calibrates, the others judge."""
+    return sample_crops(INPUT_PX, count=8)
+
+
+@pytest.fixture(scope="module")
 def graph() -> bytes:
     return graph_module.onnx_graph("lite", weights_of("lite", None))
 
 
 @pytest.fixture(scope="module")
-def quantised(graph: bytes) -> bytes:
+def quantised(graph: bytes, crops: NDArray[np.uint8]) -> bytes:
     if not is_installed("nncf"):
         pytest.skip("nncf is not installed (make setup EXTRAS=int8)")
     from engines.building.int8 import quantised_graph
 
-    return quantised_graph(graph, sample_crops(INPUT_PX, count=8), limit_mm=20.0)
+    return quantised_graph(graph, crops, limit_mm=20.0)
 
 
 def answers(graph: bytes, crops: np.ndarray) -> dict[str, np.ndarray]:
@@ -70,11 +77,12 @@ def test_most_layers_compute_in_int8_and_the_readout_does_not(graph: bytes, quan
 
 
 @needs_int8
-def test_tensorrt_gets_signed_pairs_in_half_precision_that_were_judged(graph: bytes, quantised: bytes) -> None:
+def test_tensorrt_gets_signed_pairs_in_half_precision_that_were_judged(
+    graph: bytes, quantised: bytes, crops: NDArray[np.uint8]
+) -> None:
     from engines.building.int8 import halved_graph, onnx_answers, quantised_graph
 
     lines: list[str] = []
-    crops = sample_crops(INPUT_PX, count=8)
     signed = quantised_graph(graph, crops, lines.append, limit_mm=20.0, signed_only=True)
     prepared = halved_graph(signed)
     model = onnx.load_from_string(prepared)
@@ -95,25 +103,29 @@ def test_tensorrt_gets_signed_pairs_in_half_precision_that_were_judged(graph: by
     assert half.joints_mm_mean == pytest.approx(whole.joints_mm_mean, rel=0.3)
 
 
-def _folder_of_crops(parent: Path) -> Path:
-    folder = parent / "crops"
+@pytest.fixture
+def folder(crops: NDArray[np.uint8], tmp_path: Path) -> Path:
+    """The same crops as a user's own."""
+    folder = tmp_path / "crops"
     folder.mkdir()
-    for k, crop in enumerate(sample_crops(INPUT_PX, count=8)):
+    for k, crop in enumerate(crops):
         cv2.imwrite(str(folder / f"{k}.png"), crop)
     return folder
 
 
 @needs_int8
-def test_an_engine_is_kept_and_depends_on_its_calibration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_is_kept_and_depends_on_its_calibration(
+    crops: NDArray[np.uint8], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(LIMITS_MM, "int8", 20.0)
-    folder = _folder_of_crops(tmp_path)
-    request = EngineRequest(backend="openvino", precision="int8", cache=tmp_path / "cache", calibration=folder)
+    request = EngineRequest(
+        backend="openvino", precision="int8", cache=tmp_path / "cache", batches=(1,), calibration=folder
+    )
     lines: list[str] = []
     engine = open_backend(request, lines.append)
     assert engine.precision == "int8"
     assert any("joints move by" in line for line in lines)
-    crops = sample_crops(INPUT_PX, count=4)
-    whole = open_backend(EngineRequest(backend="openvino", precision="fp32", cache=tmp_path / "cache"))
+    whole = open_backend(EngineRequest(backend="openvino", precision="fp32"))
     assert 0 < np.abs(engine(crops[:1])["joints_crop_px"] - whole(crops[:1])["joints_crop_px"]).mean() < 20
     lines.clear()
     open_backend(request, lines.append)
@@ -127,10 +139,9 @@ def test_an_engine_is_kept_and_depends_on_its_calibration(tmp_path: Path, monkey
 
 @needs_int8
 def test_joints_that_move_too_far_are_refused_with_the_figure(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(LIMITS_MM, "int8", 0.001)
-    folder = _folder_of_crops(tmp_path)
     arguments = ["--backend", "openvino", "--precision", "int8", "--calibration", str(folder)]
     assert build_main([*arguments, "--output", str(tmp_path / "cache")]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]

@@ -105,9 +105,8 @@ def test_rtx_builds_int8_without_a_gpu(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setitem(LIMITS_MM, "int8", 20.0)
     for k, crop in enumerate(sample_crops(LITE.input_px, count=8)):
         cv2.imwrite(str(tmp_path / f"{k}.png"), crop)
-    request = EngineRequest(
-        "lite", None, "tensorrt_rtx", "int8", cache=tmp_path / "cache", targets=("sm89",), calibration=tmp_path
-    )
+    request = EngineRequest("lite", None, "tensorrt_rtx", "int8", calibration=tmp_path)
+    request = replace(request, cache=tmp_path / "cache", batches=(2,), targets=("sm89",))
     folder, key = ensure_engine("tensorrt_rtx", request, weights_of("lite", None), print)
     assert key.precision == "int8"
     assert key.calibration_sha256
@@ -204,9 +203,9 @@ def test_build_command_says_what_stands_in_the_way(tmp_path: Path, capsys: pytes
 
 @needs_no_gpu
 @pytest.mark.skipif(not is_installed("openvino"), reason="openvino is not installed")
-def test_auto_takes_what_runs_here_and_says_so(tmp_path: Path) -> None:
+def test_auto_takes_what_runs_here_and_says_so() -> None:
     lines: list[str] = []
-    engine = open_backend(EngineRequest(cache=tmp_path), lines.append)
+    engine = open_backend(EngineRequest(), lines.append)
     assert engine.name == "openvino"
     said = any("cannot run: taking openvino" in line for line in lines)
     assert said == (is_installed("tensorrt_rtx") or is_installed("tensorrt"))
