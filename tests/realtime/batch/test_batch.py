@@ -70,7 +70,7 @@ def uninterrupted(job: Job, work: Work, backend: Backend, frames: int) -> Tracks
     return load_tracks(job.output)
 
 
-SHORT = 40
+SHORT = 30
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_stops_and_resumes_leave_no_trace_where_tracks_are_smoothed(
     work = replace(work, settings=settings, smooth=True, checkpoint_frames=SHORT - 10)
     whole = Job(short, tmp_path / "whole.npz")
     process(whole, work, backend, never)
-    stopped_and_resumed(Job(short, tmp_path / "t.npz"), work, backend, (11, 1, 21, SHORT - 33))
+    stopped_and_resumed(Job(short, tmp_path / "t.npz"), work, backend, (8, 1, 14, SHORT - 23))
     same(load_tracks(tmp_path / "t.npz"), load_tracks(whole.output))
     names = {path.name for path in (whole.output, whole.state)}
     assert {path.name for path in tmp_path.iterdir()} - names == {"t.npz", "t.npz.state"}
@@ -158,7 +158,7 @@ def test_a_part_of_another_run_is_no_place_to_go_on(
 ) -> None:
     job = Job(short, tmp_path / "t.npz")
     other = replace(work, settings=load_settings(None, ["engine.threads=1", "tracker.lose_after_s=0.07"]))
-    process(job, other, backend, after(15))
+    process(job, other, backend, after(10))
     outcome = process(replace(job, resume=True), work, backend, never)
     assert (outcome.status, outcome.tracked_frames) == ("done", SHORT)
     assert any("begins anew" in note for note in outcome.notes)
@@ -171,14 +171,14 @@ def test_frames_behind_the_last_checkpoint_are_done_again(
 ) -> None:
     """A kill leaves a part that is longer than the checkpoint says, and half a record."""
     job = Job(short, tmp_path / "t.npz", resume=True)
-    process(job, work, backend, after(20))
+    process(job, work, backend, after(14))
     state = job.state.read_bytes()
-    process(job, work, backend, after(10))
+    process(job, work, backend, after(8))
     part = job.part(smooth=False)
     part.write_bytes(part.read_bytes()[:-100])
     job.state.write_bytes(state)
     outcome = process(job, work, backend, never)
-    assert (outcome.status, outcome.tracked_frames) == ("done", SHORT - 20)
+    assert (outcome.status, outcome.tracked_frames) == ("done", SHORT - 14)
     same(load_tracks(job.output), short_whole)
 
 
@@ -187,7 +187,7 @@ def test_a_broken_checkpoint_means_a_new_beginning(
     short: Path, work: Work, backend: Backend, short_whole: Tracks, tmp_path: Path
 ) -> None:
     job = Job(short, tmp_path / "t.npz", resume=True)
-    process(job, work, backend, after(15))
+    process(job, work, backend, after(10))
     job.state.write_bytes(job.state.read_bytes()[:500])
     assert process(job, work, backend, never).tracked_frames == SHORT
     same(load_tracks(job.output), short_whole)
@@ -199,7 +199,7 @@ def test_a_checkpoint_that_fits_no_pipeline_is_a_warning_and_a_new_beginning(
 ) -> None:
     """Sound as JSON, but what the pipeline remembered is that of another version, or damaged."""
     job = Job(short, tmp_path / "t.npz", resume=True)
-    process(job, work, backend, after(15))
+    process(job, work, backend, after(10))
     kept = json.loads(job.state.read_text())
     job.state.write_text(json.dumps(kept | {"pipeline": kept["pipeline"] | {"tracker": {"tracks": {"left": 3}}}}))
     outcome = process(job, work, backend, never)
@@ -346,7 +346,7 @@ def re_line(text: str, name: str) -> str:
 @needs_weights
 @pytest.mark.parametrize("whom", ["the program", "the worker"])
 def test_a_kill_costs_nothing(clip: Path, whole: Tracks, tmp_path: Path, whom: str) -> None:
-    first = cut(tmp_path / "first.mp4", 0, 20)
+    first = cut(tmp_path / "first.mp4", 0, 5)
     out, part = tmp_path / "out", tmp_path / "out" / "uneven.npz.part"
     with program("--video", first, clip, "--out", out, "--workers", "1", checkpoint_frames=KEPT) as it:
         wait_for(lambda: part.exists() and part.stat().st_size > (KEPT + 4) * RECORD.itemsize + 4096, it)
