@@ -234,7 +234,7 @@ def frames_of(capfd: pytest.CaptureFixture[str], tmp_path: Path, *arguments: obj
 def test_broken_frames_are_skipped_and_counted(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    data = bytearray(cut(tmp_path / "whole.mp4", 0, 150).read_bytes())
+    data = bytearray(cut(tmp_path / "whole.mp4", 0, 110).read_bytes())
     start = len(data) * 2 // 5
     data[start : start + 60_000] = np.random.default_rng(1).bytes(60_000)
     broken = tmp_path / "broken.mp4"

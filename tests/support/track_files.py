@@ -15,7 +15,8 @@ def tracks_of(present: list[str], step_s: float = 1 / 30, sway_mm: float = 40.0)
     frames = []
     for i, sides in enumerate(present):
         shift = sway_mm * float(np.sin(0.2 * i))
-        frames.append(hand_frame(*(side for side in SIDES if side[0] in sides), index=i, t_s=i * step_s, shift=shift))
+        there = (side for side in SIDES if side[0] in sides)
+        frames.append(hand_frame(*there, index=i, t_s=i * step_s, shift=shift, turned=False))
     records = np.frombuffer(b"".join(map(encode, frames)), RECORD)
     fields = {name: records[name].copy() for name in FRAME_FIELDS}
     for h, place in enumerate(((-110.0, 70.0, 520.0), (120.0, 60.0, 470.0))):

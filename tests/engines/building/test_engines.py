@@ -104,15 +104,16 @@ def test_onnx_is_the_graph_that_the_engine_is_made_of(cache: Path, tmp_path: Pat
 
 def test_build_command_verifies(cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
     monkeypatch.setattr(build, "verify", partial(verify, timed_s=0.1))
+    monkeypatch.setattr(build, "sample_crops", partial(sample_crops, count=4))
     arguments = ["--backend", "openvino", "--precision", "fp32", "--output", str(cache)]
     assert build_main(arguments) == 0
     assert "joints_px_largest" in capsys.readouterr().out
     (path,) = [path for path in cache.glob(f"*/{SIDECAR}") if '"fp32"' in path.read_text()]
     kept = json.loads(path.read_text())["verification"]
-    assert kept["crops"] == 32
+    assert kept["crops"] == 4
+    assert len(sample_crops(32)) == 32, "of so many else"
     assert kept["joints_mm_mean"] < 0.1
     assert kept["latency_p50_ms"] > 0
-    monkeypatch.setattr(build, "sample_crops", partial(sample_crops, count=4))
     monkeypatch.setitem(LIMITS_MM, "fp32", -1.0)
     assert build_main(arguments) == 2
     assert "fp32 may bring" in capsys.readouterr().err

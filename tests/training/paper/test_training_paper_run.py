@@ -134,8 +134,8 @@ def test_a_run_that_is_interrupted_goes_on_to_the_same_result(data: Path, tmp_pa
 
 
 def test_two_processes_have_the_loss_curve_of_one(data: Path, tmp_path: Path) -> None:
-    schedule = {"epochs": 3, "learning_rate": 1.0e-4}
-    config = write_config(tmp_path / "c.yaml", [part(data)], schedule=schedule, validate_every=6)
+    schedule = {"epochs": 2, "learning_rate": 1.0e-4}
+    config = write_config(tmp_path / "c.yaml", [part(data)], schedule=schedule)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
