@@ -92,7 +92,7 @@ def test_rtx_builds_the_released_snapshot_as_it_is(tmp_path: Path) -> None:
     state = {f"module.{name}": value for name, value in networks.state_dict().items()}
     torch.save({"epoch": 20, "network": state}, tmp_path / "snapshot_20.pth.tar")
     arguments = ["--backend", "tensorrt_rtx", "--preset", "paper", "--weights", str(tmp_path / "snapshot_20.pth.tar")]
-    arguments += ["--precision", "fp16", "--target", "sm89", "--output", str(tmp_path / "cache")]
+    arguments += ["--precision", "fp16", "--target", "sm89", "--batch", "2", "--output", str(tmp_path / "cache")]
     with slim(*PUBLISHED):
         assert build_main(arguments) == 0
     (plan,) = (tmp_path / "cache").glob(f"*/{PLAN_FILE}")
