@@ -6,6 +6,7 @@ A hand that one view loses, others still see: the second, guided pass looks wher
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract import Backend
-from engines.errors import UserError
+from engines.files import file_sha256
 from engines.geometry.crop import crop_around, upright_angle_rad
 from engines.skeleton import HAND_SLICES, SIDES, Side
 from realtime.engine import backend_of
@@ -72,7 +73,7 @@ def detect(
     guide: Hands | None,
     say: Callable[[str], None] = print,
 ) -> list[Detections]:
-    """Detections of every camera, kept in `folder`; what is there already is not done again.
+    """Detections of every camera, kept in `folder`; what is there already of these videos is not done again.
 
     `reader` None takes what the tracker's own network says. With `guide` the crops come from hands in space.
     """
@@ -80,9 +81,11 @@ def detect(
     for view, camera in enumerate(recording.rig):
         path = folder / f"{camera.name}.npz"
         frames = int(recording.frames[:, view].max()) + 1
-        known = load_detections(path) if path.exists() else Detections.empty(frames)
-        if len(known.done) < frames:
-            raise UserError(f"{path}: of {len(known.done)} frames, the video has {frames}; remove it and detect again")
+        made_of = _made_of(recording, view, guide)
+        known = load_detections(path) if path.exists() else Detections.empty(frames, made_of)
+        if known.made_of.tobytes() != made_of or len(known.done) < frames:
+            say(f"detect      {camera.name}: {path.name} is of another video or of hands elsewhere, done anew")
+            known = Detections.empty(frames, made_of)
         wanted = np.zeros(len(known.done), bool)
         wanted[recording.frames[recording.frames[:, view] >= 0, view]] = True
         if (known.done | ~wanted).all():
@@ -92,6 +95,16 @@ def detect(
             say(f"detect      {camera.name}: {_summary(known, wanted)}")
         found.append(known)
     return found
+
+
+def _made_of(recording: Recording, view: int, guide: Hands | None) -> bytes:
+    """SHA-256 of a camera's video and of the hands in space that say where to look, to a tenth of a millimetre."""
+    digest = hashlib.sha256(file_sha256(recording.videos[view]).encode())
+    digest.update(np.ascontiguousarray(recording.frames[:, view]).tobytes())
+    if guide is not None:
+        joints_mm, known = as_shown(guide, view)
+        digest.update(np.where(known[..., None], joints_mm.round(1), 0.0).tobytes())
+    return digest.digest()
 
 
 def open_reader(name: str, backend: Backend) -> Reader | None:

@@ -10,7 +10,7 @@ from engines.errors import UserError
 from tests.support.rigs import hands_mm, rig_around
 from training.annotation.__main__ import main
 from training.annotation.detect import bridged, detect, open_network, turned, unturned
-from training.annotation.detection.detections import Detections, load_detections, save_detections
+from training.annotation.detection.detections import load_detections, save_detections
 from training.annotation.recordings.recording import Recording, load_recording
 from training.annotation.recordings.video_out import VideoOut
 from training.annotation.rigs.rendering_truth import exact_hands
@@ -84,15 +84,26 @@ def test_detections_that_do_not_belong_are_refused(recording: Recording, tmp_pat
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 no archive")
     with pytest.raises(UserError, match="damaged detections"):
         load_detections(tmp_path / "broken.npz")
-    save_detections(tmp_path / "found" / "cam_0.npz", Detections.empty(2))
-    with pytest.raises(UserError, match="of 2 frames"):
-        detect(
-            recording,
-            tmp_path / "found",
-            None,
-            open_network(IN_TORCH),
-            exact_hands(recording.rig, hands_mm()[:4], recording.t_s),
-        )
+
+
+def test_detections_of_other_videos_or_of_hands_elsewhere_are_made_anew(recording: Recording, tmp_path: Path) -> None:
+    """They were kept for any video of as many frames, and exported as the labels of its pictures."""
+    backend, guide = open_network(IN_TORCH), exact_hands(recording.rig, hands_mm()[:4], recording.t_s)
+    folder, said = tmp_path / "found", list[str]()
+    detect(recording, folder, None, backend, guide)
+    detect(recording, folder, None, backend, guide, said.append)
+    assert all("kept" in line for line in said)
+    elsewhere = exact_hands(recording.rig, hands_mm()[:4] + 30.0, recording.t_s)
+    said.clear()
+    detect(recording, folder, None, backend, elsewhere, said.append)
+    assert sum("done anew" in line for line in said) == 2
+    recording.videos[0].write_bytes(recording.videos[1].read_bytes())
+    with VideoOut(recording.videos[1], recording.rig[1].size_px, 10.0) as video:
+        for _ in range(4):
+            video.write(np.full((480, 640, 3), 140, np.uint8))
+    said.clear()
+    detect(recording, folder, None, backend, elsewhere, said.append)
+    assert [line for line in said if "done anew" in line and "cam_1" in line]
 
 
 @pytest.mark.timeout(900)  # the calibration is read, four videos are decoded four times

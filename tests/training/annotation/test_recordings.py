@@ -138,3 +138,29 @@ def test_two_cameras_are_recorded_with_their_times(tmp_path: Path) -> None:
     assert [camera["frames"] for camera in told["cameras"]] == [len(log.t_s) for log in logs]
     with pytest.raises(UserError, match="holds a recording already"):
         record(tmp_path, ["0"], load_settings(None, []).camera, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("", "names no frame"),
+        ("0,cam_0,0,nan\n", "frame 0 of camera cam_0 at nan s"),
+        ("0,cam_0,99999999999999999999,0.0\n", "cannot be"),
+        ("0,cam_0,-3,0.0\n", "frame -3"),
+        ("0,cam_0,0,0.0\n0,cam_1,0,0.0\n1,cam_0,1,0.0\n1,cam_1,1,0.0\n", "moment 0 is at 0 s, moment 1 is at 0 s"),
+        ("0,cam_0,1,3.0\n1,cam_0,0,2.0\n", "times must grow"),
+        ("0," + "x" * 200_000 + ",0,0.0\n", "needs columns"),
+    ],
+)
+def test_time_stamps_that_cannot_be_are_told(rows: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "timestamps.csv"
+    path.write_text("sync_index,cam_id,frame_index,frame_time\n" + rows, encoding="utf-8")
+    with pytest.raises(UserError, match=told):
+        moments_of_file(path, [times("cam_0", 5), times("cam_1", 5)], ["cam_0", "cam_1"])
+
+
+def test_a_spreadsheets_mark_at_the_front_is_read_over(tmp_path: Path) -> None:
+    path = tmp_path / "timestamps.csv"
+    rows = "sync_index,cam_id,frame_index,frame_time\n0,cam_0,0,0.0\n0,cam_1,0,0.0\n"
+    path.write_text(rows, encoding="utf-8-sig")
+    assert len(moments_of_file(path, [times("cam_0", 5), times("cam_1", 5)], ["cam_0", "cam_1"]).t_s) == 1

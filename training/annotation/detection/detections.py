@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from engines.errors import UserError
 from engines.files import in_one_step
-from engines.npz import ARCHIVE_ERRORS, load_arrays
+from engines.npz import ARCHIVE_ERRORS, ArrayArchive
 
 _NAMES: Final = ("joints_px", "sigma_px", "confidence", "probability", "done")
+_DIGEST_BYTES: Final = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,14 +31,17 @@ class Detections:
     """(F, 2) that right and left hand are there."""
     done: NDArray[np.bool_]
     """(F,) frames that were looked at: a run that was killed goes on behind them."""
+    made_of: NDArray[np.uint8]
+    """(32,) SHA-256 of what they were found in; zeros where a file does not say."""
 
     @classmethod
-    def empty(cls, frames: int) -> Detections:
+    def empty(cls, frames: int, made_of: bytes = bytes(_DIGEST_BYTES)) -> Detections:
         """Nothing looked at yet."""
         joints, sigma, confidence = (
             np.full(shape, np.nan, np.float32) for shape in ((frames, 42, 2), (frames, 42), (frames, 42))
         )
-        return cls(joints, sigma, confidence, np.zeros((frames, 2), np.float32), np.zeros(frames, bool))
+        probability, done = np.zeros((frames, 2), np.float32), np.zeros(frames, bool)
+        return cls(joints, sigma, confidence, probability, done, np.frombuffer(made_of, np.uint8))
 
 
 def save_detections(path: Path, found: Detections) -> None:
@@ -53,7 +57,11 @@ def load_detections(path: Path) -> Detections:
     """Read the file; raises UserError if it is missing or damaged."""
     try:
         # what is read is read-only, and a run that goes on writes into it
-        found = Detections(**{name: values.copy() for name, values in load_arrays(path, _NAMES).items()})
+        with ArrayArchive(path) as archive:
+            fields = {name: archive.read(name).copy() for name in _NAMES}
+            known = "made_of" in archive
+            made_of = archive.read("made_of", "uint8", (_DIGEST_BYTES,)) if known else np.zeros(_DIGEST_BYTES, np.uint8)
+        found = Detections(**fields, made_of=made_of)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such detections; run python -m training.annotation detect first") from error
     except (OSError, *ARCHIVE_ERRORS) as error:

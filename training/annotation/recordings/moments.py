@@ -16,6 +16,9 @@ from realtime.sources.recording import VideoSource
 _RATES_DIFFER = 0.005
 """Rates that differ by more than this share drift apart by a frame within a few seconds."""
 
+_MOST_FRAMES = 1 << 31
+"""Of a video: four years at 17 a second."""
+
 
 @dataclass(frozen=True, eq=False)
 class VideoTimes:
@@ -84,6 +87,12 @@ def moments_of_file(path: Path, videos: Sequence[VideoTimes], names: Sequence[st
     of a camera is its video's first frame. Raises UserError for a camera or frame that is not there.
     """
     rows = _rows(path)
+    if not rows:
+        raise UserError(f"{path}: names no frame; it needs a row for each frame of each camera")
+    wrong = next((row for row in rows if not (0 <= row[2] < _MOST_FRAMES and np.isfinite(row[3]))), None)
+    if wrong is not None:
+        where = f"frame {wrong[2]} of camera {wrong[1]} at {wrong[3]:g} s"
+        raise UserError(f"{path}: {where} cannot be; mend or remove the row")
     views = _views(path, {row[1] for row in rows}, names)
     moments = sorted({row[0] for row in rows})
     row_of = {moment: k for k, moment in enumerate(moments)}
@@ -102,12 +111,17 @@ def moments_of_file(path: Path, videos: Sequence[VideoTimes], names: Sequence[st
                 f"{video.path.name} has {len(video.t_s)}; they do not belong together"
             )
     t_s = np.nanmedian(times, axis=1)
+    back = np.flatnonzero(np.diff(t_s) <= 0)
+    if len(back):
+        at = int(back[0])
+        earlier, later = (f"moment {moments[k]} is at {t_s[k]:g} s" for k in (at, at + 1))
+        raise UserError(f"{path}: {earlier}, {later}: times must grow; mend or remove the rows")
     return Moments(frames, t_s - t_s[0])
 
 
 def _rows(path: Path) -> list[tuple[int, str, int, float]]:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a mark at the front
             found = list(csv.DictReader(file))
         camera = "cam_id" if found and "cam_id" in found[0] else "port"
         return [
@@ -117,7 +131,7 @@ def _rows(path: Path) -> list[tuple[int, str, int, float]]:
         ]
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
         raise UserError(f"{path}: needs columns sync_index, cam_id, frame_index, frame_time ({error})") from error
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.errors import UserError
+from realtime.command import above_zero
 from training.annotation.recordings.recording import Recording, load_recording, write_text
 from training.annotation.reports.figures import Figures, as_tree, figures_of, report_text
 from training.annotation.reports.pictures import write_reprojections
@@ -35,7 +36,11 @@ def add_solver_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-bones", action="store_true", help="let bones change their length over the recording")
     parser.add_argument("--smooth-s", type=float, default=0.0, metavar="S", help="Gaussian over time (0: none)")
     parser.add_argument(
-        "--most-sigma-mm", type=float, default=MOST_SIGMA_MM, metavar="MM", help="joints less sure are no labels (10)"
+        "--most-sigma-mm",
+        type=above_zero,
+        default=MOST_SIGMA_MM,
+        metavar="MM",
+        help="joints less sure are no labels (10)",
     )
     parser.add_argument(
         "--delays",
