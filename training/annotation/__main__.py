@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Final
@@ -34,6 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     if not words or words[0] not in STEPS:
         _overview(words)
         return 0 if words[:1] in ([], ["-h"], ["--help"]) else 2
+    # before numpy comes: the solver has small matrices, and on a busy machine threads wait long for each other
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     step = import_module(f"training.annotation.steps.{words[0]}_step")
     parser = CommandParser(f"python -m training.annotation {words[0]}", step.__doc__)
     step.add_arguments(parser)

@@ -103,6 +103,13 @@ def test_what_does_not_fit_together_is_one_line(tmp_path: Path, count: int, size
     assert "\n" not in str(failure.value)
 
 
+def test_one_video_is_not_two_cameras(tmp_path: Path) -> None:
+    save_cameras(tmp_path / "cameras.toml", rig_around(2))
+    one = video(tmp_path / "v.mp4", 3)
+    with pytest.raises(UserError, match=r"v\.mp4 twice"):
+        gather(tmp_path / "r", tmp_path / "cameras.toml", [one, one], None, None, [])
+
+
 def test_videos_of_some_cameras_go_by_their_names(tmp_path: Path) -> None:
     rig = rig_around(4)
     save_cameras(tmp_path / "cameras.toml", rig)

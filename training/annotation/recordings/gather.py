@@ -42,6 +42,9 @@ def gather(
     if len(videos) != len(rig):
         few = "" if len(videos) > lenses else "; a part of them goes by itself if the files are called as the cameras"
         raise UserError(f"{len(videos)} videos, but {cameras} holds {lenses} cameras: name one for each{few}")
+    twice = sorted({str(video) for video in videos if list(videos).count(video) > 1})
+    if twice:
+        raise UserError(f"--videos names {', '.join(twice)} twice; each camera has a video of its own")
     times = _ordered(times, [camera.name for camera in rig])
     for camera, video in zip(rig, times, strict=True):
         check_picture_size(camera.name, camera.size_px, video.size_px)

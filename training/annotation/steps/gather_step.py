@@ -28,6 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
     recording = gather(a.folder, a.cameras, a.videos, a.unit, a.timestamps, a.offsets)
     whole = (recording.frames >= 0).all(axis=1)
     rate = 1 / float(np.median(np.diff(recording.t_s))) if len(recording.t_s) > 1 else 0.0
-    print(f"cameras     {', '.join(recording.names)}")
+    pairs = zip(recording.names, recording.videos, strict=True)
+    print(f"cameras     {', '.join(f'{name} ({video.name})' for name, video in pairs)}")
     print(f"moments     {len(whole)} at {rate:.1f} a second, {int((~whole).sum())} of them not in all cameras")
     print(f"written     {a.folder}; next: python -m training.annotation label {a.folder}")
