@@ -20,6 +20,13 @@ TRUTH: Final = "truth.npz"
 _DETECTIONS: Final = "detections"
 
 
+def require_no_marks(folder: Path) -> None:
+    """Raise UserError where somebody corrected what another recording would replace."""
+    marks = folder / MARKS
+    if marks.is_dir() and any(marks.iterdir()):
+        raise UserError(f"{marks}: somebody corrected what lies here; take another folder, or remove the marks")
+
+
 def detections_folder(folder: Path, detector: str, guided: bool) -> Path:
     """Where a detector's answers are; weights are called by their file."""
     name = Path(detector).stem if Path(detector).suffix else detector

@@ -11,6 +11,7 @@ from engines.errors import UserError
 from realtime.layers import load_settings
 from tests.support.network_camera import NetworkCamera
 from tests.support.rigs import rig_around
+from training.annotation.__main__ import main
 from training.annotation.cameras.files import save_cameras
 from training.annotation.recordings.gather import gather
 from training.annotation.recordings.moments import VideoTimes, moments_by_number, moments_by_time, moments_of_file
@@ -108,6 +109,17 @@ def test_one_video_is_not_two_cameras(tmp_path: Path) -> None:
     one = video(tmp_path / "v.mp4", 3)
     with pytest.raises(UserError, match=r"v\.mp4 twice"):
         gather(tmp_path / "r", tmp_path / "cameras.toml", [one, one], None, None, [])
+
+
+@pytest.mark.parametrize("step", ["gather --cameras none.toml --videos a.mp4 b.mp4", "render --moments 1 --views 2"])
+def test_what_somebody_corrected_is_not_replaced(step: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "marks").mkdir()
+    (tmp_path / "marks" / "0.json").write_text("{}")
+    name, *options = step.split()
+    assert main([name, str(tmp_path), *options]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "somebody corrected what lies here" in line
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["marks"]
 
 
 def test_videos_of_some_cameras_go_by_their_names(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from training.annotation.recordings.gather import gather
+from training.annotation.workplace import require_no_marks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Do it. Raises UserError."""
     a = arguments
+    require_no_marks(a.folder)
     recording = gather(a.folder, a.cameras, a.videos, a.unit, a.timestamps, a.offsets)
     whole = (recording.frames >= 0).all(axis=1)
     rate = 1 / float(np.median(np.diff(recording.t_s))) if len(recording.t_s) > 1 else 0.0

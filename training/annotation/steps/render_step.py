@@ -8,7 +8,7 @@ from pathlib import Path
 from engines.errors import UserError
 from realtime.command import above_zero
 from training.annotation.rigs.layout import LAYOUTS
-from training.annotation.workplace import TRUTH
+from training.annotation.workplace import TRUTH, require_no_marks
 from training.command import natural, positive
 
 
@@ -42,6 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
         width, height = (int(v) for v in a.size.lower().split("x"))
     except ValueError as error:
         raise UserError(f"--size {a.size}: write it as WIDTHxHEIGHT, such as 640x480") from error
+    require_no_marks(a.folder)
     plan = RigPlan(a.layout, a.views, a.moments, a.fps, a.seed, (width, height), a.backgrounds, a.sample, a.start_s)
     render_rig(a.folder, plan)
     print(f"written     {a.folder}, with the truth in {TRUTH}; next: python -m training.annotation label {a.folder}")
