@@ -99,10 +99,10 @@ def _layers(wishes: Wishes) -> Iterator[Layer]:
     settings = wishes.get("settings")
     if isinstance(settings, Settings):
         yield Layer("settings", settings.model_dump())
-    elif settings is not None and not isinstance(settings, Mapping):
-        raise UserError(f"settings: {settings!r}; give some by name, as {{'engine.threads': 1}}, or `load_settings()`")
-    elif settings is not None:
+    elif isinstance(settings, Mapping):
         yield Layer.of("settings", {key: _plain(value) for key, value in settings.items()})
+    elif settings is not None:
+        raise UserError(f"settings: {settings!r}; give some by name, as {{'engine.threads': 1}}, or `load_settings()`")
     for keyword, setting in _SETTING.items():
         value = wishes.get(keyword)
         if value is not None:

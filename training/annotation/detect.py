@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.contract import Backend
+from engines.errors import UserError
 from engines.files import file_sha256
 from engines.geometry.crop import crop_around, upright_angle_rad
 from engines.skeleton import HAND_SLICES, SIDES, Side
@@ -99,7 +100,11 @@ def detect(
 
 def _made_of(recording: Recording, view: int, guide: Hands | None) -> bytes:
     """SHA-256 of a camera's video and of the hands in space that say where to look, to a tenth of a millimetre."""
-    digest = hashlib.sha256(file_sha256(recording.videos[view]).encode())
+    video = recording.videos[view]
+    try:
+        digest = hashlib.sha256(file_sha256(video).encode())
+    except OSError as error:
+        raise UserError(f"{video}: cannot be read ({error.strerror})") from error
     digest.update(np.ascontiguousarray(recording.frames[:, view]).tobytes())
     if guide is not None:
         joints_mm, known = as_shown(guide, view)

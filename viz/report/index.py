@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from engines.skeleton import SIDES
 from realtime.tracks.schema import Tracks
@@ -25,7 +24,7 @@ class Row:
 
     name: str
     page: str = ""
-    """Address of the page as seen from the index, quoted."""
+    """Where the page lies as seen from the index."""
     picture: str = ""
     """From the middle of the recording."""
     facts: tuple[str, ...] = ()
@@ -39,9 +38,7 @@ def row_of(recording: Recording, tracks: Tracks, strip: Sequence[StripPicture], 
     """The row of a recording whose page lies at `place`, as seen from the index."""
     hands = tuple(hand_numbers(tracks, side) for side in SIDES)
     middle = strip[len(strip) // 2].url
-    return Row(
-        recording.name, quote(place.as_posix()), middle, tuple(facts(tracks)), span_s(tracks), hands, recording.note
-    )
+    return Row(recording.name, place.as_posix(), middle, tuple(facts(tracks)), span_s(tracks), hands, recording.note)
 
 
 def index_page(name: str, rows: Sequence[Row]) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
 
 from engines.errors import UserError
 from engines.files import in_one_step
@@ -89,7 +88,7 @@ def _report_folder(folder: Path, out: Path) -> None:
     for recording in recordings:
         rows.append(_row(recording, folder, out))
         if rows[-1].page:
-            print(out / unquote(rows[-1].page))
+            print(out / rows[-1].page)
     unread = [row.note or row.name for row in rows if not row.page]
     if len(unread) == len(rows):
         more = f", and {len(unread) - 1} others likewise" if len(unread) > 1 else ""

@@ -103,6 +103,9 @@ def test_detections_of_other_videos_or_of_hands_elsewhere_are_made_anew(recordin
             video.write(np.full((480, 640, 3), 140, np.uint8))
     said.clear()
     detect(recording, folder, None, backend, elsewhere, said.append)
+    recording.videos[0].unlink()
+    with pytest.raises(UserError, match=r"cam_0\.mp4: cannot be read"):
+        detect(recording, folder, None, backend, elsewhere)
     assert [line for line in said if "done anew" in line and "cam_1" in line]
 
 
