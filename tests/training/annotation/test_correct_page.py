@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -158,6 +159,17 @@ def key(page: Page, name: str) -> None:
     page.call("Input.dispatchKeyEvent", type="keyDown", key=name)
     page.call("Input.dispatchKeyEvent", type="keyUp", key=name)
     page.wait("annotation.idle()")
+
+
+def test_a_port_that_is_none_or_taken_is_told(recording: Recording, marks: Path, address: str) -> None:
+    desk, frames = Desk(recording, wrong_hands(recording), marks), FrameCache(recording, recording.folder / "frames")
+    for none in (99999, -1):
+        with pytest.raises(UserError, match="ports are 0 to 65535"):
+            make_server(desk, frames, none)
+    taken = urlsplit(address).port
+    assert taken is not None
+    with pytest.raises(UserError, match="cannot be opened"):
+        make_server(desk, frames, taken)
 
 
 def test_marks_of_another_recording_are_refused(recording: Recording, marks: Path) -> None:

@@ -38,9 +38,11 @@ class DeskServer(ThreadingHTTPServer):
 
 
 def make_server(desk: Desk, frames: FrameCache, port: int) -> DeskServer:
-    """The server; port 0 takes a free one. Raises UserError if the port is taken."""
+    """The server; port 0 takes a free one. Raises UserError if the port is taken, or none."""
     try:
         return DeskServer(desk, frames, port)
+    except OverflowError as error:
+        raise UserError(f"--port {port}: ports are 0 to 65535; 0 takes a free one") from error
     except OSError as error:
         raise UserError(f"--port {port}: cannot be opened ({error.strerror}); take another one") from error
 

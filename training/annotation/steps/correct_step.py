@@ -20,17 +20,8 @@ _PORT = 8737
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The step's options."""
     parser.add_argument("folder", type=Path, help="folder of the recording; several people may work in one")
-    parser.add_argument(
-        "--port", type=_port, default=_PORT, help=f"of the page, on this machine only ({_PORT}; 0: any)"
-    )
+    parser.add_argument("--port", type=int, default=_PORT, help=f"of the page, on this machine only ({_PORT}; 0: any)")
     parser.add_argument("--no-browser", action="store_true", help="only serve; open the address yourself")
-
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError("ports are 0 to 65535; 0 takes a free one")
-    return number
 
 
 def run(arguments: argparse.Namespace) -> None:
