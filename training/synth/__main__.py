@@ -32,10 +32,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--modes", type=_modes, default=(), help="only these, in turn: names of ways hands meet, or `families`"
     )
+    parser.add_argument("--views", type=positive, default=1, help="pictures of the same hands; more come faster")
     a = parser.parse_args(argv)
     try:
         check_drawing()
-        rejected = render_bank(a.out, a.count, a.seed, a.workers, a.backgrounds, a.shard_size, a.modes)
+        rejected = render_bank(a.out, a.count, a.seed, a.workers, a.backgrounds, a.shard_size, a.modes, a.views)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

@@ -36,7 +36,15 @@ def sample_person(rng: np.random.Generator) -> Person:
     age = ages[int(rng.choice(len(ages), p=list(AGE_SHARE.values())))]
     tone = rng.uniform(0, DARKEST_TONE)
     size, girth = _build(rng, age)
-    shape = sample_shape(rng, size, girth)
+    return _looking(rng, age, tone, sample_shape(rng, size, girth))
+
+
+def another_look(rng: np.random.Generator, person: Person) -> Person:
+    """Hands of the same shape and age with another skin and other clothes."""
+    return _looking(rng, person.age, rng.uniform(0, DARKEST_TONE), person.shape)
+
+
+def _looking(rng: np.random.Generator, age: Age, tone: float, shape: HandShape) -> Person:
     # Cloth is a mesh of its own here; the material's sleeve only keeps the cloth's colours.
     material = replace(
         sample_material(rng, tone),

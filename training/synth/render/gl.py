@@ -27,13 +27,16 @@ class Uploaded:
 class Targets:
     """What a picture of one size is drawn into."""
 
+    depth_mm: moderngl.Texture
+    owner: moderngl.Texture
+    """0 where nothing is."""
+    layers: moderngl.Framebuffer
+    """Takes the two above."""
     colour: moderngl.Texture
     surface: moderngl.Texture
     """Normal and depth in mm."""
-    owner: moderngl.Texture
-    """0 where nothing is."""
     scene: moderngl.Framebuffer
-    """Takes the three above."""
+    """Takes the two above; the depth buffer is that of `layers`, to be read only."""
     final: moderngl.Texture
     shaded: moderngl.Framebuffer
     """Takes the final picture."""
@@ -44,10 +47,14 @@ def make_targets(context: moderngl.Context, size: tuple[int, int]) -> Targets:
     colour = context.texture(size, 4, dtype="f2")
     surface = context.texture(size, 4, dtype="f4")
     surface.filter = (moderngl.NEAREST, moderngl.NEAREST)
+    depth_mm = context.texture(size, 1, dtype="f4")
     owner = context.texture(size, 1, dtype="f2", alignment=1)
-    scene = context.framebuffer([colour, surface, owner], context.depth_renderbuffer(size))
+    nearest = context.depth_renderbuffer(size)
+    layers = context.framebuffer([depth_mm, owner], nearest)
+    scene = context.framebuffer([colour, surface], nearest)
+    scene.depth_mask = False  # neither cleared nor written: only what is nearest is shaded
     final = context.texture(size, 4, dtype="f2")
-    return Targets(colour, surface, owner, scene, final, context.framebuffer([final]))
+    return Targets(depth_mm, owner, layers, colour, surface, scene, final, context.framebuffer([final]))
 
 
 def create_context() -> moderngl.Context:

@@ -42,11 +42,19 @@ def render_bank(
     backgrounds: Path | None,
     shard_size: int,
     modes: Sequence[str] = (),
+    views: int = 1,
 ) -> Counter[str]:
-    """Render what is missing of a bank; returns how many scenes were rejected, by cause."""
+    """Render what is missing of a bank; returns how many scenes were rejected, by cause.
+
+    Raises `UserError` where the `views` of the same hands would fall into two shards, one of which may be held out.
+    """
+    if shard_size % views:
+        raise UserError(
+            f"--shard-size {shard_size} is no multiple of --views {views}: take {shard_size // views * views or views}"
+        )
     names = tuple(path.name for path in panorama_paths(backgrounds)) if backgrounds else ()
     panoramas = load_panoramas(backgrounds) if backgrounds else []
-    plan = BankPlan(seed, shard_size, names, tuple(modes))
+    plan = BankPlan(seed, shard_size, names, tuple(modes), views=views)
     prepare(root, plan)
     shards = missing(root, plan, count)
     done = count - sum(len(indices) for indices in shards)
@@ -73,7 +81,7 @@ def _encoded(
             yield map(_render, indices)
         return
     with multiprocessing.get_context("spawn").Pool(workers, _start_process, (plan, panoramas)) as pool:
-        yield pool.imap(_render, indices, chunksize=_CHUNK)
+        yield pool.imap(_render, indices, chunksize=max(_CHUNK, plan.views))
 
 
 def _start_process(plan: BankPlan, panoramas: Sequence[Panorama]) -> None:
@@ -85,7 +93,7 @@ def _start(plan: BankPlan, panoramas: Sequence[Panorama]) -> None:
     os.environ.setdefault("LP_NUM_THREADS", "1")  # Mesa's software driver: one process a core is enough
     from training.synth.render.sampler import Sampler
 
-    _Worker.sampler = Sampler(plan.seed, panoramas, plan.modes)
+    _Worker.sampler = Sampler(plan.seed, panoramas, plan.modes, plan.views)
     _Worker.shard_size = plan.shard_size
 
 

@@ -7,6 +7,7 @@ workers set LP_NUM_THREADS=1.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -33,6 +34,24 @@ _MATERIAL_UNIFORMS: Final = (
 )
 _Item = tuple[dict[str, moderngl.VertexArray], Material, Owner]
 """A thing to draw: its vertex arrays by program, its looks, what it belongs to."""
+
+
+@dataclass(frozen=True)
+class _Laid:
+    """What the next picture shows, on the device."""
+
+    hands: tuple[DressedHand, ...] = ()
+    props: tuple[Prop, ...] = ()
+    items: tuple[_Item, ...] = ()
+    uploaded: tuple[Uploaded, ...] = ()
+    camera: tuple[float, ...] = ()
+
+    def release(self) -> None:
+        """Free what was made for this picture alone."""
+        for mesh in self.uploaded:
+            mesh.release()
+
+
 _LIGHT_UNIFORMS: Final = ("key_direction", "key_radiance", "key_shadow", "sky", "ground", "up")
 
 
@@ -48,6 +67,7 @@ class Renderer:
             "hand": self._program("hand_vertex", "hand_fragment"),
             "plain": self._program("hand_vertex", "hand_fragment", "PLAIN"),
             "depth": self._program("hand_vertex", "depth_fragment"),
+            "layer": self._program("hand_vertex", "layer_fragment"),
             "occlusion": self._program("screen_vertex", "occlusion_fragment"),
         }
         self._make_textures()
@@ -55,6 +75,7 @@ class Renderer:
         self._use_size((width, height))
         self._usual_size = (width, height)
         self._make_geometry()
+        self._laid = _Laid()
 
     def __enter__(self) -> Renderer:
         return self
@@ -82,34 +103,64 @@ class Renderer:
         Edges are not smoothed: render larger and reduce, or average renders with the principal point shifted within a
         pixel. `noise_turn` (0..1) varies the grain of the ambient occlusion between such renders.
         """
+        self.lay(hands, intrinsics, props, size)
+        return self.shade(lights, noise_turn)
+
+    def lay(
+        self,
+        hands: Sequence[DressedHand],
+        intrinsics: Intrinsics,
+        props: Sequence[Prop] = (),
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        """Find what lies under each pixel (`layers`), for a tenth of the time of a picture, before `shade` draws it."""
         self._use_size(size or self._usual_size)
         for slot, hand in enumerate(hands):
             which = load_asset().render_vertex
             dynamic = np.hstack([hand.mesh.vertices_mm[which], hand.mesh.normals[which]])
             self._dynamic[slot].write(np.ascontiguousarray(dynamic, np.float32).tobytes())
             self._bend[slot].write(np.ascontiguousarray(hand.mesh.bend[which], np.float32).tobytes())
-        camera = tuple(float(value) for value in intrinsics.as_array())
-        light_from_camera, extent_mm = _light_view(hands, props, lights)
-        drawn = [self._upload(prop) for prop in props]
+        self._laid.release()
+        uploaded = [self._upload(prop) for prop in props]
         items: list[_Item] = [
             (self._hand_arrays(slot, hand), hand.material, hand.mesh.side) for slot, hand in enumerate(hands)
         ]
-        items += [(mesh.arrays, prop.material, prop.owner) for mesh, prop in zip(drawn, props, strict=True)]
-        self._draw_shadow_map(items, light_from_camera)
-        self._draw_surfaces(items, camera, lights, light_from_camera, SHADOW_BLUR_MM / (2 * extent_mm))
-        for mesh in drawn:
-            mesh.release()
-        self._draw_occlusion(camera, lights, noise_turn)
+        items += [(mesh.arrays, prop.material, prop.owner) for mesh, prop in zip(uploaded, props, strict=True)]
+        camera = tuple(float(value) for value in intrinsics.as_array())
+        self._laid = _Laid(tuple(hands), tuple(props), tuple(items), tuple(uploaded), camera)
+        self._draw_layers()
+
+    def shade(self, lights: Lights, noise_turn: float = 0.0) -> NDArray[np.float32]:
+        """The picture of what was laid last; see `render`."""
+        laid = self._laid
+        light_from_camera, extent_mm = _light_view(laid.hands, laid.props, lights)
+        self._draw_shadow_map(laid.items, light_from_camera)
+        self._draw_surfaces(laid.items, laid.camera, lights, light_from_camera, SHADOW_BLUR_MM / (2 * extent_mm))
+        self._draw_occlusion(laid.camera, lights, noise_turn)
         width, height = self._size
         picture = np.frombuffer(self._target.final.read(), np.float16).reshape(height, width, 4)
         return picture[::-1].astype(np.float32)
 
     def layers(self) -> Layers:
-        """Depth and owner of each pixel of the picture rendered last."""
+        """Depth and owner of each pixel of what was laid last."""
         width, height = self._size
-        surface = np.frombuffer(self._target.surface.read(), np.float32).reshape(height, width, 4)[::-1]
+        depth_mm = np.frombuffer(self._target.depth_mm.read(), np.float32).reshape(height, width)[::-1]
         owner = np.frombuffer(self._target.owner.read(), np.float16).reshape(height, width)[::-1]
-        return Layers(surface[..., 3], owner.astype(np.int8) - np.int8(1))
+        return Layers(depth_mm, owner.astype(np.int8) - np.int8(1))
+
+    def _draw_layers(self) -> None:
+        self._context.enable(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        self._target.layers.use()
+        self._target.layers.clear()
+        program = self._programs["layer"]
+        set_uniform(program, "camera", self._laid.camera)
+        set_uniform(program, "size", tuple(float(value) for value in self._size))
+        set_uniform(program, "shadow_pass", 0.0)
+        for arrays, material, owner in self._laid.items:
+            self._set_sleeve(program, material)
+            set_uniform(program, "owner_index", float(OWNERS.index(owner) + 1))
+            arrays["layer"].render()
+        self._context.disable(moderngl.CULL_FACE)
 
     def _draw_shadow_map(self, items: Sequence[_Item], light_from_camera: NDArray) -> None:
         self._context.enable(moderngl.DEPTH_TEST)
@@ -135,11 +186,13 @@ class Renderer:
         self._target.scene.use()
         self._target.scene.clear()
         self._context.enable(moderngl.CULL_FACE)
-        hands = [item for item in items if item[2] != "behind"]  # drawn first: they hide most of what is behind
+        self._context.depth_func = "<="
+        hands = [item for item in items if item[2] != "behind"]
         self._draw_items("hand", hands, camera, lights, light_from_camera, shadow_blur)
         self._draw_items(
             "plain", [i for i in items if i[2] == "behind"], camera, lights, light_from_camera, shadow_blur
         )
+        self._context.depth_func = "<"
         self._context.disable(moderngl.CULL_FACE)
 
     def _draw_items(
@@ -166,9 +219,8 @@ class Renderer:
         set_uniform(program, "fill_radiance", np.asarray(lights.fill_radiance))
         for light in _LIGHT_UNIFORMS:
             set_uniform(program, light, getattr(lights, light))
-        for arrays, material, owner in items:
+        for arrays, material, _ in items:
             self._set_sleeve(program, material)
-            set_uniform(program, "owner_index", float(OWNERS.index(owner) + 1))
             for field in _MATERIAL_UNIFORMS:
                 set_uniform(program, field, getattr(material, field))
             arrays[name].render()
@@ -189,7 +241,7 @@ class Renderer:
         self._screen.render()
 
     def _hand_arrays(self, slot: int, hand: DressedHand) -> dict[str, moderngl.VertexArray]:
-        return {name: self._vertex_arrays[name, slot, hand.mesh.side] for name in ("hand", "depth")}
+        return {name: self._vertex_arrays[name, slot, hand.mesh.side] for name in ("hand", "depth", "layer")}
 
     def _upload(self, prop: Prop) -> Uploaded:
         """Buffers of a prop for one picture; it lies outside the feature map."""
@@ -200,7 +252,7 @@ class Renderer:
         dynamic, static_buffer = (self._context.buffer(np.ascontiguousarray(b, np.float32).tobytes()) for b in blocks)
         index = self._context.buffer(np.ascontiguousarray(prop.triangles, np.int32).tobytes())
         surface = "plain" if prop.owner == "behind" else "hand"
-        programs = {name: self._programs[name] for name in (surface, "depth")}
+        programs = {name: self._programs[name] for name in (surface, "depth", "layer")}
         arrays = {
             name: self._context.vertex_array(program, attributes(program, dynamic, static_buffer), index)
             for name, program in programs.items()
@@ -258,7 +310,7 @@ class Renderer:
                 attributes(self._programs[name], self._dynamic[slot], static_buffer, self._bend[slot]),
                 index[side],
             )
-            for name in ("hand", "depth")
+            for name in ("hand", "depth", "layer")
             for slot in range(2)
             for side in ("right", "left")
         }

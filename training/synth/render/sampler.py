@@ -22,7 +22,7 @@ from training.synth.render.renderer import Renderer
 from training.synth.render.sensor import srgb_from_linear
 from training.synth.scene.exposure import Exposure
 from training.synth.scene.panorama import Panorama, Room
-from training.synth.scene.scene import Recipe, Rejected, Scene, draw_recipe, draw_scene
+from training.synth.scene.scene import Meeting, Recipe, Rejected, Scene, another_recipe, draw_recipe, draw_scene
 from training.synth.scene.views import PICTURE_PX
 
 RENDER_PX: Final = 504
@@ -30,6 +30,8 @@ RENDER_PX: Final = 504
 LEAST_VISIBLE: Final = 0.30
 """Share of a hand's joints that must be in sight."""
 MOST_ATTEMPTS: Final = 200
+_ATTEMPTS_AT_MEETING: Final = 50
+"""After so many vain views of the hands at hand a picture is drawn of others of the kind."""
 _SPREAD: Final = ((-0.375, 0.125), (0.375, -0.125), (0.125, 0.375), (-0.125, -0.375))
 """Shifts of sub-frames in pixels."""
 VERSION: Final = 4
@@ -70,12 +72,17 @@ _Drawn = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.uint8]]
 class Sampler:
     """Makes samples; use it in a `with` block. With `modes` these take turns, otherwise all are drawn.
 
-    Raises `UserError` where no OpenGL context can be made.
+    So many `views` that follow each other show the same hands; the first of them is the one picture that a sampler of
+    one view makes of these hands. Raises `UserError` where no OpenGL context can be made.
     """
 
-    def __init__(self, seed: int, panoramas: Sequence[Panorama] = (), modes: Sequence[str] = ()) -> None:
+    def __init__(
+        self, seed: int, panoramas: Sequence[Panorama] = (), modes: Sequence[str] = (), views: int = 1
+    ) -> None:
         self._seed = seed
         self._modes = modes
+        self._views = views
+        self._met: tuple[int, Recipe, Meeting] | None = None
         self._panoramas = panoramas
         self._renderer = Renderer(RENDER_PX, RENDER_PX)
 
@@ -88,19 +95,41 @@ class Sampler:
         self._renderer.close()
 
     def sample(self, index: int) -> Sample:
-        """The sample of an index >= 0; the same for the same seed and panoramas."""
-        rng = np.random.default_rng([self._seed, index])
-        recipe = draw_recipe(rng, self._modes[index % len(self._modes)] if self._modes else "")
+        """The sample of an index >= 0; the same for the same seed, panoramas, modes and views."""
+        number, view = divmod(index, self._views)
+        if view == 0:
+            return self._first(number, index)
+        if self._met is None or self._met[0] != number:
+            self._first(number, index - view)
+        return self._another(number, view, index)
+
+    def _first(self, number: int, index: int) -> Sample:
+        rng = np.random.default_rng([self._seed, number])
+        recipe = draw_recipe(rng, self._modes[number % len(self._modes)] if self._modes else "")
+        sample, meeting = self._drawn(rng, recipe, index, None)
+        self._met = number, recipe, meeting
+        return sample
+
+    def _another(self, number: int, view: int, index: int) -> Sample:
+        """Another picture of the hands that the first picture of a number shows."""
+        assert self._met is not None
+        _, recipe, meeting = self._met
+        rng = np.random.default_rng([self._seed, number, view])
+        return self._drawn(rng, another_recipe(rng, recipe), index, meeting)[0]
+
+    def _drawn(
+        self, rng: np.random.Generator, recipe: Recipe, index: int, meeting: Meeting | None
+    ) -> tuple[Sample, Meeting]:
         rejected: Counter[str] = Counter()
-        for _ in range(MOST_ATTEMPTS):
+        for attempt in range(MOST_ATTEMPTS):
             try:
-                return self._attempt(rng, recipe, index, rejected)
+                scene = draw_scene(rng, recipe, self._panoramas, meeting if attempt < _ATTEMPTS_AT_MEETING else None)
+                return self._pictured(scene, index, rejected), scene.meeting
             except Rejected as cause:
                 rejected[str(cause)] += 1
         raise RuntimeError(f"sample {index} of seed {self._seed}: no scene in {MOST_ATTEMPTS} attempts: {rejected}")
 
-    def _attempt(self, rng: np.random.Generator, recipe: Recipe, index: int, rejected: Counter[str]) -> Sample:
-        scene = draw_scene(rng, recipe, self._panoramas)
+    def _pictured(self, scene: Scene, index: int, rejected: Counter[str]) -> Sample:
         linear, visible, mask = self._still(scene) if scene.exposure is None else self._moving(scene, scene.exposure)
         if not np.isfinite(linear).all():
             raise Rejected("not finite")
@@ -125,8 +154,9 @@ class Sampler:
         """The picture, linear and larger than it is stored, (42,) which joints are visible, and the owners' mask."""
         camera = enlarged(scene.intrinsics, RENDER_PX / PICTURE_PX)
         hands, props = scene.during(0.0)
-        linear = self._renderer.render(hands, camera, scene.lights, props=props)
-        return linear, *self._seen(scene, camera)
+        self._renderer.lay(hands, camera, props)
+        seen = self._seen(scene, camera)
+        return self._renderer.shade(scene.lights), *seen
 
     def _moving(self, scene: Scene, exposure: Exposure) -> _Drawn:
         """As `_still`, the mean of sub-frames of the stored size; what is visible is that of the middle one."""
@@ -138,14 +168,14 @@ class Sampler:
             # sub-frames lie a part of a pixel apart, so that edges of what is still are smooth too
             dx, dy = _SPREAD[number % len(_SPREAD)] if number else (0.0, 0.0)
             camera = replace(scene.intrinsics, cx=scene.intrinsics.cx + dx, cy=scene.intrinsics.cy + dy)
-            turn = number / len(shares)
-            total += self._renderer.render(hands, camera, scene.lights, turn, props, (PICTURE_PX, PICTURE_PX))
+            self._renderer.lay(hands, camera, props, (PICTURE_PX, PICTURE_PX))
             if number == 0:
                 visible, mask = self._seen(scene, camera)
+            total += self._renderer.shade(scene.lights, number / len(shares))
         return total / len(shares), visible, mask
 
     def _seen(self, scene: Scene, camera: Intrinsics) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
-        """(42,) visible joints and mask of the last picture; raises `Rejected` where a hand shows too few joints."""
+        """(42,) visible joints and mask of what was laid last; raises `Rejected` where a hand shows too few joints."""
         layers = self._renderer.layers()
         visible = _visible(layers, scene, camera)
         for side, there in zip(SIDES, scene.present, strict=True):

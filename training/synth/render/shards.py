@@ -44,6 +44,8 @@ class BankPlan:
     modes: tuple[str, ...] = ()
     """What its pictures show in turn; empty for the usual mixture."""
     version: int = VERSION
+    views: int = 1
+    """Pictures of the same hands, one after the other and all in one shard."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def _check_plan(root: Path, plan: BankPlan) -> None:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{path}: damaged; remove the folder or choose another --out") from error
+    found = {"views": 1, **found}  # not said by banks that are older
     different = sorted(key for key in wanted if found.get(key) != wanted[key])
     if different:
         raise UserError(f"{root}: made with another {', '.join(different)}; use the same or choose another --out")

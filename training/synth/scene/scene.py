@@ -23,7 +23,7 @@ from training.synth.pair.families import FAMILIES
 from training.synth.pair.plan import palm_center
 from training.synth.pair.plans import PAIR_SHARE
 from training.synth.person.appearance import DressedHand, Lights, Prop, sample_lights, unit
-from training.synth.person.people import Person, sample_person
+from training.synth.person.people import Person, another_look, sample_person
 from training.synth.person.worn import Dresser
 from training.synth.scene.backdrop import draw_still, find_own_body
 from training.synth.scene.bystanders import beyond, draw_behind
@@ -75,11 +75,21 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Meeting:
+    """Hands as somebody holds them, whoever looks on: what several pictures may share; person frame, mm."""
+
+    person: Person
+    stance: Stance
+    states: tuple[HandState, ...]
+    held: Held | None
+
+
+@dataclass(frozen=True)
 class Scene:
     """A picture before it is drawn; camera frame, mm."""
 
     recipe: Recipe
-    person: Person
+    meeting: Meeting
     states: tuple[HandState, ...]
     hands: tuple[DressedHand, ...]
     props: tuple[Prop, ...]
@@ -99,6 +109,11 @@ class Scene:
     """None for a picture without motion."""
     room: Room | None
     """What fills the picture behind everything; None for a cut-out."""
+
+    @property
+    def person(self) -> Person:
+        """Whose hands they are."""
+        return self.meeting.person
 
     def during(self, share: float) -> tuple[tuple[DressedHand, ...], tuple[Prop, ...]]:
         """Hands and all other things at -0.5 .. 0.5 of the exposure; 0 is what the labels are true of."""
@@ -121,13 +136,30 @@ def draw_recipe(rng: np.random.Generator, mode: str = "") -> Recipe:
     return Recipe(mode, view, side, draw_held(held_rng, mode), draw_behind(behind_rng, view), moving)
 
 
-def draw_scene(rng: np.random.Generator, recipe: Recipe, panoramas: Sequence[Panorama] = ()) -> Scene:
-    """A random scene of a kind; raises `Rejected`."""
+def another_recipe(rng: np.random.Generator, recipe: Recipe) -> Recipe:
+    """The same hands in the same kind of view, before something else and still or moving anew."""
+    return replace(recipe, behind=draw_behind(rng, recipe.view), moving=rng.random() < MOVING_SHARE)
+
+
+def draw_scene(
+    rng: np.random.Generator, recipe: Recipe, panoramas: Sequence[Panorama] = (), meeting: Meeting | None = None
+) -> Scene:
+    """A random scene of a kind, of hands that meet as given or anew; raises `Rejected`.
+
+    Most of the time of a pair goes into its contact, so another picture of the same meeting comes at a third of it:
+    another camera, light, skin, clothes and what is behind.
+    """
     held_rng, behind_rng, motion_rng = rng.spawn(3)
-    person = _dressed_for(sample_person(rng), recipe)
-    view = sample_view(rng, recipe.view)
-    stance = sample_stance(rng, recipe.view)
-    in_person, held = _hands(rng, held_rng, recipe, person, stance)
+    if meeting is None:
+        person = _dressed_for(sample_person(rng), recipe)
+        view = sample_view(rng, recipe.view)
+        stance = sample_stance(rng, recipe.view)
+        meeting = Meeting(person, stance, *_hands(rng, held_rng, recipe, person, stance))
+    else:
+        meeting = replace(meeting, person=_dressed_for(another_look(rng, meeting.person), recipe))
+        person, stance = meeting.person, meeting.stance
+        view = sample_view(rng, recipe.view)
+    in_person, held = meeting.states, meeting.held
     shift = _shift(in_person, person, view)
     states = tuple(state.turned(view.camera_from_person, shift) for state in in_person)
     joints, present = _joints(states, person)
@@ -152,7 +184,20 @@ def draw_scene(rng: np.random.Generator, recipe: Recipe, panoramas: Sequence[Pan
     lights, room = _lights(rng, panoramas)
     exposure = _exposure(motion_rng, recipe, states, person, intrinsics, held)
     return Scene(
-        recipe, person, states, hands, props, lights, intrinsics, joints, present, gap, still, outfit, exposure, room
+        recipe=recipe,
+        meeting=meeting,
+        states=states,
+        hands=hands,
+        props=props,
+        lights=lights,
+        intrinsics=intrinsics,
+        joints_cam_mm=joints,
+        present=present,
+        gap_mm=gap,
+        still=still,
+        outfit=outfit,
+        exposure=exposure,
+        room=room,
     )
 
 

@@ -15,7 +15,6 @@ uniform float shadow_blur;   // radius in texture coordinates of the shadow map
 uniform vec3 seed, skin, palm, redness, nail, vein;
 uniform float mottling, crease, fine, veins, roughness, specular, hair, wrap;
 uniform float sleeve_start, stripe_frequency, print_frequency, weave, sleeve_roughness, sleeve_specular;
-uniform float owner_index;   // 1 right hand, 2 left hand, 3 held object, 4 behind
 uniform vec3 sleeve, sleeve_stripe;
 uniform vec3 key_direction, key_radiance, sky, ground, up;
 uniform float key_shadow;
@@ -23,7 +22,6 @@ uniform vec3 fill_directions[4];
 uniform vec3 fill_radiance[4];
 layout(location = 0) out vec4 colour;
 layout(location = 1) out vec4 surface;
-layout(location = 2) out float owner;
 
 const float NOISE_MM = 32.0;
 const float PI = 3.1416;
@@ -146,5 +144,4 @@ void main() {
     light += ambience * (albedo + edge * 0.5 * gloss);
     colour = vec4(clamp(light, 0.0, 60.0), 1.0);
     surface = vec4(n, v_position.z);
-    owner = owner_index;
 }

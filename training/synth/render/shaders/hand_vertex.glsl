@@ -12,6 +12,7 @@ uniform mat4 light_from_camera;
 uniform float shadow_pass;
 uniform float sleeve_start;
 uniform float sleeve_thickness;
+invariant gl_Position;  // the same in all programs, or surfaces would miss the depth that was laid
 out vec3 v_position;
 out vec3 v_normal;
 out vec3 v_rest;
