@@ -122,6 +122,24 @@ def test_a_sample_does_not_depend_on_those_before_it(samples: list[Sample]) -> N
     np.testing.assert_array_equal(again.joints_cam_mm, samples[9].joints_cam_mm)
 
 
+def test_views_show_the_same_hands_otherwise_and_follow_from_their_index() -> None:
+    from training.synth.render.sampler import Sampler
+
+    with Sampler(SEED, modes=("fist_on_fist", "single")) as one, Sampler(SEED, modes=("fist_on_fist",), views=2) as two:
+        alone = one.sample(0)
+        another, first = two.sample(1), two.sample(0)
+        again = two.sample(1)
+    np.testing.assert_array_equal(first.picture, alone.picture)
+    np.testing.assert_array_equal(another.picture, again.picture)
+    np.testing.assert_allclose(_distances(another.joints_cam_mm), _distances(first.joints_cam_mm), atol=0.01)
+    moved = np.linalg.norm(another.joints_cam_mm - first.joints_cam_mm, axis=1)
+    assert moved.min() > 10 and another.tone != first.tone and another.recipe.view == first.recipe.view
+
+
+def _distances(joints: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(joints[:, None] - joints[None], axis=-1)
+
+
 def test_bank_reads_back_what_was_drawn(bank: Path, samples: list[Sample], tmp_path: Path) -> None:
     read = load_bank(bank, ["000", "001", "002"], PICTURE_PX, tmp_path)
     assert len(read) == COUNT
@@ -187,6 +205,8 @@ def test_sheet_can_be_looked_at(bank: Path) -> None:
 
 
 def test_another_plan_is_refused_in_one_line(bank: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no multiple of --views 2: take 2"):
+        render_bank(tmp_path, COUNT, SEED, workers=1, backgrounds=None, shard_size=SHARD_SIZE, views=2)
     with pytest.raises(UserError, match="another seed") as caught:
         prepare(bank, BankPlan(SEED + 1, SHARD_SIZE, ()))
     assert "\n" not in str(caught.value)
