@@ -26,7 +26,9 @@ told $python -m ruff format --check . && told $python -m ruff check . || exit
 
 work=$(mktemp -d)
 log=$work/beside.log
-export TEST_GRAPHS=$work # exported networks, for all test processes (tests/support/kept_graphs.py)
+export TEST_WORK=$work
+export TEST_GRAPHS=$PWD/.cache/test_graphs # exported networks, for all test processes and the next run (tests/support/kept_graphs.py)
+mkdir -p "$TEST_GRAPHS"
 set -m # a process group of its own, which can be ended as a whole
 beside >"$log" 2>&1 &
 others=$!

@@ -52,7 +52,7 @@ def deployed_module(
     put_clamps(deployed)
     graph = BytesInput(deployed if precision == "fp32" else halved(deployed), precision)
     graph.eval()
-    return graph
+    return graph.requires_grad_(False)  # nothing is learnt here, and the exporter need not keep gradients possible
 
 
 def _witness_of(preset: str, weights: Path) -> Witness | None:

@@ -22,7 +22,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     worker = getattr(session.config, "workerinput", None)
     if worker is None:
         session.config.stash[_KEPT] = folder = tempfile.TemporaryDirectory(
-            prefix="test-faults-", dir=os.environ.get("TEST_GRAPHS")
+            prefix="test-faults-", dir=os.environ.get("TEST_WORK")
         )
         os.environ[_FOLDER] = folder.name
     elif _FOLDER in os.environ:

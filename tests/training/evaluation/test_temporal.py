@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
@@ -20,6 +20,7 @@ from engines.geometry.pinhole import backproject
 from engines.skeleton import HAND_SLICES, SIDES
 from realtime.layers import load_settings
 from realtime.messages import HandFrame, HandPose
+from tests.support.recordings import cut
 from training.evaluation.clips import Truth, compare, compare_motion, load_truth
 from training.evaluation.temporal import jitter, lag_frames, motion_classes, temporal_figures
 from training.sequences import clips_of, main, mean_of, smoothed
@@ -27,6 +28,8 @@ from training.sequences import clips_of, main, mean_of, smoothed
 SAMPLE = Path(__file__).parents[3] / "samples" / "two_hands.mp4"
 STEP_S = 1 / 30
 FRAMES = 240
+JUDGED = 120
+"""Of the sample clip: hands come in, move and stand still."""
 
 
 def smooth_motion(seed: int, frames: int = FRAMES) -> NDArray[np.float64]:
@@ -50,6 +53,7 @@ def test_a_constructed_delay_is_measured(delay: float) -> None:
     assert lag_frames(delayed(truth, delay)[..., :2], truth[..., :2]) == pytest.approx(delay, abs=0.01)
 
 
+@settings(max_examples=40)
 @given(seed=st.integers(0, 1000), noise_mm=st.floats(0.1, 2.0))
 def test_noise_gaps_and_a_wrong_scale_do_not_move_the_lag(seed: int, noise_mm: float) -> None:
     truth = smooth_motion(seed)
@@ -177,8 +181,8 @@ def test_wrong_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_a_folder_of_clips_gives_figures_of_each_and_their_mean(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        for suffix in (".mp4", ".npz"):
-            (tmp_path / f"{name}{suffix}").symlink_to(SAMPLE.with_suffix(suffix))
+        cut(tmp_path / f"{name}.mp4", 0, JUDGED)
+        (tmp_path / f"{name}.npz").symlink_to(SAMPLE.with_suffix(".npz"))
     assert [clip.stem for clip in clips_of(tmp_path)] == ["a", "b"]
     (tmp_path / "b.npz").unlink()
     assert main(["--clip", str(tmp_path), "--json", str(tmp_path / "figures.json")]) == 0
@@ -187,4 +191,4 @@ def test_a_folder_of_clips_gives_figures_of_each_and_their_mean(tmp_path: Path) 
     assert raw["both_tracked"] == smooth["both_tracked"] > 0.8
     assert smooth["jitter_still"] < 0.5 * raw["jitter_still"]
     assert smooth["lag_picture_ms"] > raw["lag_picture_ms"]
-    assert content["mean"]["smoothed"]["frames"] == 300
+    assert content["mean"]["smoothed"]["frames"] == JUDGED
