@@ -8,14 +8,20 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from engines.skeleton import SIDES, WRIST, Side
+from engines.skeleton import SIDES, WRIST, Side, other_side
 from training.synth.hand.model import HandSkeleton, HandState, Placement
 from training.synth.hand.poses import JointAngles
 from training.synth.hand.shape import HandShape
 from training.synth.person.appearance import unit
 
 KNUCKLES: Final = (7, 11, 15, 19)
+MIDDLE_JOINTS: Final = (6, 10, 14, 18)
+"""Of the four fingers."""
 PALM_JOINTS: Final = (*KNUCKLES, WRIST)
+UP: Final = np.array([0.0, -1, 0])
+DOWN: Final = np.array([0.0, 1, 0])
+CAMERA: Final = np.array([0.0, 0, -1])
+PERSON: Final = np.array([0.0, 0, 1])
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,22 @@ class PairPlan:
     """Before a camera: turned a little only, elbows out to both sides."""
     elbows: tuple[Side, ...] = SIDES
     """Hands whose forearm is still to be chosen."""
+
+
+def inward(side: Side) -> NDArray[np.float64]:
+    """(3,) towards the person's middle."""
+    return np.array([1.0 if side == "right" else -1.0, 0, 0])
+
+
+def about(direction: ArrayLike, rng: np.random.Generator, spread: float) -> NDArray[np.float64]:
+    """(3,) a unit vector near a direction."""
+    return unit(np.asarray(direction, np.float64) + rng.normal(0, spread, 3))
+
+
+def roles(rng: np.random.Generator) -> tuple[Side, Side]:
+    """Who acts and who is acted upon."""
+    first: Side = SIDES[rng.integers(2)]
+    return first, other_side(first)
 
 
 def facing(fingers: ArrayLike, palm: ArrayLike) -> NDArray[np.float64]:
