@@ -7,15 +7,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from realtime.messages import Frame
 from realtime.tracks.schema import Tracks
 from tests.support.recordings import ROOT
+from viz.video.render import render_recording
 
 
 def never() -> bool:
@@ -40,16 +43,38 @@ sys.exit(run_demo.main(sys.argv[1:]))
 """
 
 
-def command_of(*words: str | Path, checkpoint_frames: int | None = None) -> list[str]:
-    """A start of the program; `checkpoint_frames`: of `Work`, if it is to be another than the program's."""
+_SLOWLY_RENDERED = """
+import sys, run_demo
+from tests.support.long_runs import slowly_rendered
+run_demo.render_recording = slowly_rendered
+sys.exit(run_demo.main(sys.argv[1:]))
+"""
+
+
+def slowly_rendered(tracks: Tracks, frames: Iterable[Frame], path: Path, **drawing: Any) -> None:
+    """The program's rendering of a recording that comes at five frames a second: it lasts, and costs nothing."""
+    render_recording(tracks, _slow(frames), path, **drawing)
+
+
+def _slow(frames: Iterable[Frame]) -> Iterator[Frame]:
+    for frame in frames:
+        yield frame
+        time.sleep(0.2)
+
+
+def command_of(*words: str | Path, checkpoint_frames: int | None = None, slow_video: bool = False) -> list[str]:
+    """A start of the program; `checkpoint_frames`: of `Work`, if it is to be another than the program's.
+
+    `slow_video`: with `slowly_rendered`, so that there is time to do something to it.
+    """
     start = ["run_demo.py"] if checkpoint_frames is None else ["-c", _OFTEN_KEPT, str(checkpoint_frames)]
-    return [sys.executable, *start, *map(str, words)]
+    return [sys.executable, *(["-c", _SLOWLY_RENDERED] if slow_video else start), *map(str, words)]
 
 
 @contextmanager
-def program(*words: str | Path, checkpoint_frames: int | None = None) -> Iterator[subprocess.Popen[str]]:
+def program(*words: str | Path, **otherwise: Any) -> Iterator[subprocess.Popen[str]]:
     """`command_of` in a process group of its own, where Ctrl-C works as in a terminal; killed at the end."""
-    command = ["env", "--default-signal=INT", *command_of(*words, checkpoint_frames=checkpoint_frames)]
+    command = ["env", "--default-signal=INT", *command_of(*words, **otherwise)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as it:
         try:
@@ -64,7 +89,7 @@ def wait_for(there: Callable[[], bool], process: subprocess.Popen[str], seconds:
     while not there():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end_s
-        time.sleep(0.005)
+        time.sleep(0.01)
 
 
 def holder(path: Path) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import signal
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -29,6 +27,7 @@ from realtime.batch.run import run_batch
 from realtime.batch.worker import worker_main
 from realtime.layers import load_settings
 from realtime.reports.machine import usable_cores
+from tests.support.fragile_worker import fragile_worker
 from tests.support.long_runs import never
 from tests.support.recordings import ROOT
 
@@ -241,29 +240,6 @@ def test_a_file_that_the_settings_name_is_looked_for_before_anything_is_done(
     with pytest.raises(UserError, match=r"none\.json: cannot be read .*; name a file"):
         run_batch(plan(recordings(tmp_path, "a.mp4"), tmp_path / "out", False), Work(settings), 1, never, print)
     assert worked_on == []
-
-
-def fragile_worker(pipe: Connection, _parent: int, work: Work) -> None:
-    """Dies while it starts, unless its number is in `drawn_with`; one that is alone lets others try first."""
-    folder, lives = json.loads(work.drawn_with)
-    number = 0
-    while True:
-        try:
-            (Path(folder) / str(number)).touch(exist_ok=False)
-            break
-        except FileExistsError:
-            number += 1
-    if number not in lives:
-        os.kill(os.getpid(), signal.SIGKILL)
-    pipe.send(())
-    while True:
-        try:
-            job = pipe.recv()
-            while lives == [0] and not (Path(folder) / str(ATTEMPTS)).exists():
-                time.sleep(0.01)
-            pipe.send(Outcome(job, "done"))
-        except (EOFError, OSError):
-            return
 
 
 @pytest.mark.parametrize("lives", [[0], [ATTEMPTS - 1, ATTEMPTS], []], ids=["only the first", "late ones", "none"])
