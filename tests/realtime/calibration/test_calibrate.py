@@ -21,7 +21,7 @@ from realtime.calibration.collect import Collector
 from realtime.calibration.coverage import TILTS, cells, missing, slope, tilts
 from realtime.calibration.feedback import draw_progress
 from realtime.calibration.sheet import PAPERS_MM, draw_sheet, write_sheet
-from realtime.calibration.solve import solve
+from realtime.calibration.solve import FEWEST_VIEWS, solve
 from realtime.camera_space.intrinsics import load_intrinsics
 from realtime.messages import Frame
 from tests.support.board_pictures import LENS, MATRIX, SIZE, picture_of, poses
@@ -40,6 +40,12 @@ def projected(board: Board, turn: np.ndarray, place: np.ndarray, name: str = "a"
     return View(name, (shown[:, 0] + noise).astype(np.float32), corners.astype(np.float32))
 
 
+@pytest.fixture(scope="module")
+def views() -> list[np.ndarray]:
+    """Pictures of the ChArUco board, enough for a camera; each takes a tenth of a second to draw."""
+    return [picture_of(CHARUCO, turn, place) for turn, place in poses(14)]
+
+
 @pytest.mark.parametrize("board", [CHARUCO, CHESSBOARD])
 def test_corners_lie_where_they_were_projected(board: Board) -> None:
     turn, place = np.array([0.3, -0.35, 0.2]), np.array([10.0, -12.0, 420.0])
@@ -51,9 +57,11 @@ def test_corners_lie_where_they_were_projected(board: Board) -> None:
     assert np.median(nearest) < 0.15
 
 
-def test_pictures_of_the_board_give_the_camera_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for i, (turn, place) in enumerate(poses(14)):
-        cv2.imwrite(str(tmp_path / f"{i}.png"), picture_of(CHARUCO, turn, place))
+def test_pictures_of_the_board_give_the_camera_back(
+    tmp_path: Path, views: list[np.ndarray], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i, view in enumerate(views):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), view)
     output = tmp_path / "out" / "camera.json"
     assert main(["--images", str(tmp_path), "--output", str(output), "--headless"]) == 0
     found = load_intrinsics(output, SIZE)
@@ -67,17 +75,17 @@ def test_pictures_of_the_board_give_the_camera_back(tmp_path: Path, capsys: pyte
 
 
 def test_a_board_that_reads_backwards_says_that_the_source_is_mirrored(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, views: list[np.ndarray], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for i, (turn, place) in enumerate(poses(14)):
-        cv2.imwrite(str(tmp_path / f"{i}.png"), picture_of(CHARUCO, turn, place)[:, ::-1])
+    for i, view in enumerate(views):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), view[:, ::-1])
     words = ["--images", str(tmp_path), "--output", str(tmp_path / "camera.json"), "--headless"]
     assert main(words) == 2
     assert "add --set camera.mirrored=true" in capsys.readouterr().err
     assert main([*words, "--set", "camera.mirrored=true"]) == 0
     found = load_intrinsics(tmp_path / "camera.json", SIZE)
     np.testing.assert_allclose(found.as_array(), LENS.as_array(), atol=2.0)
-    assert not CHARUCO.is_mirrored(picture_of(CHARUCO, *poses(1)[0]))
+    assert not CHARUCO.is_mirrored(views[0])
     assert not CHESSBOARD.is_mirrored(picture_of(CHESSBOARD, *poses(1)[0])[:, ::-1])
 
 
@@ -198,7 +206,7 @@ def test_a_board_counted_by_its_inner_corners_gets_a_hint(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "views").mkdir()
-    for i, pose in enumerate(poses(8)):
+    for i, pose in enumerate(poses(FEWEST_VIEWS)):
         cv2.imwrite(f"views/{i}.png", picture_of(CHESSBOARD, *pose))
     board = ["--kind", "chessboard", "--square-mm", str(CHESSBOARD.square_mm), "--images", "views", "--headless"]
     columns, rows = CHESSBOARD.columns, CHESSBOARD.rows

@@ -33,6 +33,12 @@ def hands() -> list[Image]:
         return [frame.image_bgr for frame, _ in zip(source, range(6), strict=False)]
 
 
+@pytest.fixture(scope="module")
+def small(hands: list[Image]) -> list[Image]:
+    """The same, a quarter as large: for what is about time alone."""
+    return [cv2.resize(image, (320, 240), interpolation=cv2.INTER_AREA) for image in hands]
+
+
 def read(path: Path) -> tuple[VideoSource, list[Frame]]:
     """What tracking sees; playback must show the same at the same times."""
     with VideoSource(path) as source:
@@ -112,9 +118,10 @@ def joined(path: Path, parts: Sequence[tuple[list[Image], Fraction | None]]) -> 
     return path
 
 
-def test_a_change_of_quality_is_scaled_to_the_first_size(tmp_path: Path, hands: list[Image]) -> None:
-    half = [cv2.resize(image, (320, 240), interpolation=cv2.INTER_AREA) for image in hands]
-    source, frames = read(joined(tmp_path / "a.ts", [(hands, None), (half, None)]))
+def test_a_change_of_quality_is_scaled_to_the_first_size(
+    tmp_path: Path, hands: list[Image], small: list[Image]
+) -> None:
+    source, frames = read(joined(tmp_path / "a.ts", [(hands, None), (small, None)]))
     assert source.size_px == (640, 480)
     assert {frame.image_bgr.shape for frame in frames} == {(480, 640, 3)}
     assert apart(frames[-1].image_bgr, hands[-1]) < 4
@@ -279,23 +286,23 @@ def restamped(path: Path, images: list[Image], moved_s: dict[int, float]) -> Pat
 
 
 def test_a_file_with_one_stamp_hours_ahead_is_tracked_and_played_at_its_own_pace(
-    tmp_path: Path, hands: list[Image]
+    tmp_path: Path, small: list[Image]
 ) -> None:
-    images = hands * 5
+    images = small * 5
     _, frames = read(restamped(tmp_path / "a.mkv", images, {12: 10 * HOUR_S}))
     np.testing.assert_allclose([frame.t_capture_s for frame in frames], np.arange(30) / 30, atol=0.002)
     assert all(apart(frame.image_bgr, images[i]) < 4 for i, frame in enumerate(frames))
 
 
-def test_a_pause_of_an_hour_stays_and_is_played(tmp_path: Path, hands: list[Image]) -> None:
-    _, frames = read(encode(tmp_path / "a.mkv", hands * 2, [t + 3_600_000 * (i > 4) for i, t in enumerate(steady(12))]))
+def test_a_pause_of_an_hour_stays_and_is_played(tmp_path: Path, small: list[Image]) -> None:
+    _, frames = read(encode(tmp_path / "a.mkv", small * 2, [t + 3_600_000 * (i > 4) for i, t in enumerate(steady(12))]))
     times = np.arange(12) / 30 + HOUR_S * (np.arange(12) > 4)
     np.testing.assert_allclose([frame.t_capture_s for frame in frames], times, atol=0.002)
 
 
-def test_a_clock_that_was_set_back_goes_on(tmp_path: Path, hands: list[Image]) -> None:
+def test_a_clock_that_was_set_back_goes_on(tmp_path: Path, small: list[Image]) -> None:
     for i in (0, 1):
-        encode(tmp_path / f"{i}.ts", hands, [t + 50_000 * (1 - i) for t in steady(6)])
+        encode(tmp_path / f"{i}.ts", small, [t + 50_000 * (1 - i) for t in steady(6)])
     (tmp_path / "a.ts").write_bytes(b"".join((tmp_path / f"{i}.ts").read_bytes() for i in (0, 1)))
     _, frames = read(tmp_path / "a.ts")
     np.testing.assert_allclose([frame.t_capture_s for frame in frames], np.arange(12) / 30, atol=0.002)
