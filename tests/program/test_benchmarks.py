@@ -16,11 +16,12 @@ from benchmarks.engine_table import Failure, Row, digits
 from benchmarks.floor import Machine, Work, floor_of, measured_machine, work_of
 from benchmarks.possible_bones import apart_deg, directions
 from benchmarks.rotation_steps import steps_deg
-from benchmarks.smooth_weights import smooth_paper
 from engines.building.graph import deployed_module
 from engines.building.tolerance import LIMITS_MM
 from engines.networks.decode import BytesInput
 from engines.networks.decode_paper import DeployedPaper
+from engines.networks.internet import InterNet
+from engines.networks.paper import PaperNetworks
 from engines.networks.rootnet import RootNet
 from engines.presets import weights_of
 from engines.skeleton import WRIST
@@ -32,7 +33,8 @@ from tests.support.hand_frames import hand_frame, joints_mm
 
 def test_work_of_the_published_networks() -> None:
     """ResNet-50 takes 4.09 G multiplications for 224 px (He et al.); InterNet's heads take the rest."""
-    graph = BytesInput(DeployedPaper(smooth_paper(50), PAPER))
+    with torch.device("meta"):  # nothing is drawn: what is counted depends on no value
+        graph = BytesInput(DeployedPaper(PaperNetworks(InterNet(50), RootNet(50, 2)).eval(), PAPER))
     rootnet = graph.deployed.network.rootnet  # type: ignore[union-attr]
     unused = sum(value.numel() for name, value in rootnet.root.named_parameters() if not name.startswith("depth"))
     kept = sum(

@@ -234,14 +234,14 @@ def frames_of(capfd: pytest.CaptureFixture[str], tmp_path: Path, *arguments: obj
 def test_broken_frames_are_skipped_and_counted(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    data = bytearray(cut(tmp_path / "whole.mp4", 0, 110).read_bytes())
+    data = bytearray(cut(tmp_path / "whole.mp4", 0, 60).read_bytes())
     start = len(data) * 2 // 5
-    data[start : start + 60_000] = np.random.default_rng(1).bytes(60_000)
+    data[start : start + 30_000] = np.random.default_rng(1).bytes(30_000)
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(bytes(data))
     out = tmp_path / "out.npz"
     facts = frames_of(capfd, tmp_path, "--video", broken, "--save-tracks", out)
-    assert facts["frames"] == len(load_tracks(out)) > 50
+    assert facts["frames"] == len(load_tracks(out)) > 25
     assert isinstance(facts["frames_dropped"], int)
     assert facts["frames_dropped"] > 0
     assert f"{facts['frames_dropped']} damaged" in capfd.readouterr().out

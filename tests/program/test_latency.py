@@ -50,9 +50,17 @@ def test_two_readings_in_one_picture_tell_nothing() -> None:
     assert find(np.full((480, 640, 3), 120, np.uint8)) is None
 
 
+SOON_WARM = """
+import sys
+from benchmarks import latency
+latency._WARM_UP_S, latency._CLOCK_S = 0.2, 1.0
+sys.exit(latency.main())
+"""
+
+
 def test_the_command_measures_without_a_camera(tmp_path: Path) -> None:
     """The program as a user starts it, on a display of its own; what is judged is no speed but that it was measured."""
-    words = [sys.executable, "-m", "benchmarks.latency", "--seconds", "1.5", "--output", str(tmp_path / "a.json")]
+    words = [sys.executable, "-c", SOON_WARM, "--seconds", "1.5", "--output", str(tmp_path / "a.json")]
     done = subprocess.run(
         [*xvfb_run("1920x1200x24"), *words, "--", "--no-3d"],
         cwd=ROOT, capture_output=True, text=True, timeout=240, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"},
@@ -63,3 +71,10 @@ def test_the_command_measures_without_a_camera(tmp_path: Path) -> None:
     assert 0 < figures["clock_itself_p50_ms"] < figures["screen_to_screen_p50_ms"] < 5_000
     assert 0 < figures["program_says_p50_ms"] < 5_000, "also of the first frames, which were not looked at"
     assert "no camera: a real one adds its exposure and transport" in done.stdout
+
+
+def test_the_command_without_a_screen_says_what_it_needs(tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if name != "DISPLAY"} | {"PATH": str(tmp_path)}
+    command = [sys.executable, "-m", "benchmarks.latency"]
+    done = subprocess.run(command, cwd=ROOT, env=kept, capture_output=True, text=True, timeout=240, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: no X display to look at, and no xvfb-run to make one\n")

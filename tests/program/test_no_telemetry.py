@@ -12,14 +12,10 @@ from tests.support.recordings import cut
 
 RUN = """
 import run_demo
-arguments = ["--video", {clip!r}, "--realtime", "--headless", "--save-tracks", {tracks!r}, "--save-video", {video!r},
-             "--osc", "127.0.0.1:9", "--websocket", "0", "--profile-json", {profile!r}]
-raise SystemExit(run_demo.main(arguments))
-"""
-BATCH = """
-import run_demo
-words = ["--video", {clip!r}, {second!r}, "--out", {out!r}, "--workers", "1", "--format", "jsonl", "bvh"]
-raise SystemExit(run_demo.main(words))
+live = ["--video", {clip!r}, "--realtime", "--headless", "--save-tracks", {tracks!r}, "--save-video", {video!r},
+        "--osc", "127.0.0.1:9", "--websocket", "0", "--profile-json", {profile!r}]
+batch = ["--video", {clip!r}, {second!r}, "--out", {out!r}, "--workers", "1", "--format", "jsonl", "bvh"]
+raise SystemExit(run_demo.main(live) or run_demo.main(batch))
 """
 ALWAYS_THERE = "import openvino, openvino.tools.ovc, open3d, mediapipe, torch, torch.utils.tensorboard"
 PACKAGES = {
@@ -40,19 +36,15 @@ assert not usage_lib.usage_stats_enabled()
 }
 
 
-def test_a_live_run_with_streams_and_files_speaks_to_nobody(tmp_path: Path) -> None:
-    clip = cut(tmp_path / "a.mp4", 60, 40)
-    names = {"clip": str(clip), "tracks": str(tmp_path / "a.npz"), "video": str(tmp_path / "b.mp4")}
-    done, outside = run_watched(RUN.format(**names, profile=str(tmp_path / "a.json")), tmp_path)
+def test_a_live_run_with_streams_and_files_and_then_a_batch_speak_to_nobody(tmp_path: Path) -> None:
+    """One process, as under strace each takes twice its time; only the batch's worker has its own."""
+    files = {"tracks": "a.npz", "video": "b.mp4", "profile": "a.json", "out": "out"}
+    names = {name: str(tmp_path / file) for name, file in files.items()}
+    clips = {name: str(cut(tmp_path / f"{name}.mp4", 0, 12)) for name in ("clip", "second")}
+    done, outside = run_watched(RUN.format(**names, **clips), tmp_path)
     assert done.returncode == 0, done.stderr
     assert outside == []
-
-
-def test_a_batch_speaks_to_nobody(tmp_path: Path) -> None:
-    clips = {name: str(cut(tmp_path / f"{name}.mp4", 60, 20)) for name in ("clip", "second")}
-    done, outside = run_watched(BATCH.format(**clips, out=str(tmp_path / "out")), tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert outside == []
+    assert (tmp_path / "out" / "second.bvh").exists()
 
 
 @pytest.mark.parametrize("package", PACKAGES)

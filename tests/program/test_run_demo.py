@@ -24,7 +24,6 @@ from realtime.camera_space.calibration_file import save_intrinsics
 from realtime.cli.options import parse
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import RECORD, Tracks
-from tests.support.recordings import cut
 from tests.support.video_files import write_video
 from tests.support.virtual_display import xvfb_run
 from training.sequences import compare, load_truth
@@ -49,7 +48,9 @@ def pictures_in(video: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-def test_the_sample_clip_end_to_end(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_the_sample_clip_end_to_end_and_its_rate_counts_reading_tracking_and_writing(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     truth = load_truth(SAMPLE.with_suffix(".npz"))
     save_intrinsics(tmp_path / "camera.json", truth.intrinsics, (640, 480))
     run = ["--video", SAMPLE, "--headless", "--no-3d", "--profile", "--intrinsics", tmp_path / "camera.json"]
@@ -75,30 +76,24 @@ def test_the_sample_clip_end_to_end(capfd: pytest.CaptureFixture[str], tmp_path:
     assert f"{facts['latency_p50_ms']:.1f} ms p50, {facts['latency_p95_ms']:.1f} ms p95, capture to result" in out
     assert all(str(tmp_path / name) in out for name in files.values())
 
-
-def test_the_rate_of_a_recording_counts_reading_tracking_and_writing(tmp_path: Path) -> None:
-    clip = cut(tmp_path / "clip.mp4", 171, 60)  # so many frames, however busy the machine
-    run = ["--video", clip, "--headless", "--no-3d", "--profile-json", tmp_path / "p.json"]
-    assert run_demo.main([str(word) for word in [*run, "--save-video", tmp_path / "v.mp4"]]) == 0
-    facts = json.loads((tmp_path / "p.json").read_text())
     stages = {name: stage["mean_ms"] for name, stage in facts["timing"]["stages"].items()}
-    parts = sum(ms for name, ms in stages.items() if name not in ("latency", "show", "age"))
+    parts = sum(ms for name, ms in stages.items() if name not in ("latency", "tracks", "show", "age"))
     assert parts <= stages["latency"] + 1e-6
     # A frame's interval holds all it took; the last frame's views are not between two results.
     count = facts["timing"]["frames"]
-    whole_ms = stages["latency"] + stages["show"]
+    whole_ms = stages["latency"] + stages["tracks"] + stages["show"]
     assert 1e3 / facts["frames_per_s"] * (count - 1) >= 0.9 * whole_ms * (count - 2)
 
 
 def test_a_clip_as_a_camera_drops_frames_and_counts_them(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    clip = write_video(tmp_path / "fast.mp4", list(range(0, 800, 2)), (320, 240))
+    clip = write_video(tmp_path / "fast.mp4", list(range(0, 400, 2)), (320, 240))
     run = ["--video", clip, "--headless", "--realtime", "--save-tracks", tmp_path / "t.npz"]
     assert run_demo.main([str(word) for word in [*run, "--profile-json", tmp_path / "p.json"]]) == 0
     facts = json.loads((tmp_path / "p.json").read_text())
     tracks = load_tracks(tmp_path / "t.npz")
     assert facts["live"] is True
     assert facts["frames_dropped"] == tracks.dropped.sum() > 0
-    assert facts["frames"] + facts["frames_dropped"] == 400
+    assert facts["frames"] + facts["frames_dropped"] == 200
     assert (np.diff(tracks.t_s) > 0).all()
     assert f"frames      {len(tracks)}, {facts['frames_dropped']} dropped" in capfd.readouterr().out
 
