@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,13 @@ import numpy as np
 import pytest
 
 import run_demo
+from engines.contract import Backend, Say
 from realtime.camera_space.calibration_file import save_intrinsics
 from realtime.cli.options import parse
+from realtime.config import Settings
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import RECORD, Tracks
+from tests.support.engines import one_backend
 from tests.support.video_files import write_video
 from tests.support.virtual_display import xvfb_run
 from training.sequences import compare, load_truth
@@ -37,9 +40,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.fixture(scope="module")
+def opened() -> Callable[[Settings, Say], Backend]:
+    """Opens the engine once for all runs in this process."""
+    return one_backend()
+
+
 @pytest.fixture(autouse=True)
-def no_display(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_display(monkeypatch: pytest.MonkeyPatch, opened: Callable[[Settings, Say], Backend]) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.setattr(run_demo, "backend_of", opened)
 
 
 def pictures_in(video: Path) -> int:

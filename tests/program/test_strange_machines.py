@@ -15,7 +15,7 @@ from realtime.tracks.reader import load_tracks
 from tests.support.recordings import ROOT, cut
 from tests.support.virtual_display import xvfb_run
 
-FRAMES = 12
+FRAMES = 4
 Done = subprocess.CompletedProcess[str]
 IN_A_BOX = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
 """A shell that may mount over what only it sees."""
@@ -85,34 +85,27 @@ def test_a_checkout_that_may_only_be_read(tmp_path: Path) -> None:
     assert demo.stderr.splitlines()[-1].startswith("error: --save-video")
 
 
-@pytest.mark.skipif(shutil.which("taskset") is None, reason="needs taskset")
+needs_taskset = pytest.mark.skipif(shutil.which("taskset") is None, reason="needs taskset")
+ON_ONE_CORE = ["taskset", "-c", str(min(os.sched_getaffinity(0)))]
+
+
+@needs_taskset
 def test_one_core(tmp_path: Path) -> None:
     clip = cut(tmp_path / "clip.mp4", 60, FRAMES)
-    core = str(min(os.sched_getaffinity(0)))
-    one = ["taskset", "-c", core, sys.executable, "run_demo.py", "--engine", "openvino", "--video", str(clip)]
-    live = run(*one, "--headless", "--realtime", "--save-tracks", str(tmp_path / "t.npz"))
+    one = [*ON_ONE_CORE, sys.executable]
+    live = run(*one, "run_demo.py", *words(clip, tmp_path / "t.npz"), "--headless", "--realtime")
     assert (live.returncode, live.stderr) == (0, "")
     assert len(load_tracks(tmp_path / "t.npz")) > 0
-    many = run(*one, "--out", str(tmp_path / "out"))
-    assert many.returncode == 0, many.stderr
-    assert len(load_tracks(tmp_path / "out" / "clip.npz")) == FRAMES
+    workers = run(*one, "-c", "from realtime.batch.plan import sensible_workers; print(sensible_workers())")
+    assert (workers.stdout, workers.stderr) == ("1\n", "")
 
 
 @needs_boxes
-def test_little_shared_memory_as_in_a_container(tmp_path: Path) -> None:
+@needs_taskset
+def test_a_batch_on_one_core_with_little_shared_memory_as_in_a_container(tmp_path: Path) -> None:
     clips = [str(cut(tmp_path / f"{i}.mp4", 60, FRAMES)) for i in range(2)]
     script = 'mount -t tmpfs -o size=64m none /dev/shm && exec "$@"'
-    command = [
-        sys.executable,
-        "run_demo.py",
-        "--engine",
-        "openvino",
-        "--workers",
-        "2",
-        "--video",
-        *clips,
-        "--save-video",
-    ]
-    done = run(*IN_A_BOX, script, "-", *command, "--out", str(tmp_path / "out"))
+    command = [*ON_ONE_CORE, sys.executable, "run_demo.py", "--engine", "openvino", "--video", *clips]
+    done = run(*IN_A_BOX, script, "-", *command, "--workers", "2", "--save-video", "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert [len(load_tracks(tmp_path / "out" / f"{i}.npz")) for i in range(2)] == [FRAMES] * 2

@@ -19,7 +19,7 @@ from tests.support.recordings import ROOT, cut
 UID = 12345
 AS_NUMBER = ["unshare", "--user", f"--map-user={UID}", f"--map-group={UID}"]
 """A user of whom the system knows no name; what we own, it owns, and it may do no more than any owner."""
-FRAMES = 12
+FRAMES = 4
 
 
 def _can_be_another() -> bool:
