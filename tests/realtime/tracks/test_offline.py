@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
-from functools import partial
-from itertools import islice
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,25 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from engines.contract import Backend
-from engines.geometry.pinhole import Intrinsics, backproject, project
+from engines.geometry.pinhole import backproject, project
 from engines.skeleton import HAND_SLICES, SIDES, WRISTS
-from realtime.batch.run import batch_settings
 from realtime.camera_space.bone_lengths import bone_lengths, hand_length, keep_lengths
-from realtime.config import Settings
-from realtime.engine import backend_of
-from realtime.layers import load_settings
-from realtime.live import run_recorded
-from realtime.pipeline import HandPipeline
-from realtime.sources.recording import VideoSource
 from realtime.tracks.offline import FILL_S, smooth_offline
-from realtime.tracks.schema import FRAME_FIELDS, RECORD, ROOT_DEPTH_NAMES, Tracks, encode
+from realtime.tracks.schema import FRAME_FIELDS, ROOT_DEPTH_NAMES, Tracks
 from tests.support.hand_frames import INTRINSICS, joints_mm
-from tests.support.recordings import ROOT, SAMPLE
 from tests.support.track_files import tracks_of
 
-FRAMES = 160
-"""Of the sample clip, in which hands come in, turn and open."""
 FILLED = ROOT_DEPTH_NAMES.index("filled")
 
 
@@ -158,55 +143,3 @@ def test_bones_come_nearer_to_their_lengths(hand: tuple[float, float, float, flo
         return float(np.abs(bone_lengths(backproject(pixels, depth, INTRINSICS)) - lengths).mean())
 
     assert misfit(keep_lengths(pixels, measured, lengths, INTRINSICS)) < 0.75 * misfit(measured)
-
-
-class Remembering:
-    """An engine that is asked once for the same crops; only what is made of its answers differs between two runs."""
-
-    def __init__(self, engine: Backend) -> None:
-        self._engine = engine
-        self._answers: dict[bytes, dict[str, NDArray[np.float32]]] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
-
-    def __call__(self, crops_bgr: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
-        key = hashlib.sha256(crops_bgr).digest()
-        if key not in self._answers:
-            self._answers[key] = {name: value.copy() for name, value in self._engine(crops_bgr).items()}
-        return self._answers[key]
-
-
-def tracked(settings: Settings, backend: Backend, intrinsics: Intrinsics) -> Tracks:
-    pipeline = HandPipeline(settings, backend, lambda _: intrinsics)
-    with VideoSource(SAMPLE) as source:
-        results = islice(run_recorded(source, pipeline), FRAMES)
-        records = np.frombuffer(b"".join(encode(one.hands) for one in results), RECORD)
-    pipeline.close()
-    fields = {name: records[name] for name in FRAME_FIELDS}
-    run: dict[str, Any] = {"intrinsics_px": intrinsics.as_array(), "distortion": np.zeros(14), "size_px": (640, 480)}
-    return Tracks(**fields, **run, settings="", versions="")
-
-
-@pytest.mark.skipif(not (ROOT / "weights" / "lite.safetensors").exists(), reason="needs the shipped weights")
-def test_it_does_better_than_live_on_the_sample() -> None:
-    with np.load(SAMPLE.with_suffix(".npz"), allow_pickle=False) as file:
-        wanted, in_view = file["joints_cam_mm"][:FRAMES], np.repeat(file["fully_in_view"][:FRAMES], 21, axis=1)
-        intrinsics = Intrinsics(*map(float, file["intrinsics_px"]))
-    settings = load_settings(None, ["engine.threads=1"])
-    run = partial(tracked, backend=Remembering(backend_of(settings)), intrinsics=intrinsics)
-    live, offline = run(settings), smooth_offline(run(batch_settings(settings, smooth=True)))
-    figures = []
-    for tracks in (live, offline):
-        joints = np.where(in_view[..., None], tracks.joints_cam_mm, np.nan)
-        hands = [joints[:, HAND_SLICES[side]] - wanted[:, HAND_SLICES[side]] for side in SIDES]
-        shape = np.nanmean([np.linalg.norm(hand - hand[:, 20:], axis=-1) for hand in hands])
-        apart = np.linalg.norm(np.diff((joints - wanted)[:, list(WRISTS)], axis=1), axis=-1)
-        shaking = np.linalg.norm(np.diff(joints - wanted, 2, axis=0), axis=-1)
-        pixels = np.linalg.norm(
-            np.where(in_view[..., None], tracks.joints_px - project(wanted, intrinsics), np.nan), axis=-1
-        )
-        figures.append([np.nanmean(value) for value in (pixels, shape, apart, shaking)])
-    better = np.array(figures[1]) / np.array(figures[0])
-    assert (better < [0.9, 0.97, 0.9, 0.5]).all(), better
-    assert (offline.root_depth_from > 0).sum() >= (live.root_depth_from > 0).sum()
