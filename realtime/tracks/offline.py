@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import make_smoothing_spline
 
 from engines.geometry.pinhole import Intrinsics, backproject, project
 from engines.skeleton import HAND_SLICES, SIDES, WRIST
@@ -120,6 +119,8 @@ def _spline(at_s: Floats, values: NDArray, weight: Floats, cutoff_hz: float, wan
     A cubic smoothing spline of penalty L passes 1 / (1 + L (2 pi f)^4) of a frequency f where the weights are a
     density in time: so the cutoff does not depend on the frame rate.
     """
+    from scipy.interpolate import make_smoothing_spline  # half of what a batch's process imports, and few smooth
+
     density = weight / weight.mean() * np.gradient(at_s)
     penalty = (2 * np.pi * cutoff_hz) ** -4.0
     columns = values.reshape(len(values), -1).astype(np.float64)
