@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import engines  # noqa: F401  before any file of tests: it tells packages that would report their use to be silent
 from tests.support.costs import pytest_runtest_protocol, pytest_sessionfinish  # noqa: F401
 from tests.support.dead_process import pytest_sessionstart, pytest_testnodedown  # noqa: F401  pytest finds them here
 from tests.support.frozen_imports import pytest_collection_finish  # noqa: F401

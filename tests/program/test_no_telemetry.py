@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from tests.support.network_watch import run_watched
 from tests.support.recordings import cut
 
+ROOT = Path(__file__).parents[2]
 RUN = """
 import run_demo
 live = ["--video", {clip!r}, "--realtime", "--headless", "--save-tracks", {tracks!r}, "--save-video", {video!r},
@@ -45,6 +48,17 @@ def test_a_live_run_with_streams_and_files_and_then_a_batch_speak_to_nobody(tmp_
     assert done.returncode == 0, done.stderr
     assert outside == []
     assert (tmp_path / "out" / "second.bvh").exists()
+
+
+@pytest.mark.parametrize("package", ["training", "benchmarks"])
+def test_a_package_of_ours_silences_others_before_its_files_import_them(package: str) -> None:
+    words = f"import {package}, sys; assert sys.modules['openvino_telemetry'] is None"
+    subprocess.run([sys.executable, "-c", words], check=True, cwd=ROOT)
+
+
+def test_these_tests_report_nothing() -> None:
+    """Files of tests import OpenVINO before ours; all of its conversions would be posted, a second each."""
+    assert sys.modules["openvino_telemetry"] is None
 
 
 @pytest.mark.parametrize("package", PACKAGES)
