@@ -6,7 +6,6 @@ They are a third of a training step, because they work on the largest maps; noth
 from __future__ import annotations
 
 import numpy as np
-import openvino as ov
 import torch
 from torch import Tensor
 
@@ -20,6 +19,8 @@ class EarlyStages:
 
     def __init__(self, trunk: MobileTrunk, stages: int, precision: Precision) -> None:
         """Compiled with torch's number of threads; in bf16 where the run and the processor compute in it."""
+        import openvino as ov  # after `engines`, which tells it to be silent
+
         example = torch.zeros(1, 3, 64, 64)
         early = trunk.early_part(stages)  # without the other stages, which OpenVINO would wrap for nothing
         was_training = trunk.training
