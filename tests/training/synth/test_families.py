@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.skeleton import WRIST
+from engines.skeleton import SIDES, WRIST, Side
 from training.synth.__main__ import main
-from training.synth.hand.contact import gap_mm, gaps_mm, hand_capsules
+from training.synth.hand.contact import SELF_TOLERANCE_MM, gap_mm, gaps_mm, hand_capsules, self_gap_mm
 from training.synth.hand.model import HandSkeleton
-from training.synth.hand.shape import neutral_shape
-from training.synth.pair.contact import Pair, sample_pair
-from training.synth.pair.families import FAMILIES
-from training.synth.pair.plan import KNUCKLES, palm_center
+from training.synth.hand.shape import HandShape, neutral_shape
+from training.synth.pair.contact import TOLERANCE_MM, Pair, sample_pair
+from training.synth.pair.families import FAMILIES, MOST_SOFT_MM, family_plan
+from training.synth.pair.plan import KNUCKLES, PairPlan, palm_center
 from training.synth.pair.plans import PAIR_SHARE
 from training.synth.person.people import sample_person
 from training.synth.scene.scene import draw_recipe
 
 TRIES = 10
+ONE_ACTS = (
+    *("palm_on_back", "stacked_flat", "fist_in_palm", "wrapped_finger", "wrapped_wrist", "crossed_wrists"),
+    *("frame", "counting", "washing", "handshake"),
+)
+"""Families in which the hands play different parts."""
 
 
 @lru_cache(maxsize=64)
@@ -48,6 +54,36 @@ def test_a_family_can_be_made_and_its_hands_are_near_each_other(name: str) -> No
     for _, joints in found:
         nearest = np.linalg.norm(joints[0][:, None] - joints[1], axis=-1).min()
         assert nearest < {"clapping": 260, "crossed_wrists": 90}.get(name, 60)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_hands_of_a_family_touch_and_do_not_run_into_each_other(name: str) -> None:
+    gaps = []
+    for _, (right, left) in hands_of(name):
+        assert min(self_gap_mm(right), self_gap_mm(left)) >= SELF_TOLERANCE_MM - 1 - 1e-6
+        gaps.append(gap_mm(right, left))
+    assert min(gaps) >= TOLERANCE_MM[0] - MOST_SOFT_MM - 0.2
+    assert name == "clapping" or np.mean(np.array(gaps) < 1) > 0.7  # hands that clap may have parted
+
+
+@pytest.mark.parametrize("name", ONE_ACTS)
+def test_both_hands_play_both_parts(name: str) -> None:
+    shape, rngs = neutral_shape(), [np.random.default_rng([k, 4]) for k in range(24)]
+    parts = Counter(_part(family_plan(rng, shape, name), shape, name) for rng in rngs)
+    assert min(parts["right"], parts["left"]) >= 4
+
+
+def _part(plan: PairPlan, shape: HandShape, name: str) -> Side:
+    """Which hand acts: the one that closes, or the upper or nearer one."""
+    if len(plan.curl) == 1:
+        return plan.curl[0]
+    if name in ("frame", "handshake"):
+        thumbs = [state.skeleton(shape).joints_mm[[0, 20], 1] for state in (plan.right, plan.left)]
+        return SIDES[int(thumbs[0][0] - thumbs[0][1] > thumbs[1][0] - thumbs[1][1])]
+    if name == "counting":
+        bent = [state.angles.fingers_deg[2:, 2].sum() for state in (plan.right, plan.left)]
+        return SIDES[int(bent[0] < bent[1])]
+    return SIDES[int(plan.slide @ [0, -1, -1] > 0)]
 
 
 def test_families_are_drawn_evenly_and_make_up_most_pairs() -> None:
