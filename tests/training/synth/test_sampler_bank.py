@@ -39,7 +39,7 @@ def samples() -> list[Sample]:
     from training.synth.render.sampler import Sampler
 
     with Sampler(SEED) as sampler:
-        return [sampler.sample(index) for index in range(9)]
+        return [sampler.sample(index) for index in range(12)]
 
 
 @pytest.fixture(scope="module")
