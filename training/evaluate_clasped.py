@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from engines.answers import answers
 from engines.backends.opening import open_backend
 from engines.contract import Backend, EngineRequest
-from engines.geometry.crop import Crop, crop_around, extract, transform
+from engines.geometry.crop import Crop, crop_around, extract, transform, upright_angle_rad
 from engines.presets import SPECS
 from engines.second_look import Looks, looking_twice
 from engines.skeleton import HAND_SLICES, SIDES
@@ -51,9 +51,9 @@ class ClaspedAnswer:
     spread: Spread
 
 
-def look_at_pair(backend: Backend, picture: ClaspedPicture) -> ClaspedAnswer:
-    """The answer for the upright crop around the labelled box."""
-    crop = crop_around(picture.box_px.reshape(2, 2))
+def look_at_pair(backend: Backend, picture: ClaspedPicture, angle_rad: float = 0.0) -> ClaspedAnswer:
+    """The answer for the crop around the labelled box, turned by `angle_rad`."""
+    crop = replace(crop_around(picture.box_px.reshape(2, 2)), angle_rad=angle_rad)
     cut = extract(picture.image_bgr, crop, backend.input_px)[None]
     output = answers(backend, cut, [crop], None)[0]
     joints = transform(crop.image_from_crop(backend.input_px), output.joints_crop_px.astype(np.float64))
@@ -67,6 +67,12 @@ def look_at_pair(backend: Backend, picture: ClaspedPicture) -> ClaspedAnswer:
     )
 
 
+def look_again(backend: Backend, one: ClaspedAnswer) -> ClaspedAnswer:
+    """The answer for the same crop turned so that the hands of an answer point up, as a tracker's next crop is."""
+    hands = [one.joints_px[HAND_SLICES[side]] for side in SIDES]
+    return look_at_pair(backend, one.picture, upright_angle_rad(hands))
+
+
 def summary(found: Sequence[ClaspedAnswer]) -> str:
     """The figures as text."""
     both = np.mean([(one.hand_probability > _SURE).all() for one in found])
@@ -76,7 +82,6 @@ def summary(found: Sequence[ClaspedAnswer]) -> str:
     pair, hand = np.median([(one.spread.pair, min(one.spread.hands)) for one in found], axis=0)
     return "\n".join(
         [
-            f"{len(found)} pictures of hands that touch, given the labelled box of the pair",
             f"both hands seen   {both:.1%}",
             f"mean confidence   {confidence.mean():.3f} (a tenth of the pictures below {low:.2f})",
             f"joints in a knot  {len(knots) / len(found):.1%}: spread below {LEAST_PAIR_SPREAD} of the box for both "
@@ -93,7 +98,7 @@ def sheet(found: Sequence[ClaspedAnswer], path: Path) -> None:
 
 
 def _tile(one: ClaspedAnswer) -> NDArray[np.uint8]:
-    shown = Crop(one.crop.center_px, one.crop.side_px * _SHOWN_FACTOR, one.crop.angle_rad)
+    shown = Crop(one.crop.center_px, one.crop.side_px * _SHOWN_FACTOR)  # upright, however it was looked at
     tile = extract(one.picture.image_bgr, shown, TILE_PX)
     for hand, (side, colour) in enumerate(zip(SIDES, (BLUE, ORANGE), strict=True)):
         if one.hand_probability[hand] > _SURE:
@@ -121,9 +126,13 @@ def _run(given: argparse.Namespace) -> None:
     request = EngineRequest(preset=given.preset, weights=given.weights)
     backend = looking_twice(open_backend(request, print), given.preset, given.looks)
     found = [look_at_pair(backend, picture) for picture in pictures]
-    print(summary(found))
+    turned = [look_again(backend, one) for one in found]
+    print(f"{len(found)} pictures of hands that touch, given the labelled box of the pair")
+    print(
+        f"\nupright crop\n{summary(found)}\n\nturned by that answer, as the tracker's next crop is\n{summary(turned)}"
+    )
     if given.sheet is not None:
-        sheet(found, given.sheet)
+        sheet(turned, given.sheet)
         print(f"sheet in {given.sheet}")
 
 
