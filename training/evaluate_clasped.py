@@ -1,9 +1,10 @@
 """Look at real pictures of hands that touch: `python -m training.evaluate_clasped --clasped DIR --sheet FILE.png`.
 
-The network is given the labelled box of each pair; no joints are labelled, so its answers are to be looked at: the
-sheet shows them over each crop (right hand blue, left hand orange) with their confidence. Printed are the share of
-pictures in which both hands are seen, the mean confidence of the joints, and the share in which the joints lie in a
-knot in the middle rather than on two hands (the rule is in `training/evaluation/knots.py`).
+The network is given the labelled box of each pair, upright and then turned by its own answer; no joints are labelled,
+so its answers are to be looked at: the sheet shows the second ones over each picture (right hand blue, left hand
+orange) with their confidence. Printed are, of both, the share of pictures in which both hands are seen, the mean
+confidence of the joints, and the share in which the joints lie in a knot in the middle rather than on two hands (the
+rule is in `training/evaluation/knots.py`).
 """
 
 from __future__ import annotations
