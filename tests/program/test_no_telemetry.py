@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.network_watch import run_watched
-from tests.support.recordings import cut
+from tests.support.recordings import ROOT, cut
 
-ROOT = Path(__file__).parents[2]
 RUN = """
 import run_demo
 live = ["--video", {clip!r}, "--realtime", "--headless", "--save-tracks", {tracks!r}, "--save-video", {video!r},

@@ -13,6 +13,7 @@ from engines.backends.opening import open_backend
 from engines.building.sample_crops import read_frames
 from engines.contract import EngineRequest
 from engines.second_look import looking_twice
+from tests.support.recordings import SAMPLE
 from training.evaluate_clasped import look_again, look_at_pair, main
 from training.evaluation.clips import load_truth
 from training.evaluation.knots import spread_of
@@ -22,7 +23,6 @@ from training.synth.hand.model import HandState
 from training.synth.hand.shape import neutral_shape
 from training.synth.pair.contact import sample_pair
 
-SAMPLE = Path(__file__).parents[3] / "samples" / "two_hands.mp4"
 CLASPED = Path(__file__).parents[4] / "shared" / "data" / "eval" / "clasped"
 
 

@@ -20,12 +20,11 @@ from engines.geometry.pinhole import backproject
 from engines.skeleton import HAND_SLICES, SIDES
 from realtime.layers import load_settings
 from realtime.messages import HandFrame, HandPose
-from tests.support.recordings import cut
+from tests.support.recordings import SAMPLE, cut
 from training.evaluation.clips import Truth, compare, compare_motion, load_truth
 from training.evaluation.temporal import jitter, lag_frames, motion_classes, temporal_figures
 from training.sequences import clips_of, main, mean_of, smoothed
 
-SAMPLE = Path(__file__).parents[3] / "samples" / "two_hands.mp4"
 STEP_S = 1 / 30
 FRAMES = 240
 JUDGED = 120

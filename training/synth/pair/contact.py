@@ -93,14 +93,7 @@ def _turned(rng: np.random.Generator, plan: PairPlan, stance: Stance) -> PairPla
         if plan.front
         else [lean, rng.normal(0, 22), rng.normal(0, 15)]
     )
-    turn = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
-    nowhere = np.zeros(3)
-    return replace(
-        plan,
-        right=plan.right.turned(turn, nowhere),
-        left=plan.left.turned(turn, nowhere),
-        slide=turn @ plan.slide,
-    )
+    return plan.turned(Rotation.from_euler("xyz", angles, degrees=True).as_matrix())
 
 
 def with_elbows(rng: np.random.Generator, plan: PairPlan, stance: Stance) -> PairPlan:

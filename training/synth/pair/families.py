@@ -90,15 +90,7 @@ def _interlocked(turn_deg: tuple[float, float], most_deg: tuple[float, float], s
         found = interlocked(rng, shape, soft_mm)
         turn = Rotation.from_euler("x", rng.normal(*turn_deg), degrees=True).as_matrix()
         up = (2, 3, 4) if rng.random() < 0.25 else (1, 2, 3, 4)  # both index fingers may stay straight
-        nowhere = np.zeros(3)
-        return replace(
-            found,
-            right=found.right.turned(turn, nowhere),
-            left=found.left.turned(turn, nowhere),
-            slide=turn @ found.slide,
-            curl_most_deg=rng.uniform(*most_deg),
-            curl_fingers=up,
-        )
+        return replace(found.turned(turn), curl_most_deg=rng.uniform(*most_deg), curl_fingers=up)
 
     return plan
 
@@ -112,16 +104,10 @@ def _index_steeple(rng: np.random.Generator, shape: HandShape) -> PairPlan:
         along = state.placement.camera_from_hand[:, 1]
         fingers = state.angles.fingers_deg.copy()
         fingers[1] = -np.degrees(np.arctan2(abs(along[0]), -along[1])), rng.normal(0, 2), rng.exponential(3), 0
-        upright = HandState(state.side, JointAngles(fingers, state.angles.wrist_deg).limited(), state.placement)
-        states[state.side] = upright.turned(turn, np.zeros(3))
-    return replace(
-        found,
-        right=states["right"],
-        left=states["left"],
-        slide=turn @ found.slide,
-        curl_most_deg=rng.uniform(120, 185),
-        curl_fingers=(2, 3, 4),
-    )
+        angles = JointAngles(fingers, state.angles.wrist_deg).limited()
+        states[state.side] = HandState(state.side, angles, state.placement)
+    upright = replace(found, right=states["right"], left=states["left"]).turned(turn)
+    return replace(upright, curl_most_deg=rng.uniform(120, 185), curl_fingers=(2, 3, 4))
 
 
 def _palm_on_back(rng: np.random.Generator, shape: HandShape) -> PairPlan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -57,6 +57,11 @@ class PairPlan:
     """Before a camera: turned a little only, elbows out to both sides."""
     elbows: tuple[Side, ...] = SIDES
     """Hands whose forearm is still to be chosen."""
+
+    def turned(self, rotation: NDArray[np.float64]) -> PairPlan:
+        """Both hands turned as one by a rotation (3, 3) about the origin."""
+        right, left = (state.turned(rotation, np.zeros(3)) for state in (self.right, self.left))
+        return replace(self, right=right, left=left, slide=rotation @ self.slide)
 
 
 def inward(side: Side) -> NDArray[np.float64]:

@@ -32,6 +32,7 @@ _MATERIAL_UNIFORMS: Final = (
     *("specular", "hair", "wrap", "sleeve", "sleeve_stripe", "stripe_frequency", "sleeve_roughness"),
     *("sleeve_specular", "print_frequency", "weave"),
 )
+_LIGHT_UNIFORMS: Final = ("key_direction", "key_radiance", "key_shadow", "sky", "ground", "up")
 _Item = tuple[dict[str, moderngl.VertexArray], Material, Owner]
 """A thing to draw: its vertex arrays by program, its looks, what it belongs to."""
 
@@ -50,9 +51,6 @@ class _Laid:
         """Free what was made for this picture alone."""
         for mesh in self.uploaded:
             mesh.release()
-
-
-_LIGHT_UNIFORMS: Final = ("key_direction", "key_radiance", "key_shadow", "sky", "ground", "up")
 
 
 class Renderer:
@@ -132,11 +130,10 @@ class Renderer:
 
     def shade(self, lights: Lights, noise_turn: float = 0.0) -> NDArray[np.float32]:
         """The picture of what was laid last; see `render`."""
-        laid = self._laid
-        light_from_camera, extent_mm = _light_view(laid.hands, laid.props, lights)
-        self._draw_shadow_map(laid.items, light_from_camera)
-        self._draw_surfaces(laid.items, laid.camera, lights, light_from_camera, SHADOW_BLUR_MM / (2 * extent_mm))
-        self._draw_occlusion(laid.camera, lights, noise_turn)
+        light_from_camera, extent_mm = _light_view(self._laid.hands, self._laid.props, lights)
+        self._draw_shadow_map(light_from_camera)
+        self._draw_surfaces(lights, light_from_camera, SHADOW_BLUR_MM / (2 * extent_mm))
+        self._draw_occlusion(lights, noise_turn)
         width, height = self._size
         picture = np.frombuffer(self._target.final.read(), np.float16).reshape(height, width, 4)
         return picture[::-1].astype(np.float32)
@@ -153,8 +150,7 @@ class Renderer:
         self._target.layers.use()
         self._target.layers.clear()
         program = self._programs["layer"]
-        set_uniform(program, "camera", self._laid.camera)
-        set_uniform(program, "size", tuple(float(value) for value in self._size))
+        self._set_view(program)
         set_uniform(program, "shadow_pass", 0.0)
         for arrays, material, owner in self._laid.items:
             self._set_sleeve(program, material)
@@ -162,35 +158,28 @@ class Renderer:
             arrays["layer"].render()
         self._context.disable(moderngl.CULL_FACE)
 
-    def _draw_shadow_map(self, items: Sequence[_Item], light_from_camera: NDArray) -> None:
+    def _draw_shadow_map(self, light_from_camera: NDArray) -> None:
         self._context.enable(moderngl.DEPTH_TEST)
         self._shadow_target.use()
         self._shadow_target.clear()
         program = self._programs["depth"]
         set_uniform(program, "light_from_camera", light_from_camera)
         set_uniform(program, "shadow_pass", 1.0)
-        for arrays, material, owner in items:
+        for arrays, material, owner in self._laid.items:
             if owner == "behind":
                 continue  # it would need most of the map, and no lamp stands behind it
             self._set_sleeve(program, material)
             arrays["depth"].render()
 
-    def _draw_surfaces(
-        self,
-        items: Sequence[_Item],
-        camera: tuple[float, ...],
-        lights: Lights,
-        light_from_camera: NDArray,
-        shadow_blur: float,
-    ) -> None:
+    def _draw_surfaces(self, lights: Lights, light_from_camera: NDArray, shadow_blur: float) -> None:
         self._target.scene.use()
         self._target.scene.clear()
         self._context.enable(moderngl.CULL_FACE)
         self._context.depth_func = "<="
-        hands = [item for item in items if item[2] != "behind"]
-        self._draw_items("hand", hands, camera, lights, light_from_camera, shadow_blur)
+        hands = [item for item in self._laid.items if item[2] != "behind"]
+        self._draw_items("hand", hands, lights, light_from_camera, shadow_blur)
         self._draw_items(
-            "plain", [i for i in items if i[2] == "behind"], camera, lights, light_from_camera, shadow_blur
+            "plain", [i for i in self._laid.items if i[2] == "behind"], lights, light_from_camera, shadow_blur
         )
         self._context.depth_func = "<"
         self._context.disable(moderngl.CULL_FACE)
@@ -199,7 +188,6 @@ class Renderer:
         self,
         name: str,
         items: Sequence[_Item],
-        camera: tuple[float, ...],
         lights: Lights,
         light_from_camera: NDArray,
         shadow_blur: float,
@@ -210,8 +198,7 @@ class Renderer:
         for unit_index, (sampler, texture) in enumerate(self._hand_textures.items()):
             texture.use(unit_index)
             set_uniform(program, sampler, unit_index)
-        set_uniform(program, "camera", camera)
-        set_uniform(program, "size", tuple(float(value) for value in self._size))
+        self._set_view(program)
         set_uniform(program, "light_from_camera", light_from_camera)
         set_uniform(program, "shadow_pass", 0.0)
         set_uniform(program, "shadow_blur", shadow_blur)
@@ -225,7 +212,7 @@ class Renderer:
                 set_uniform(program, field, getattr(material, field))
             arrays[name].render()
 
-    def _draw_occlusion(self, camera: tuple[float, ...], lights: Lights, noise_turn: float) -> None:
+    def _draw_occlusion(self, lights: Lights, noise_turn: float) -> None:
         program = self._programs["occlusion"]
         self._context.disable(moderngl.DEPTH_TEST)
         self._target.shaded.use()
@@ -233,12 +220,15 @@ class Renderer:
         self._target.surface.use(1)
         set_uniform(program, "colour", 0)
         set_uniform(program, "surface", 1)
-        set_uniform(program, "camera", camera)
-        set_uniform(program, "size", tuple(float(value) for value in self._size))
+        self._set_view(program)
         set_uniform(program, "radius", lights.occlusion_radius_mm)
         set_uniform(program, "strength", lights.occlusion_strength)
         set_uniform(program, "turn", noise_turn)
         self._screen.render()
+
+    def _set_view(self, program: moderngl.Program) -> None:
+        set_uniform(program, "camera", self._laid.camera)
+        set_uniform(program, "size", tuple(float(value) for value in self._size))
 
     def _hand_arrays(self, slot: int, hand: DressedHand) -> dict[str, moderngl.VertexArray]:
         return {name: self._vertex_arrays[name, slot, hand.mesh.side] for name in ("hand", "depth", "layer")}

@@ -98,24 +98,21 @@ class Sampler:
         """The sample of an index >= 0; the same for the same seed, panoramas, modes and views."""
         number, view = divmod(index, self._views)
         if view == 0:
-            return self._first(number, index)
+            return self._first(number)
         if self._met is None or self._met[0] != number:
-            self._first(number, index - view)
-        return self._another(number, view, index)
-
-    def _first(self, number: int, index: int) -> Sample:
-        rng = np.random.default_rng([self._seed, number])
-        recipe = draw_recipe(rng, self._modes[number % len(self._modes)] if self._modes else "")
-        sample, meeting = self._drawn(rng, recipe, index, None)
-        self._met = number, recipe, meeting
-        return sample
-
-    def _another(self, number: int, view: int, index: int) -> Sample:
-        """Another picture of the hands that the first picture of a number shows."""
+            self._first(number)
         assert self._met is not None
         _, recipe, meeting = self._met
         rng = np.random.default_rng([self._seed, number, view])
         return self._drawn(rng, another_recipe(rng, recipe), index, meeting)[0]
+
+    def _first(self, number: int) -> Sample:
+        """The first picture of a number; its hands are kept for the others."""
+        rng = np.random.default_rng([self._seed, number])
+        recipe = draw_recipe(rng, self._modes[number % len(self._modes)] if self._modes else "")
+        sample, meeting = self._drawn(rng, recipe, number * self._views, None)
+        self._met = number, recipe, meeting
+        return sample
 
     def _drawn(
         self, rng: np.random.Generator, recipe: Recipe, index: int, meeting: Meeting | None

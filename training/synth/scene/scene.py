@@ -146,20 +146,13 @@ def draw_scene(
 ) -> Scene:
     """A random scene of a kind, of hands that meet as given or anew; raises `Rejected`.
 
-    Most of the time of a pair goes into its contact, so another picture of the same meeting comes at a third of it:
-    another camera, light, skin, clothes and what is behind.
+    Hands that meet as given have another camera, light, skin and clothes, and something else behind them.
     """
     held_rng, behind_rng, motion_rng = rng.spawn(3)
-    if meeting is None:
-        person = _dressed_for(sample_person(rng), recipe)
-        view = sample_view(rng, recipe.view)
-        stance = sample_stance(rng, recipe.view)
-        meeting = Meeting(person, stance, *_hands(rng, held_rng, recipe, person, stance))
-    else:
-        meeting = replace(meeting, person=_dressed_for(another_look(rng, meeting.person), recipe))
-        person, stance = meeting.person, meeting.stance
-        view = sample_view(rng, recipe.view)
-    in_person, held = meeting.states, meeting.held
+    looking = sample_person(rng) if meeting is None else another_look(rng, meeting.person)
+    person, view = _dressed_for(looking, recipe), sample_view(rng, recipe.view)
+    meeting = _met(rng, held_rng, recipe, person) if meeting is None else replace(meeting, person=person)
+    stance, in_person, held = meeting.stance, meeting.states, meeting.held
     shift = _shift(in_person, person, view)
     states = tuple(state.turned(view.camera_from_person, shift) for state in in_person)
     joints, present = _joints(states, person)
@@ -229,6 +222,11 @@ def _dressed_for(person: Person, recipe: Recipe) -> Person:
     if recipe.mode not in _WRIST_MODES or start >= BARE_WRIST_MM:
         return person
     return replace(person, wardrobe=replace(person.wardrobe, sleeve_start=BARE_WRIST_MM))
+
+
+def _met(rng: np.random.Generator, held_rng: np.random.Generator, recipe: Recipe, person: Person) -> Meeting:
+    stance = sample_stance(rng, recipe.view)
+    return Meeting(person, stance, *_hands(rng, held_rng, recipe, person, stance))
 
 
 def _hands(
