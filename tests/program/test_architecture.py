@@ -95,8 +95,8 @@ ROOMS = {
         evaluation synth/pair
         lite registry sequences synth/held
         evaluate mix_trunk paper prepare pseudo witness synth/scene
-        depth pseudo_labels pairs synth/render
-        settings
+        depth pseudo_labels pairs composed synth/render
+        settings composed_pairs
         export train evaluate_detector evaluate_clasped synth/story
         ablation retraining synth
         retrain annotation/cameras

@@ -83,6 +83,21 @@ def load_real(root: Path, name: str, size_px: int, cache: Path) -> RealBank:
     )
 
 
+def within_photograph(planes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """(S, S) where a stored picture (3, S, S) shows its photograph: beyond it whole rows and columns are black."""
+    green = planes[1]
+    rows, columns = green.max(1) > 8, green.max(0) > 8
+    return _span(rows)[:, None] & _span(columns)
+
+
+def _span(lit: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    found = np.nonzero(lit)[0]
+    span = np.zeros(len(lit), bool)
+    if len(found):
+        span[found[0] : found[-1] + 1] = True
+    return span
+
+
 def _labels(path: Path) -> dict[str, NDArray]:
     with shard_labels(path) as stored:
         missing = sorted(name for name in _ARRAYS if name not in stored)

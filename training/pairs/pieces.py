@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engines.geometry.pinhole import Intrinsics, project
 from engines.skeleton import HAND_SLICES, SIDES, SWAP_HANDS
 from training.banks.bank import HandBank
-from training.banks.real_bank import RealBank
+from training.banks.real_bank import RealBank, within_photograph
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def rendered_piece(bank: HandBank, row: int) -> Piece:
 def real_piece(bank: RealBank, row: int) -> Piece:
     """A row of a bank of real hands: an opaque square; beyond the photograph's edge it is transparent."""
     planes = np.asarray(bank.pictures[row])
-    alpha = 255 * _within_photograph(planes).astype(np.uint8)
+    alpha = 255 * within_photograph(planes).astype(np.uint8)
     rgba = cv2.merge([*(cv2.bitwise_and(plane, alpha) for plane in planes), alpha])
     return Piece(rgba, bank.joints_px[row], bank.hand_present[row].astype(bool), bank.hand_known[row].astype(bool))
 
@@ -80,18 +80,3 @@ def reduced(piece: Piece, scale: float) -> tuple[Piece, float]:
     rgba = cv2.resize(piece.rgba, (side, side), interpolation=cv2.INTER_AREA)
     joints = ((piece.joints_px + 0.5) * exact - 0.5).astype(np.float32)
     return Piece(rgba, joints, piece.present, piece.known), scale / exact
-
-
-def _within_photograph(planes: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """(S, S) of (3, S, S): crops that reach beyond their photograph are black there, in whole rows and columns."""
-    green = planes[1]
-    rows, columns = green.max(1) > 8, green.max(0) > 8
-    return _span(rows)[:, None] & _span(columns)
-
-
-def _span(lit: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    found = np.nonzero(lit)[0]
-    span = np.zeros(len(lit), bool)
-    if len(found):
-        span[found[0] : found[-1] + 1] = True
-    return span

@@ -19,7 +19,7 @@ from training.pseudo.landmarks import INPUT_PX, LandmarkLook, LandmarkNetwork
 
 STORED_PX = 288
 """Side of a stored picture."""
-_STORED_EXTENT = 2.4
+STORED_EXTENT = 2.4
 """It is so many times as wide as the hand: room for a crop of 1.5 that strays, turns and shrinks."""
 _DETECTOR_SCORE = 0.3
 _OTHER_INSIDE = 0.5
@@ -106,7 +106,7 @@ def _labelled(image_bgr: NDArray[np.uint8], placed: list[_Placed], main: int, fo
     own = placed[main]
     low, high = own.joints_px.min(axis=0), own.joints_px.max(axis=0)
     x, y = (low + high) / 2
-    square = Crop((float(x), float(y)), float((high - low).max()) * _STORED_EXTENT)
+    square = Crop((float(x), float(y)), float((high - low).max()) * STORED_EXTENT)
     joints = np.full((2 * JOINTS_PER_HAND, 2), np.nan, np.float32)
     depth = np.full(2 * JOINTS_PER_HAND, np.nan, np.float32)
     # The other hand is absent for sure where nobody sees one; a hand without a label may be anywhere.

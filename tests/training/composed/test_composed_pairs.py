@@ -1,0 +1,198 @@
+"""Pairs composed of two photographs: cut-outs against drawn hands, labels against what is seen, parts that are kept."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engines.skeleton import BONES, FINGER_BASES, HAND_SLICES, SIDES, WRIST
+from training import composed_pairs
+from training.banks.real_bank import RealBank, load_real
+from training.composed.cutouts import Cutout, cut_out, mirrored
+from training.composed.pairs import composed_pair
+from training.pseudo.labelling import STORED_PX
+
+SKINS = ((224, 172, 140), (122, 82, 60), (240, 200, 180), (180, 120, 90))
+
+
+def hand_of(wrist: tuple[float, float], length: float) -> NDArray[np.float32]:
+    """(21, 2) joints of a right hand that points up, its palm half as long as the whole."""
+    joints = np.zeros((21, 2), np.float32)
+    for finger in range(5):
+        turn = 0.32 * (finger - 2)
+        for k in range(4):
+            joints[4 * finger + k] = np.array([np.sin(turn), -np.cos(turn)]) * length * (1 - 0.165 * k)
+    return joints + np.array(wrist, np.float32)
+
+
+def drawn(
+    skin: tuple[int, int, int], rng: np.random.Generator, finger_px: int = 13
+) -> tuple[NDArray, NDArray, NDArray]:
+    """(P, P, 3) RGB hand and arm before a coloured wall, black to the right; (P, P) where they are; (21, 2) joints."""
+    joints = hand_of((140 + rng.uniform(-8, 8), 170), 76)
+    size = STORED_PX
+    mask = np.zeros((size, size), np.uint8)
+    points = np.round(joints).astype(int)
+    for child, parent in BONES:
+        cv2.line(mask, points[child].tolist(), points[parent].tolist(), 255, finger_px, cv2.LINE_AA)
+    cv2.fillConvexPoly(mask, cv2.convexHull(points[[WRIST, *FINGER_BASES]].astype(np.int32)), 255)
+    cv2.line(mask, points[WRIST].tolist(), [int(points[WRIST][0]), size], 255, 26)
+    wall = np.stack([np.full((size, size), v, np.float32) for v in (60, 110, 150)], -1) + rng.normal(
+        0, 12, (size, size, 1)
+    )
+    hand = np.array(skin) + rng.normal(0, 6, (size, size, 1))
+    share = mask[..., None] / 255
+    picture = np.clip(hand * share + wall * (1 - share), 0, 255).astype(np.uint8)
+    picture[:, 270:] = 0
+    return picture, mask > 127, joints
+
+
+def write_hands(root: Path, name: str, count: int, seed: int = 0) -> list[NDArray]:
+    """A set of right hands, and where each is."""
+    rng = np.random.default_rng(seed)
+    root.mkdir(parents=True, exist_ok=True)
+    joints, masks = np.full((count, 42, 2), np.nan, np.float32), []
+    with tarfile.open(root / f"{name}.tar", "w") as archive:
+        for i in range(count):
+            picture, mask, joints[i, :21] = drawn(SKINS[i % len(SKINS)], rng)
+            masks.append(mask)
+            blob = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
+            info = tarfile.TarInfo(f"{i:05d}.png")
+            info.size = len(blob)
+            archive.addfile(info, io.BytesIO(blob))
+    np.savez(
+        root / f"{name}.npz",
+        joints_px=joints,
+        joint_depth_mm=np.tile(np.arange(42, dtype=np.float32), (count, 1)),
+        depth_known=np.tile(np.arange(42) < 15, (count, 1)),
+        right_is_main=np.ones(count, bool),
+        other_hand_known=np.ones(count, bool),
+    )
+    return masks
+
+
+@pytest.fixture(scope="module")
+def hands(tmp_path_factory: pytest.TempPathFactory) -> tuple[RealBank, list[NDArray], Path]:
+    root = tmp_path_factory.mktemp("hands")
+    masks = write_hands(root / "sets", "home", 4)
+    return load_real(root / "sets", "home", STORED_PX, root / "cache"), masks, root
+
+
+def test_a_hand_is_cut_out_with_its_arm_and_without_the_wall(hands: tuple[RealBank, list[NDArray], Path]) -> None:
+    bank, masks, _ = hands
+    for row, mask in enumerate(masks):
+        cutout = cut_out(bank, row)
+        assert cutout is not None
+        found = cutout.alpha > 0.5
+        assert (found & mask).sum() / (found | mask).sum() > 0.85
+        assert not cutout.alpha[:, 270:].any()  # beyond the photograph's edge there is nothing of it
+        assert cutout.side == "right" and np.isnan(cutout.joint_depth_mm[15:]).all()
+        again = mirrored(mirrored(cutout))
+        np.testing.assert_array_equal(again.alpha, cutout.alpha)
+        np.testing.assert_allclose(again.joints_px, cutout.joints_px, atol=1e-4)
+
+
+def test_what_has_no_fingers_where_the_labels_say_or_is_two_hands_is_left_out(
+    hands: tuple[RealBank, list[NDArray], Path],
+) -> None:
+    bank = hands[0]
+    rng = np.random.default_rng(0)
+    thin = np.stack([drawn(SKINS[k], rng, finger_px=3)[0].transpose(2, 0, 1) for k in range(len(bank))])
+    assert cut_out(RealBank(**{**vars(bank), "pictures": thin}), 0) is None
+    both = np.ones_like(bank.hand_present)
+    assert cut_out(RealBank(**{**vars(bank), "hand_present": both}), 0) is None
+
+
+def test_labels_lie_on_the_hands_and_depths_go_with_them(hands: tuple[RealBank, list[NDArray], Path]) -> None:
+    bank, _, _ = hands
+    rng = np.random.default_rng(3)
+    first, second = cut_out(bank, 0), cut_out(bank, 1)
+    assert first is not None and second is not None
+    pairs = [pair for pair in (composed_pair(first, second, rng) for _ in range(20)) if pair is not None]
+    assert len(pairs) > 10
+    on_skin = []
+    for pair in pairs:
+        assert np.isfinite(pair.joints_px).all() and pair.right_is_main and pair.other_hand_known
+        np.testing.assert_array_equal(pair.joint_depth_mm[:15], np.arange(15))
+        np.testing.assert_array_equal(pair.joint_depth_mm[21:36], np.arange(15))  # mirrored: depths stay
+        assert np.isnan(pair.joint_depth_mm[15:21]).all()
+        x, y = np.round(pair.joints_px).astype(int).clip(0, STORED_PX - 1).T
+        blue, _, red = pair.picture_bgr[y, x].astype(int).T
+        shown = pair.picture_bgr[y, x].sum(1) > 0
+        on_skin.append((red > blue)[shown].mean())  # the wall is blue
+    assert np.mean(on_skin) > 0.93
+
+
+def test_who_is_in_front_hides_the_other(hands: tuple[RealBank, list[NDArray], Path]) -> None:
+    """Where the second hand's joints lie its skin is seen in some pictures and the first one's in others."""
+    bank, _, _ = hands
+    first, second = _of_colour(cut_out(bank, 0), (250, 40, 40)), _of_colour(cut_out(bank, 1), (40, 250, 40))
+    rng, seen = np.random.default_rng(5), []
+    for _ in range(40):
+        pair = composed_pair(first, second, rng)
+        if pair is not None:
+            places = np.round(pair.joints_px[HAND_SLICES["left"]]).astype(int).clip(0, STORED_PX - 1)
+            blue, green, red = pair.picture_bgr[places[:, 1], places[:, 0]].astype(int).T
+            seen.append(((green > red) & (green > blue)).mean())
+    assert max(seen) > 0.95 and min(seen) < 0.75
+
+
+def _of_colour(cutout: Cutout | None, rgb: tuple[int, int, int]) -> Cutout:
+    """The same hand in one colour; so pure that the light of the other one leaves it what it is."""
+    assert cutout is not None
+    picture = np.where(cutout.alpha[..., None] > 0.5, np.array(rgb), cutout.picture_rgb).astype(np.uint8)
+    return Cutout(**{**vars(cutout), "picture_rgb": picture})
+
+
+def test_a_stopped_run_goes_on_and_makes_what_a_whole_one_makes(
+    hands: tuple[RealBank, list[NDArray], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(composed_pairs, "PART", 3)
+    sets, cache = hands[2] / "sets", hands[2] / "cache"
+
+    def run(out: Path, count: int, *more: str) -> int:
+        words = ["--sets", str(sets), "--out", str(out), "--count", str(count), "--cache", str(cache), *more]
+        return composed_pairs.main(words)
+
+    assert run(tmp_path / "once", 6) == 0
+    assert run(tmp_path / "twice", 3) == 0 and run(tmp_path / "twice", 6) == 0
+    for part in ("000", "001"):
+        one, two = (np.load(tmp_path / out / f"composed-{part}.npz") for out in ("once", "twice"))
+        np.testing.assert_array_equal(one["joints_px"], two["joints_px"])
+        pictures = [
+            load_real(tmp_path / out, f"composed-{part}", STORED_PX, tmp_path / out / "c") for out in ("once", "twice")
+        ]
+        np.testing.assert_array_equal(pictures[0].pictures, pictures[1].pictures)
+        assert pictures[0].hand_present.all() and pictures[0].hand_known.all()
+        assert not pictures[0].depth_known[:, 15:21].any()
+    assert json.loads((tmp_path / "once/bank.json").read_text())["sets"]["composed"]["source"] == ["home"]
+    assert run(tmp_path / "once", 6, "--seed", "1") == 2  # other pairs under the same name
+
+
+def test_sets_that_are_not_there_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--sets", str(tmp_path), "--out", str(tmp_path / "out"), "--count", "1"]
+    assert composed_pairs.main(words) == 2
+    assert "no set of real hands" in capsys.readouterr().err
+    write_hands(tmp_path, "home", 1)
+    assert composed_pairs.main([*words, "--leave-out", "hose"]) == 2
+    assert "hose: no such set" in capsys.readouterr().err
+    assert composed_pairs.main([*words, "--cache", str(tmp_path / "cache")]) == 2
+    assert "two pictures of one hand each" in capsys.readouterr().err
+
+
+def test_most_real_hands_can_be_cut_out(shared_data: Path, tmp_path: Path) -> None:
+    bank = load_real(shared_data / "real", "insigh1", STORED_PX, tmp_path)
+    found = [cut_out(bank, row) for row in range(len(bank))]
+    assert np.mean([one is not None for one in found]) > 0.9
+    for one in found:
+        if one is not None:
+            x, y = np.round(one.joints_px).astype(int).clip(0, STORED_PX - 1).T
+            assert (one.alpha[y, x] > 0.5).mean() > 0.85
+            assert one.side in SIDES

@@ -1,0 +1,148 @@
+"""Labelled hands cut out of their photographs: the skeleton says where to begin, GrabCut where skin ends (OpenCV).
+
+"GrabCut: interactive foreground extraction using iterated graph cuts", Rother, Kolmogorov and Blake, 2004.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.skeleton import BONES, FINGER_BASES, HAND_SLICES, SIDES, WRIST, Side, other_side
+from training.banks.real_bank import RealBank, within_photograph
+
+_WORK_PX: Final = 144
+"""Side of the picture that is cut: four times faster than whole, and edges are softened anyway."""
+_ROUNDS: Final = 4
+_SURE, _LIKELY, _NEAR = 0.09, 0.2, 0.32
+"""Widths of the bones as drawn, in sizes of the hand: inside a finger, a finger, a finger and what may belong to it."""
+_ARM_WIDTH, _ARM_LENGTH = 0.84, 3.0
+"""Where a forearm may be, in sizes of the hand; twice as wide at its end, as sleeves and turns have it."""
+_LEAST_COVER: Final = 0.75
+"""A cut-out that holds less of its own fingers, beyond the palm, has lost some of them."""
+_LARGEST: Final = 1.6
+"""Nor may it hold more than so many times all that is near its bones: then it took the wall with it."""
+_SUBPIXEL_BITS: Final = 4
+
+
+@dataclass(frozen=True)
+class Cutout:
+    """One hand of a photograph, its arm with it."""
+
+    picture_rgb: NDArray[np.uint8]
+    """(P, P, 3) the whole photograph, black beyond its edge."""
+    photograph: NDArray[np.bool_]
+    """(P, P) where it shows something."""
+    alpha: NDArray[np.float32]
+    """(P, P) 0..1, how much of each pixel is the hand or its arm."""
+    joints_px: NDArray[np.float32]
+    """(21, 2)."""
+    joint_depth_mm: NDArray[np.float32]
+    """(21,) relative to the wrist, NaN where unknown."""
+    side: Side
+
+    @property
+    def size_px(self) -> float:
+        """As `hand_size_px`."""
+        return hand_size_px(self.joints_px)
+
+
+def hand_size_px(joints_px: NDArray) -> float:
+    """The palm's length in pixels, or what its width makes of it where the palm is seen edge-on; of (21, 2) joints."""
+    bases = joints_px[list(FINGER_BASES[1:])]
+    longest = np.linalg.norm(bases - joints_px[WRIST], axis=1).max()
+    return float(max(longest, 1.25 * np.linalg.norm(bases[0] - bases[-1])))
+
+
+def cut_out(bank: RealBank, row: int) -> Cutout | None:
+    """The one labelled hand of this row of a bank; None if there is not one, or it cannot be told from the rest."""
+    if bank.hand_present[row].sum() != 1:
+        return None
+    side = SIDES[int(np.argmax(bank.hand_present[row]))]
+    rows = HAND_SLICES[side]
+    planes = np.asarray(bank.pictures[row])
+    picture, photograph = np.ascontiguousarray(planes.transpose(1, 2, 0)), within_photograph(planes)
+    alpha = _alpha(picture, bank.joints_px[row, rows])
+    if alpha is None:
+        return None
+    depth = np.where(bank.depth_known[row, rows], bank.joint_depth_mm[row, rows], np.nan).astype(np.float32)
+    return Cutout(picture, photograph, alpha * photograph, bank.joints_px[row, rows], depth, side)
+
+
+def mirrored(cutout: Cutout) -> Cutout:
+    """The same in a mirror: the other hand."""
+    joints = cutout.joints_px.copy()
+    joints[:, 0] = cutout.alpha.shape[1] - 1 - joints[:, 0]
+    return Cutout(
+        picture_rgb=np.ascontiguousarray(cutout.picture_rgb[:, ::-1]),
+        photograph=cutout.photograph[:, ::-1],
+        alpha=np.ascontiguousarray(cutout.alpha[:, ::-1]),
+        joints_px=joints,
+        joint_depth_mm=cutout.joint_depth_mm,
+        side=other_side(cutout.side),
+    )
+
+
+def _alpha(rgb: NDArray[np.uint8], joints_px: NDArray) -> NDArray[np.float32] | None:
+    side = rgb.shape[0]
+    small = cv2.resize(rgb, (_WORK_PX, _WORK_PX), interpolation=cv2.INTER_AREA)
+    joints = (joints_px + 0.5) * (_WORK_PX / side) - 0.5
+    size = hand_size_px(joints)
+    sure, likely, near = (_bones(joints, width * size) for width in (_SURE, _LIKELY, _NEAR))
+    labels = np.full(small.shape[:2], cv2.GC_BGD, np.uint8)
+    labels[(near | _arm(joints, size)) > 0] = cv2.GC_PR_BGD
+    labels[likely > 0] = cv2.GC_PR_FGD
+    labels[sure > 0] = cv2.GC_FGD
+    cv2.setRNGSeed(0)  # its first colour clusters are drawn at random
+    cv2.grabCut(small, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), _ROUNDS, cv2.GC_INIT_WITH_MASK)
+    hand = _connected((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), sure > 0)
+    fingers = (likely > 0) & (_palm(joints) == 0)
+    if hand[fingers].mean() < _LEAST_COVER or hand.sum() > _LARGEST * (near > 0).sum():
+        return None
+    whole = cv2.resize(hand.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.GaussianBlur(whole, (0, 0), 0.7), np.float32)
+
+
+def _bones(joints: NDArray, width: float) -> NDArray[np.uint8]:
+    """The skeleton with bones of this width and the palm filled, 0 or 255."""
+    drawn, fixed = _palm(joints), _fixed(joints)
+    for child, parent in BONES:
+        ends = fixed[child].tolist(), fixed[parent].tolist()
+        cv2.line(drawn, *ends, 255, max(1, round(width)), cv2.LINE_8, _SUBPIXEL_BITS)
+    return drawn
+
+
+def _palm(joints: NDArray) -> NDArray[np.uint8]:
+    return _filled(joints[[WRIST, *FINGER_BASES]])
+
+
+def _arm(joints: NDArray, size: float) -> NDArray[np.uint8]:
+    """Where the forearm may be: beyond the wrist, away from the knuckles."""
+    away = joints[WRIST] - joints[list(FINGER_BASES[1:])].mean(axis=0)
+    away = away / max(float(np.linalg.norm(away)), 1.0e-6)
+    across = np.array([-away[1], away[0]]) * (_ARM_WIDTH * size / 2)
+    start, end = joints[WRIST] - 0.1 * size * away, joints[WRIST] + _ARM_LENGTH * size * away
+    corners = np.array([start + across, start - across, end - 2 * across, end + 2 * across])
+    return _filled(corners)
+
+
+def _filled(points: NDArray) -> NDArray[np.uint8]:
+    """The convex hull of (N, 2) points, 0 or 255."""
+    drawn = np.zeros((_WORK_PX, _WORK_PX), np.uint8)
+    cv2.fillConvexPoly(drawn, cv2.convexHull(_fixed(points)), 255, cv2.LINE_8, _SUBPIXEL_BITS)
+    return drawn
+
+
+def _fixed(points: NDArray) -> NDArray[np.int32]:
+    return np.round(points * 2**_SUBPIXEL_BITS).astype(np.int32)
+
+
+def _connected(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The parts of the mask that touch the seeds."""
+    _, parts = cv2.connectedComponents(mask.astype(np.uint8))
+    kept = np.unique(parts[seeds])
+    return np.isin(parts, kept[kept > 0])

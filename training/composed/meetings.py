@@ -1,0 +1,94 @@
+"""Where a second hand is put in the photograph of a first one, so that both touch or cover each other (numpy)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.skeleton import FINGER_BASES, WRIST
+from training.composed.cutouts import Cutout
+
+_TRIES: Final = 12
+_SIZES_APART: Final = 0.12
+"""Standard deviation of the logarithm of the second hand's size against the first one's."""
+_LARGEST_EXTENT: Final = 1.55
+"""The pair may be so many times as wide as the first hand: around it the photograph ends."""
+_MOST_HIDDEN: Final = 0.6
+"""Share of a hand that the other one may cover."""
+_LEAST_OVERLAP: Final = 0.02
+_PALM_MEETS, _STRAY = 0.4, 0.12
+"""Chance that a hand is touched at its palm and not at any joint; how far off that point, in sizes of the hand."""
+_NATURAL: Final = 0.75
+"""Chance that forearms come from the sides where a camera before the person sees them."""
+_LEAST_JOINTS_SHOWN: Final = 0.9
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """The second hand as it lies in the first one's photograph."""
+
+    picture_rgb: NDArray[np.uint8]
+    """(P, P, 3) turned, scaled, moved."""
+    alpha: NDArray[np.float32]
+    """(P, P)."""
+    joints_px: NDArray[np.float32]
+    """(21, 2)."""
+
+
+def meeting_of(first: Cutout, second: Cutout, rng: np.random.Generator) -> Meeting | None:
+    """A place for `second`, the other hand, at `first`; None if none of some tries is fit to be learnt from."""
+    for _ in range(_TRIES):
+        matrix = _placed(first, second, rng)
+        joints = (second.joints_px @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+        if not _fits(first, joints):
+            continue
+        side = first.alpha.shape[0]
+        alpha = cv2.warpAffine(second.alpha, matrix, (side, side), flags=cv2.INTER_AREA) * first.photograph
+        if _touch(first.alpha, alpha):
+            picture = cv2.warpAffine(second.picture_rgb, matrix, (side, side), flags=cv2.INTER_LINEAR)
+            return Meeting(np.asarray(picture, np.uint8), alpha, joints)
+    return None
+
+
+def _placed(first: Cutout, second: Cutout, rng: np.random.Generator) -> NDArray[np.float64]:
+    """(2, 3) photograph of the first hand from that of the second."""
+    scale = first.size_px / second.size_px * float(np.exp(rng.normal(0, _SIZES_APART)))
+    between = np.deg2rad(rng.triangular(0, 70, 180)) * (1 if rng.random() < _NATURAL else -1)
+    turned = between if first.side == "left" else -between  # a right hand leans to the picture's right: clockwise
+    angle = _pointing(first.joints_px) + turned - _pointing(second.joints_px)
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    stray = rng.normal(0, _STRAY, 2) * first.size_px
+    to = _touched(first.joints_px, rng) + stray
+    return np.column_stack([turn, to - turn @ _touched(second.joints_px, rng)])
+
+
+def _pointing(joints_px: NDArray) -> float:
+    """Direction from the wrist to the knuckles, radians; y points down."""
+    x, y = joints_px[list(FINGER_BASES[1:])].mean(axis=0) - joints_px[WRIST]
+    return float(np.arctan2(y, x))
+
+
+def _touched(joints_px: NDArray, rng: np.random.Generator) -> NDArray:
+    if rng.random() < _PALM_MEETS:
+        return joints_px[[WRIST, *FINGER_BASES[1:]]].mean(axis=0)
+    return joints_px[rng.integers(len(joints_px) - 1)]
+
+
+def _fits(first: Cutout, joints: NDArray) -> bool:
+    """Whether the pair stays in the photograph, and near enough to its middle."""
+    both = np.concatenate([first.joints_px, joints])
+    if np.ptp(both, axis=0).max() > _LARGEST_EXTENT * np.ptp(first.joints_px, axis=0).max():
+        return False
+    x, y = np.round(joints).astype(int).T
+    inside = (x >= 0) & (y >= 0) & (x < first.photograph.shape[1]) & (y < first.photograph.shape[0])
+    shown = first.photograph[y[inside], x[inside]].sum() / len(joints)
+    return bool(shown >= _LEAST_JOINTS_SHOWN)
+
+
+def _touch(one: NDArray, other: NDArray) -> bool:
+    overlap, smaller = float((one * other).sum()), float(min(one.sum(), other.sum()))
+    return _LEAST_OVERLAP < overlap / max(smaller, 1.0) < _MOST_HIDDEN

@@ -1,0 +1,101 @@
+"""One picture of two hands out of two photographs: who lies in front, shadows, one light (numpy, OpenCV)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.geometry.crop import crop_around, extract, transform
+from engines.skeleton import FINGER_BASES, HAND_SLICES, JOINTS_PER_HAND, PARENTS, WRIST
+from training.composed.cutouts import Cutout, mirrored
+from training.composed.meetings import Meeting, meeting_of
+from training.pseudo.labelling import STORED_EXTENT, STORED_PX, Labelled
+
+_INTERLACED, _FIRST_ABOVE = 0.4, 0.25
+"""Chances that each finger of the first hand is in front or behind by itself, and that the whole hand is in front."""
+_DARKEST: Final = 0.5
+"""What a shadow takes of the light at most."""
+_SHADOW_REACH: Final = 0.08
+"""How far shadows reach, in sizes of the hand."""
+
+
+def composed_pair(first: Cutout, second: Cutout, rng: np.random.Generator) -> Labelled | None:
+    """Both hands in the first one's photograph, the second mirrored if need be; None where they do not fit."""
+    if second.side == first.side:
+        second = mirrored(second)
+    meeting = meeting_of(first, second, rng)
+    if meeting is None:
+        return None
+    picture = _picture(first, _in_the_light_of(first, meeting, rng), rng)
+    joints = np.zeros((2 * JOINTS_PER_HAND, 2), np.float32)
+    depth = np.zeros(2 * JOINTS_PER_HAND, np.float32)
+    joints[HAND_SLICES[first.side]], joints[HAND_SLICES[second.side]] = first.joints_px, meeting.joints_px
+    depth[HAND_SLICES[first.side]], depth[HAND_SLICES[second.side]] = first.joint_depth_mm, second.joint_depth_mm
+    crop = crop_around(joints, factor=STORED_EXTENT)
+    return Labelled(
+        picture_bgr=np.asarray(extract(picture[..., ::-1], crop, STORED_PX), np.uint8),
+        joints_px=transform(crop.crop_from_image(STORED_PX), joints).astype(np.float32),
+        joint_depth_mm=depth,
+        right_is_main=first.side == "right",
+        other_hand_known=True,
+    )
+
+
+def _in_the_light_of(first: Cutout, meeting: Meeting, rng: np.random.Generator) -> Meeting:
+    """The second hand with the first one's colour, by a random part of the way."""
+    own, wanted = (
+        np.average(picture.reshape(-1, 3), axis=0, weights=alpha.reshape(-1) + 1e-6)
+        for picture, alpha in ((meeting.picture_rgb, meeting.alpha), (first.picture_rgb, first.alpha))
+    )
+    gain = (np.maximum(wanted, 4) / np.maximum(own, 4)) ** rng.uniform(0.5, 1)
+    return replace(meeting, picture_rgb=np.clip(meeting.picture_rgb * gain, 0, 255).astype(np.uint8))
+
+
+def _picture(first: Cutout, meeting: Meeting, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """(P, P, 3) RGB of both hands."""
+    above = first.alpha * _in_front(first, rng)
+    shadow, reach = rng.uniform(0, _DARKEST), _SHADOW_REACH * first.size_px
+    lower = first.picture_rgb * _light_under(meeting.alpha, shadow, reach, rng)
+    upper = meeting.picture_rgb * _light_under(above, shadow, reach, rng)
+    shown = (meeting.alpha * (1 - above))[..., None]
+    mixed = lower * (1 - shown) + upper * shown
+    own = above[..., None]
+    return np.clip(mixed * (1 - own) + first.picture_rgb * own + 0.5, 0, 255).astype(np.uint8)
+
+
+def _light_under(alpha: NDArray, shadow: float, reach: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """(P, P, 1) the light that is left around and under what lies above."""
+    move = np.array([[1, 0, rng.normal(0, reach)], [0, 1, abs(rng.normal(0, reach))]])
+    moved = cv2.warpAffine(alpha, move, alpha.shape[::-1])
+    return np.asarray(1 - shadow * cv2.GaussianBlur(moved, (0, 0), max(reach, 0.5)), np.float32)[..., None]
+
+
+def _in_front(first: Cutout, rng: np.random.Generator) -> NDArray[np.float32]:
+    """(P, P) 1 where the first hand lies in front of the second: nowhere, everywhere, or at some of its fingers."""
+    dice = rng.random()
+    if dice >= _INTERLACED:
+        return np.full(first.alpha.shape, float(dice < _INTERLACED + _FIRST_ABOVE), np.float32)
+    fingers = rng.random(len(FINGER_BASES)) < 0.5
+    parts = _parts(first)
+    front = np.isin(parts, np.nonzero(fingers)[0]).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(front, (0, 0), 0.7), np.float32)
+
+
+def _parts(hand: Cutout) -> NDArray[np.int64]:
+    """(P, P) which finger is the nearest one, 0 thumb to 4 little finger, or 5: palm and arm."""
+    distances = []
+    joints = np.round(hand.joints_px * 16).astype(int)
+    for base in FINGER_BASES:
+        away = np.full(hand.alpha.shape, 255, np.uint8)
+        for joint in range(base - 3, base):
+            cv2.line(away, joints[joint].tolist(), joints[PARENTS[joint]].tolist(), 0, 1, cv2.LINE_8, 4)
+        distances.append(cv2.distanceTransform(away, cv2.DIST_L2, 3))
+    palm = np.full(hand.alpha.shape, 255, np.uint8)
+    hull = cv2.convexHull(joints[[WRIST, *FINGER_BASES]].astype(np.int32))
+    cv2.fillConvexPoly(palm, hull, 0, cv2.LINE_8, 4)
+    distances.append(cv2.distanceTransform(palm, cv2.DIST_L2, 3))
+    return np.stack(distances).argmin(axis=0)

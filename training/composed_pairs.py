@@ -1,0 +1,135 @@
+"""Compose pairs of real hands: `python -m training.composed_pairs --sets DIR --out DIR --count N`.
+
+No machine can label photographs of hands that cover each other, but it can label one hand. So one hand is cut out of
+its photograph and laid over, under or between the fingers of another: skin, light and cameras are real, and it is known
+where everything is. What comes out trains `lite` (`kind: real` under data.banks in the settings); how one wrist lies
+before the other stays unknown. It may be stopped and started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from engines.errors import UserError
+from engines.terminal import command
+from realtime.command import CommandParser
+from training.banks.real_bank import RealBank, load_real
+from training.command import exit_code, positive
+from training.composed.cutouts import Cutout, cut_out
+from training.composed.pairs import composed_pair
+from training.pseudo.labelling import STORED_PX, Labelled
+from training.pseudo.sets import LabelBank
+
+PART: Final = 500
+"""Pairs of a part: what a stopped run does anew at most."""
+_OF_ONE_SET: Final = 0.7
+"""Chance that both hands are from one set: mostly of one person, one camera, one room."""
+_TRIES_A_PAIR: Final = 50
+
+
+def compose(arguments: argparse.Namespace) -> None:
+    """Write the parts that are not there yet; raises UserError if no two hands can be put together."""
+    names = _names(arguments.sets, arguments.leave_out)
+    banks = [load_real(arguments.sets, name, STORED_PX, arguments.cache) for name in names]
+    alone = [_alone(bank) for bank in banks]
+    if sum(len(rows) for rows in alone) < 2:
+        raise UserError(f"{arguments.sets}: two pictures of one hand each are needed, known to show no other one")
+    out = LabelBank(arguments.out)
+    facts = {"source": names, "licence": arguments.licence, "seed": arguments.seed, "part": PART}
+    first = out.begin(arguments.name, facts)
+    parts = -(-arguments.count // PART)
+    with tqdm(total=parts * PART, initial=first * PART, unit="pair", disable=None) as progress:
+        for part in range(first, parts):
+            rng = np.random.default_rng([arguments.seed, part])
+            rejected: Counter[str] = Counter()
+            made = itertools.islice(_pairs(banks, alone, rng, rejected), PART)
+            rows = []
+            for pair in made:
+                rows.append(pair)
+                progress.update()
+            out.write(arguments.name, rows, len(rows) + rejected.total(), rejected)
+    tried, made_all, why = out.totals(arguments.name)
+    print(f"{arguments.name}: {made_all} pairs, {tried} tried")
+    for reason, count in why.most_common():
+        print(f"  {count:6} {reason}")
+
+
+def _names(root: Path, left_out: list[str]) -> list[str]:
+    found = [path.stem for path in sorted(root.glob("*.npz")) if path.with_suffix(".tar").exists()]
+    unknown = sorted(set(left_out) - set(found))
+    if unknown:
+        raise UserError(
+            f"--leave-out {' '.join(unknown)}: no such set in {root}; there are {', '.join(found) or 'none'}"
+        )
+    kept = [name for name in found if name not in left_out]
+    if not kept:
+        raise UserError(f"--sets {root}: no set of real hands there; make one with training.pseudo_labels")
+    return kept
+
+
+def _alone(bank: RealBank) -> NDArray[np.int64]:
+    """Rows that show one hand, and no other one for sure."""
+    return np.nonzero((bank.hand_present.sum(1) == 1) & bank.hand_known.all(1))[0]
+
+
+def _pairs(
+    banks: list[RealBank], alone: list[NDArray[np.int64]], rng: np.random.Generator, rejected: Counter[str]
+) -> Iterator[Labelled]:
+    """Pairs without end, each of two hands drawn at random."""
+    weights = np.array([len(rows) for rows in alone]) / sum(len(rows) for rows in alone)
+    misses = 0
+    while True:
+        if misses > _TRIES_A_PAIR * PART:
+            raise UserError("these hands cannot be put together: too little is seen around them in their photographs")
+        of = rng.choice(len(banks), p=weights)
+        other = of if rng.random() < _OF_ONE_SET else rng.choice(len(banks), p=weights)
+        one, two = (cut_out(banks[k], int(rng.choice(alone[k]))) for k in (of, other))
+        pair = _pair(one, two, rng)
+        if isinstance(pair, str):
+            rejected[pair] += 1
+            misses += 1
+        else:
+            misses = 0
+            yield pair
+
+
+def _pair(first: Cutout | None, second: Cutout | None, rng: np.random.Generator) -> Labelled | str:
+    if first is None or second is None:
+        return "not told from what is around it"
+    return composed_pair(first, second, rng) or "no place at the other hand"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The words of the command."""
+    words = CommandParser("python -m training.composed_pairs", __doc__)
+    add = words.add_argument
+    add("--sets", type=Path, required=True, metavar="DIR", help="sets of real hands (training.pseudo_labels)")
+    add("--leave-out", nargs="*", default=[], metavar="NAME", help="sets that are held out")
+    add("--out", type=Path, required=True, metavar="DIR", help="where the pairs go")
+    add("--name", default="composed", help="name of the new set (composed)")
+    add("--count", type=positive, required=True, metavar="N", help=f"pairs, rounded up to {PART}s")
+    add("--seed", type=int, default=0, help="another seed, other pairs (0)")
+    add("--licence", default="not stated", help="on what terms, for bank.json; weights that are shipped must name it")
+    add("--cache", type=Path, default=Path("out/bank"), metavar="DIR", help="decoded pictures (out/bank)")
+    return words
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns the exit code."""
+    arguments = parser().parse_args(argv)
+    return exit_code(lambda: compose(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
