@@ -7,6 +7,7 @@ copied layer by layer, which is exact.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +109,9 @@ def slopes_of(path: Path) -> list[NDArray[np.float32]]:
     return [slope.reshape(-1) for slope in _constants(n.input_value(1) for n in nodes if n.get_type_name() == "PRelu")]
 
 
-def convolutions_of(path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """(weight, bias) of every convolution in order; weights as torch has them, (out, in / groups, k, k)."""
+@cache  # 8 MB: a run with an anchor reads them twice, and so does whoever trains one network after the other
+def convolutions_of(path: Path) -> tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]:
+    """(weight, bias) of every convolution in order, to be read only; weights as in torch, (out, in / groups, k, k)."""
     nodes = openvino_core().read_model(path).get_ordered_ops()
     outputs = []
     for node in nodes:
@@ -118,7 +120,7 @@ def convolutions_of(path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.fl
             outputs += [node.input_value(1), add.input_value(1)]
     arrays = _constants(outputs)
     weights = [w.reshape(-1, *w.shape[-3:]) if w.ndim == 5 else w for w in arrays[0::2]]
-    return [(weight, bias.reshape(-1)) for weight, bias in zip(weights, arrays[1::2], strict=True)]
+    return tuple((weight, bias.reshape(-1)) for weight, bias in zip(weights, arrays[1::2], strict=True))
 
 
 def _constants(outputs: Iterable[Any]) -> list[NDArray[np.float32]]:
