@@ -8,9 +8,11 @@ cores=$(env -u OMP_NUM_THREADS nproc) # nproc takes the next line for their numb
 export OMP_NUM_THREADS=1
 unset PYTHONDONTWRITEBYTECODE # a hundred processes are started: each would compile all sources anew
 
-# What compiles engines within the test process, and Ray's cluster, run beside the others, so that no core waits.
-aside=(tests/engines/building/test_int8.py tests/engines/building/test_tensorrt.py tests/program/test_benchmarks.py
-  tests/realtime/batch/test_batch_ray.py)
+# A third of it all, in one process beside the others: what compiles engines, Ray's cluster, and what trains, as whoever
+# takes a first step with torch imports its compilers, and whoever exports its exporter.
+aside=(tests/engines/building tests/program/test_benchmarks.py tests/realtime/batch/test_batch_ray.py
+  tests/training/test_retrain.py tests/training/test_ablation.py tests/training/annotation/test_export.py
+  tests/training/lite tests/training/paper tests/training/pairs)
 python=.venv/bin/python
 
 told() { printf '+ %s\n' "$*"; "$@"; }
@@ -39,9 +41,9 @@ trap 'kill -- -$others 2>/dev/null; rm -rf "$work"' EXIT
 # each process compile all sources of a fresh checkout: this one has.
 told $python -m tests.support.done_once "$TEST_GRAPHS"
 
-# One process more than cores, four at most: tests wait for windows, sockets and clocks, too. The longest files begin first
-# (tests/support/longest_first.py).
-told $python -m pytest -n $((cores < 4 ? cores + 1 : 4)) --dist loadfile --no-loadscope-reorder "${aside[@]/#/--ignore=}"
+# With the one beside it is one process more than cores: tests wait for windows, sockets and clocks, too. The longest
+# files begin first (tests/support/longest_first.py).
+told $python -m pytest -n $((cores < 3 ? 2 : 3)) --dist loadfile --no-loadscope-reorder "${aside[@]/#/--ignore=}"
 code=$?
 [ $code = 2 ] && exit 2 # Ctrl-C
 wait $others || code=$?

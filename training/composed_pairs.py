@@ -13,6 +13,7 @@ import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -34,34 +35,60 @@ PART: Final = 500
 """Pairs of a part: what a stopped run does anew at most."""
 _OF_ONE_SET: Final = 0.7
 """Chance that both hands are from one set: mostly of one person, one camera, one room."""
-_TRIES_A_PAIR: Final = 50
+_MISSES: Final = 500
+"""In a row: these hands will never fit."""
 
 
-def compose(arguments: argparse.Namespace) -> None:
-    """Write the parts that are not there yet; raises UserError if no two hands can be put together."""
-    names = _names(arguments.sets, arguments.leave_out)
-    banks = [load_real(arguments.sets, name, STORED_PX, arguments.cache) for name in names]
-    alone = [_alone(bank) for bank in banks]
+@dataclass(frozen=True)
+class Order:
+    """What is to be composed, and where it goes."""
+
+    sets: Path
+    """Folder of sets of real hands."""
+    names: tuple[str, ...]
+    """The sets of it that are used."""
+    out: Path
+    count: int
+    """Pairs, rounded up to whole parts."""
+    cache: Path
+    """Folder of decoded pictures."""
+    name: str = "composed"
+    seed: int = 0
+    licence: str = "not stated"
+    part: int = PART
+
+
+def compose(order: Order) -> int:
+    """Write the parts that are not there yet, and say how many pairs there are now.
+
+    Raises UserError if there are no two hands, or `out` holds pairs of another order.
+    """
+    banks = [load_real(order.sets, name, STORED_PX, order.cache) for name in order.names]
+    alone = [rows_of_one_hand(bank) for bank in banks]
     if sum(len(rows) for rows in alone) < 2:
-        raise UserError(f"{arguments.sets}: two pictures of one hand each are needed, known to show no other one")
-    out = LabelBank(arguments.out)
-    facts = {"source": names, "licence": arguments.licence, "seed": arguments.seed, "part": PART}
-    first = out.begin(arguments.name, facts)
-    parts = -(-arguments.count // PART)
-    with tqdm(total=parts * PART, initial=first * PART, unit="pair", disable=None) as progress:
+        raise UserError(f"{order.sets}: two pictures of one hand each are needed, known to show no other one")
+    out = LabelBank(order.out)
+    facts = {"source": list(order.names), "licence": order.licence, "seed": order.seed, "part": order.part}
+    first, parts = out.begin(order.name, facts), -(-order.count // order.part)
+    with tqdm(total=parts * order.part, initial=first * order.part, unit="pair", disable=None) as progress:
         for part in range(first, parts):
-            rng = np.random.default_rng([arguments.seed, part])
+            rng = np.random.default_rng([order.seed, part])
             rejected: Counter[str] = Counter()
-            made = itertools.islice(_pairs(banks, alone, rng, rejected), PART)
             rows = []
-            for pair in made:
+            for pair in itertools.islice(_pairs(banks, alone, rng, rejected), order.part):
                 rows.append(pair)
                 progress.update()
-            out.write(arguments.name, rows, len(rows) + rejected.total(), rejected)
-    tried, made_all, why = out.totals(arguments.name)
-    print(f"{arguments.name}: {made_all} pairs, {tried} tried")
+            out.write(order.name, rows, len(rows) + rejected.total(), rejected)
+    tried, made, why = out.totals(order.name)
+    print(f"{order.name}: {made} pairs, {tried} tried")
     for reason, count in why.most_common():
         print(f"  {count:6} {reason}")
+    return made
+
+
+def rows_of_one_hand(bank: RealBank) -> NDArray[np.int64]:
+    """Rows that show one hand, and no other one for sure."""
+    return np.nonzero((bank.hand_present.sum(1) == 1) & bank.hand_known.all(1))[0]
 
 
 def _names(root: Path, left_out: list[str]) -> list[str]:
@@ -77,20 +104,13 @@ def _names(root: Path, left_out: list[str]) -> list[str]:
     return kept
 
 
-def _alone(bank: RealBank) -> NDArray[np.int64]:
-    """Rows that show one hand, and no other one for sure."""
-    return np.nonzero((bank.hand_present.sum(1) == 1) & bank.hand_known.all(1))[0]
-
-
 def _pairs(
     banks: list[RealBank], alone: list[NDArray[np.int64]], rng: np.random.Generator, rejected: Counter[str]
 ) -> Iterator[Labelled]:
-    """Pairs without end, each of two hands drawn at random."""
+    """Pairs of two hands drawn at random; ends only where they will not fit."""
     weights = np.array([len(rows) for rows in alone]) / sum(len(rows) for rows in alone)
     misses = 0
-    while True:
-        if misses > _TRIES_A_PAIR * PART:
-            raise UserError("these hands cannot be put together: too little is seen around them in their photographs")
+    while misses < _MISSES:
         of = rng.choice(len(banks), p=weights)
         other = of if rng.random() < _OF_ONE_SET else rng.choice(len(banks), p=weights)
         one, two = (cut_out(banks[k], int(rng.choice(alone[k]))) for k in (of, other))
@@ -117,7 +137,7 @@ def parser() -> argparse.ArgumentParser:
     add("--leave-out", nargs="*", default=[], metavar="NAME", help="sets that are held out")
     add("--out", type=Path, required=True, metavar="DIR", help="where the pairs go")
     add("--name", default="composed", help="name of the new set (composed)")
-    add("--count", type=positive, required=True, metavar="N", help=f"pairs, rounded up to {PART}s")
+    add("--count", type=positive, required=True, metavar="N", help=f"pairs, rounded up to parts of {PART}")
     add("--seed", type=int, default=0, help="another seed, other pairs (0)")
     add("--licence", default="not stated", help="on what terms, for bank.json; weights that are shipped must name it")
     add("--cache", type=Path, default=Path("out/bank"), metavar="DIR", help="decoded pictures (out/bank)")
@@ -128,7 +148,27 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit code."""
     arguments = parser().parse_args(argv)
-    return exit_code(lambda: compose(arguments))
+    return exit_code(lambda: run(arguments))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Do what the words say; raises UserError, also if no two hands can be put together."""
+    made = compose(
+        Order(
+            sets=arguments.sets,
+            names=tuple(_names(arguments.sets, arguments.leave_out)),
+            out=arguments.out,
+            count=arguments.count,
+            cache=arguments.cache,
+            name=arguments.name,
+            seed=arguments.seed,
+            licence=arguments.licence,
+        )
+    )
+    if not made:
+        raise UserError(
+            "no two of these hands can be put together: too little is seen around them in their photographs"
+        )
 
 
 if __name__ == "__main__":

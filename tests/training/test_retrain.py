@@ -34,7 +34,7 @@ SAMPLES = 24
 """Of each training run: three batches, and it is validated once."""
 STAGES = [
     *("train-lite", "export-lite", "train-lite_finish", "export-lite_finish"),
-    *("mix-trunk", "train-lite_real", "export-lite_real", "evaluate-held-out", "engine"),
+    *("compose", "mix-trunk", "train-lite_real", "export-lite_real", "evaluate-held-out", "engine"),
 ]
 
 

@@ -53,7 +53,7 @@ class Banks(Section):
     def training_sources(self, kind: BankKind = "rendered") -> list[BankSource]:
         """What to train on."""
         return [
-            BankSource(bank.root, _training_shards(bank), bank.share, bank.leave_out, bank.weights)
+            BankSource(bank.root, training_shards(bank), bank.share, bank.leave_out, bank.weights)
             for bank in self.banks
             if bank.train and bank.kind == kind
         ]
@@ -95,7 +95,8 @@ class DataSettings(Banks):
     augmentation: AugmentationSettings = AugmentationSettings()
 
 
-def _training_shards(bank: BankSettings) -> tuple[str, ...]:
+def training_shards(bank: BankSettings) -> tuple[str, ...]:
+    """The numbers or names that `train` means; raises UserError if it means none."""
     if bank.train != ["all"]:
         return tuple(bank.train)
     start = "" if bank.kind == "real" else "shard-"

@@ -114,6 +114,12 @@ def with_real(banks: Banks, roots: Sequence[Path], settings: Settings) -> Banks:
     return Banks(banks.banks + real, digest({"rendered": banks.key, "real": keys})[:10])
 
 
+def with_composed(banks: Banks, roots: Sequence[Path]) -> Banks:
+    """The banks and these folders of composed pairs; none of them is held out."""
+    composed = tuple(BankSettings(root=root.absolute(), kind="real", train=["all"]) for root in roots)
+    return Banks(banks.banks + composed, digest({"banks": banks.key, "composed": len(composed)})[:10])
+
+
 def _real_bank(root: Path) -> BankSettings:
     names = [path.stem for path in sorted(root.glob("*.npz")) if path.with_suffix(".tar").exists()]
     if not names:

@@ -9,7 +9,7 @@ from engines.errors import UserError
 from engines.presets import DEFAULT_WEIGHTS
 from training.lite.settings import Settings
 from training.retraining import steps
-from training.retraining.plan import Banks, RetrainPlan, banks_of, placed, with_real, without_places
+from training.retraining.plan import Banks, RetrainPlan, banks_of, placed, with_composed, with_real, without_places
 from training.retraining.stage import Record, Stage, file_digest, run_stage
 
 
@@ -64,7 +64,7 @@ class Retraining:
     def _with_real(self, weights: Path, banks: Banks, backgrounds: Path, data: dict[str, str]) -> tuple[Path, Banks]:
         """MediaPipe's trunk mixed in, then training on rendered and real hands together."""
         plan, (name, settings) = self._plan, self._plan.real_settings
-        both = with_real(banks, [*plan.real, *self._labelled()], settings)
+        both = self._with_composed(with_real(banks, [*plan.real, *self._labelled()], settings))
         mixed = Stage("mix-trunk", {"weights": file_digest(weights)}, partial(steps.mix, weights))
         start = Path(self._do(mixed).file)
         run = placed(plan, settings, both, backgrounds, start)
@@ -77,6 +77,12 @@ class Retraining:
             return []
         facts = {"pictures": [str(path.absolute()) for path in pictures], "weights": file_digest(weights)}
         return [Path(self._do(Stage("label", facts, partial(steps.label_pictures, pictures, weights))).file)]
+
+    def _with_composed(self, banks: Banks) -> Banks:
+        """The same and pairs composed of their real hands, as hands that cover each other cannot be labelled."""
+        compose = partial(steps.compose_pairs, banks, self._plan.seed, self._plan.dry_run)
+        record = self._do(Stage("compose", {"banks": banks.key, "seed": self._plan.seed}, compose))
+        return with_composed(banks, sorted(path.parent for path in Path(record.file).glob("*/bank.json")))
 
     @property
     def _last_settings(self) -> Settings:

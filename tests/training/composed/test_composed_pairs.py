@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,11 +13,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from engines.errors import UserError
 from engines.skeleton import BONES, FINGER_BASES, HAND_SLICES, SIDES, WRIST
-from training import composed_pairs
 from training.banks.real_bank import RealBank, load_real
 from training.composed.cutouts import Cutout, cut_out, mirrored
 from training.composed.pairs import composed_pair
+from training.composed_pairs import Order, compose, main
 from training.pseudo.labelling import STORED_PX
 
 SKINS = ((224, 172, 140), (122, 82, 60), (240, 200, 180), (180, 120, 90))
@@ -152,38 +154,34 @@ def _of_colour(cutout: Cutout | None, rgb: tuple[int, int, int]) -> Cutout:
 
 
 def test_a_stopped_run_goes_on_and_makes_what_a_whole_one_makes(
-    hands: tuple[RealBank, list[NDArray], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hands: tuple[RealBank, list[NDArray], Path], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(composed_pairs, "PART", 3)
-    sets, cache = hands[2] / "sets", hands[2] / "cache"
-
-    def run(out: Path, count: int, *more: str) -> int:
-        words = ["--sets", str(sets), "--out", str(out), "--count", str(count), "--cache", str(cache), *more]
-        return composed_pairs.main(words)
-
-    assert run(tmp_path / "once", 6) == 0
-    assert run(tmp_path / "twice", 3) == 0 and run(tmp_path / "twice", 6) == 0
+    order = Order(hands[2] / "sets", ("home",), tmp_path / "once", 6, hands[2] / "cache", part=3)
+    assert compose(order) == 6
+    assert compose(replace(order, out=tmp_path / "twice", count=3)) == 3
+    assert compose(replace(order, out=tmp_path / "twice")) == 6
     for part in ("000", "001"):
-        one, two = (np.load(tmp_path / out / f"composed-{part}.npz") for out in ("once", "twice"))
-        np.testing.assert_array_equal(one["joints_px"], two["joints_px"])
-        pictures = [
-            load_real(tmp_path / out, f"composed-{part}", STORED_PX, tmp_path / out / "c") for out in ("once", "twice")
-        ]
-        np.testing.assert_array_equal(pictures[0].pictures, pictures[1].pictures)
-        assert pictures[0].hand_present.all() and pictures[0].hand_known.all()
-        assert not pictures[0].depth_known[:, 15:21].any()
+        one, two = (
+            load_real(tmp_path / out, f"composed-{part}", STORED_PX, tmp_path / out / "cache")
+            for out in ("once", "twice")
+        )
+        np.testing.assert_array_equal(one.joints_px, two.joints_px)
+        np.testing.assert_array_equal(one.pictures, two.pictures)
+        assert one.hand_present.all() and one.hand_known.all()
+        assert not one.depth_known[:, 15:21].any()
     assert json.loads((tmp_path / "once/bank.json").read_text())["sets"]["composed"]["source"] == ["home"]
-    assert run(tmp_path / "once", 6, "--seed", "1") == 2  # other pairs under the same name
+    with pytest.raises(UserError, match="other seed"):
+        compose(replace(order, seed=1))
 
 
 def test_sets_that_are_not_there_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--sets", str(tmp_path), "--out", str(tmp_path / "out"), "--count", "1"]
-    assert composed_pairs.main(words) == 2
+    assert main(words) == 2
     assert "no set of real hands" in capsys.readouterr().err
     write_hands(tmp_path, "home", 1)
-    assert composed_pairs.main([*words, "--leave-out", "hose"]) == 2
+    assert main([*words, "--leave-out", "hose"]) == 2
     assert "hose: no such set" in capsys.readouterr().err
-    assert composed_pairs.main([*words, "--cache", str(tmp_path / "cache")]) == 2
+    assert main([*words, "--cache", str(tmp_path / "cache")]) == 2
     assert "two pictures of one hand each" in capsys.readouterr().err
 
 
