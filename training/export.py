@@ -87,9 +87,10 @@ def export(settings: Settings, output: Path, others: Sequence[Path] = ()) -> dic
 
 
 def _real_sets(settings: Settings) -> list[str]:
-    """What the side-car says of real pictures, if there are any."""
-    names = [name for source in settings.data.training_sources("real") for name in source.shards]
-    return [f"real hands, labelled by networks (NOTICE): {', '.join(sorted(names))}"] if names else []
+    """What the side-car says of real pictures, if there are any; sets by their names, not part by part."""
+    parts = [name for source in settings.data.training_sources("real") for name in source.shards]
+    names = sorted({re.sub(r"-\d{3}$", "", part) for part in parts})
+    return [f"real hands, labelled by networks (NOTICE): {', '.join(names)}"] if names else []
 
 
 def _start(settings: Settings) -> dict[str, Any]:
