@@ -9,6 +9,7 @@ training/configs/pairs.yaml` writes the pair detector's.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
