@@ -47,7 +47,7 @@ def meeting_of(first: Cutout, second: Cutout, rng: np.random.Generator) -> Meeti
         if not _fits(first, joints):
             continue
         side = first.alpha.shape[0]
-        alpha = cv2.warpAffine(second.alpha, matrix, (side, side), flags=cv2.INTER_AREA) * first.photograph
+        alpha = cv2.warpAffine(second.alpha, matrix, (side, side), flags=cv2.INTER_LINEAR) * first.photograph
         if _touch(first.alpha, alpha):
             picture = cv2.warpAffine(second.picture_rgb, matrix, (side, side), flags=cv2.INTER_LINEAR)
             return Meeting(np.asarray(picture, np.uint8), alpha, joints)
