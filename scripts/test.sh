@@ -8,11 +8,10 @@ cores=$(env -u OMP_NUM_THREADS nproc) # nproc takes the next line for their numb
 export OMP_NUM_THREADS=1
 unset PYTHONDONTWRITEBYTECODE # a hundred processes are started: each would compile all sources anew
 
-# A third of it all, in one process beside the others: what compiles engines, Ray's cluster, and what trains, as whoever
-# takes a first step with torch imports its compilers, and whoever exports its exporter.
+# A quarter of it all, in one process beside the others: what compiles engines, Ray's cluster, and some of what trains, as
+# whoever takes a first step with torch imports its compilers, and whoever exports its exporter.
 aside=(tests/engines/building tests/program/test_benchmarks.py tests/realtime/batch/test_batch_ray.py
-  tests/training/test_retrain.py tests/training/test_ablation.py tests/training/annotation/test_export.py
-  tests/training/lite tests/training/paper tests/training/pairs)
+  tests/training/paper tests/training/pairs tests/training/annotation/test_export.py)
 python=.venv/bin/python
 
 told() { printf '+ %s\n' "$*"; "$@"; }

@@ -7,9 +7,11 @@ from typing import Final
 import pytest
 
 LONGEST: Final = (
+    "training/test_retrain.py",
     "program/test_run_demo.py",
     "realtime/batch/test_batch.py",
     "realtime/batch/test_batch_finish.py",
+    "training/lite/test_training_run.py",
     "program/test_strange_terminals.py",
     "program/test_no_telemetry.py",
     "program/test_strange_displays.py",
