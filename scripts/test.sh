@@ -40,8 +40,8 @@ trap 'kill -- -$others 2>/dev/null; rm -rf "$work"' EXIT
 # each process compile all sources of a fresh checkout: this one has.
 told $python -m tests.support.done_once "$TEST_GRAPHS"
 
-# One process more than cores, four at most: tests wait for windows, sockets and clocks, too. The longest
-# files begin first (tests/support/longest_first.py).
+# One process more than cores, four at most: tests wait for windows, sockets and clocks, too. The longest files begin first
+# (tests/support/longest_first.py).
 told $python -m pytest -n $((cores < 4 ? cores + 1 : 4)) --dist loadfile --no-loadscope-reorder "${aside[@]/#/--ignore=}"
 code=$?
 [ $code = 2 ] && exit 2 # Ctrl-C

@@ -24,11 +24,12 @@ from tqdm import tqdm
 from engines.errors import UserError
 from engines.terminal import command
 from realtime.command import CommandParser
-from training.banks.real_bank import RealBank, load_real
+from training.banks.banks import whole_shards
+from training.banks.real_bank import STORED_PX, RealBank, load_real
 from training.command import exit_code, positive
 from training.composed.cutouts import Cutout, cut_out
 from training.composed.pairs import composed_pair
-from training.pseudo.labelling import STORED_PX, Labelled
+from training.pseudo.labelling import Labelled
 from training.pseudo.sets import LabelBank
 
 PART: Final = 500
@@ -92,7 +93,7 @@ def rows_of_one_hand(bank: RealBank) -> NDArray[np.int64]:
 
 
 def _names(root: Path, left_out: list[str]) -> list[str]:
-    found = [path.stem for path in sorted(root.glob("*.npz")) if path.with_suffix(".tar").exists()]
+    found = whole_shards(root, "real")
     unknown = sorted(set(left_out) - set(found))
     if unknown:
         raise UserError(

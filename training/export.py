@@ -9,7 +9,6 @@ training/configs/pairs.yaml` writes the pair detector's.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -88,9 +87,8 @@ def export(settings: Settings, output: Path, others: Sequence[Path] = ()) -> dic
 
 
 def _real_sets(settings: Settings) -> list[str]:
-    """What the side-car says of real pictures, if there are any; sets by their names, not part by part."""
-    parts = [name for source in settings.data.training_sources("real") for name in source.shards]
-    names = sorted({re.sub(r"-\d{3}$", "", part) for part in parts})
+    """What the side-car says of real pictures, if there are any."""
+    names = settings.data.real_sets()
     return [f"real hands, labelled by networks (NOTICE): {', '.join(names)}"] if names else []
 
 

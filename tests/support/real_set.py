@@ -17,13 +17,13 @@ EDGE_PX = 140
 """The photograph ends here: black to the right of it."""
 
 
-def fan(middle: tuple[float, float], size: float) -> NDArray[np.float32]:
-    """(21, 2) joints of a hand that points up, in InterHand2.6M's order."""
+def fan(middle: tuple[float, float], size: float, spread_rad: float = 0.35, bone: float = 0.2) -> NDArray[np.float32]:
+    """(21, 2) joints of a hand that points up, in InterHand2.6M's order; `bone` is a finger's, in sizes."""
     joints = np.zeros((21, 2), np.float32)
     for finger in range(5):
-        direction = np.array([np.sin(0.35 * (finger - 2)), -np.cos(0.35 * (finger - 2))])
+        direction = np.array([np.sin(spread_rad * (finger - 2)), -np.cos(spread_rad * (finger - 2))])
         for k in range(4):
-            joints[4 * finger + k] = direction * size * (1 - 0.2 * k)
+            joints[4 * finger + k] = direction * size * (1 - bone * k)
     return joints + np.array(middle, np.float32)
 
 
@@ -44,10 +44,7 @@ def write_set(root: Path, name: str = "home", count: int = 12) -> None:
             main[i], other[i] = i % 3 != 2, i % 3 != 2
             depth[i, :21], depth[i, 21:] = 11, -7
             depth[i, 1] = 500  # beyond what the network can say
-            blob = cv2.imencode(".png", _picture(joints[i]))[1].tobytes()
-            info = tarfile.TarInfo(f"{i:05d}.png")
-            info.size = len(blob)
-            archive.addfile(info, io.BytesIO(blob))
+            add_picture(archive, i, _picture(joints[i]))
     np.savez(
         root / f"{name}.npz",
         joints_px=joints,
@@ -56,6 +53,14 @@ def write_set(root: Path, name: str = "home", count: int = 12) -> None:
         right_is_main=main,
         other_hand_known=other,
     )
+
+
+def add_picture(archive: tarfile.TarFile, row: int, picture_bgr: NDArray[np.uint8]) -> None:
+    """Picture `row` of a set."""
+    blob = cv2.imencode(".png", picture_bgr)[1].tobytes()
+    info = tarfile.TarInfo(f"{row:05d}.png")
+    info.size = len(blob)
+    archive.addfile(info, io.BytesIO(blob))
 
 
 def _picture(joints: NDArray) -> NDArray[np.uint8]:

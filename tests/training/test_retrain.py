@@ -24,7 +24,7 @@ from training import pseudo_labels
 from training.banks.real_bank import load_real
 from training.lite.settings import Settings
 from training.retrain import main, summary
-from training.retraining.plan import CONFIGS, REAL_CONFIG, Banks, banks_of, settings_of, with_real
+from training.retraining.plan import CONFIGS, REAL_CONFIG, Banks, banks_of, settings_of, with_composed, with_real
 from training.retraining.stage import Outcome, Record, Stage, run_stage
 from training.retraining.steps import install, label_pictures
 from training.synth.render.render_bank import check_drawing
@@ -280,3 +280,13 @@ def test_a_users_pictures_are_labelled_for_the_run(
     settings = settings_of(ROOT / REAL_CONFIG, [], dry_run=True)
     (bank,) = with_real(Banks((), ""), [tmp_path / "real"], settings).banks
     assert (bank.kind, bank.train) == ("real", names)
+
+
+def test_other_composed_pairs_are_other_training_data(tmp_path: Path) -> None:
+    """As many folders of as many pairs: the key is of what they hold."""
+    for name, count in (("a", 3), ("b", 6)):
+        write_set(tmp_path / name, "composed-000", count)
+    none, one, other = (with_composed(Banks((), ""), roots) for roots in ([], [tmp_path / "a"], [tmp_path / "b"]))
+    assert len({none.key, one.key, other.key}) == 3
+    assert with_composed(Banks((), ""), [tmp_path / "a"]) == one
+    assert [(bank.kind, bank.train, bank.validation) for bank in one.banks] == [("real", ["all"], [])]

@@ -125,6 +125,13 @@ class BankMix(Generic[BankT]):
         return table[part]
 
 
+def whole_shards(root: Path, kind: BankKind) -> list[str]:
+    """Numbers of the rendered shards, or names of the real sets, of which labels and pictures lie in a folder."""
+    start = "" if kind == "real" else "shard-"
+    whole = [path for path in sorted(root.glob(f"{start}*.npz")) if path.with_suffix(".tar").exists()]
+    return [path.stem.removeprefix(start) for path in whole]
+
+
 def load_mix(sources: Sequence[BankSource], size_px: int, cache: Path) -> BankMix[HandBank]:
     """Read all rendered sources, decoding what `cache` does not hold; raises UserError for missing shards or nothing.
 

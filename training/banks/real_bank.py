@@ -19,6 +19,10 @@ from numpy.typing import NDArray
 from engines.errors import UserError
 from training.banks.bank import archive_blobs, decoded_pictures, shard_labels
 
+STORED_PX = 288
+"""Side of the pictures that we store."""
+STORED_EXTENT = 2.4
+"""A stored picture is so many times as wide as its hands: room for a crop of 1.5 that strays, turns and shrinks."""
 _ARRAYS = {"joints_px": 3, "joint_depth_mm": 2, "depth_known": 2, "right_is_main": 1, "other_hand_known": 1}
 """What a set must hold, and its number of dimensions."""
 

@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import BONES, FINGER_BASES, HAND_SLICES, SIDES, WRIST, Side, other_side
+from engines.skeleton import HAND_SLICES, SIDES, WRIST, Side, other_side
 from training.banks.real_bank import RealBank, within_photograph
+from training.composed.drawing import KNUCKLES, drawn_bones, drawn_hull, drawn_palm
 
 _WORK_PX: Final = 144
 """Side of the picture that is cut: four times faster than whole, and edges are softened anyway."""
@@ -26,7 +27,6 @@ _LEAST_COVER: Final = 0.75
 """A cut-out that holds less of its own fingers, beyond the palm, has lost some of them."""
 _LARGEST: Final = 1.6
 """Nor may it hold more than so many times all that is near its bones: then it took the wall with it."""
-_SUBPIXEL_BITS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Cutout:
 
 def hand_size_px(joints_px: NDArray) -> float:
     """The palm's length in pixels, or what its width makes of it where the palm is seen edge-on; of (21, 2) joints."""
-    bases = joints_px[list(FINGER_BASES[1:])]
+    bases = joints_px[KNUCKLES]
     longest = np.linalg.norm(bases - joints_px[WRIST], axis=1).max()
     return float(max(longest, 1.25 * np.linalg.norm(bases[0] - bases[-1])))
 
@@ -100,7 +100,7 @@ def _alpha(rgb: NDArray[np.uint8], joints_px: NDArray) -> NDArray[np.float32] | 
     cv2.setRNGSeed(0)  # its first colour clusters are drawn at random
     cv2.grabCut(small, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), _ROUNDS, cv2.GC_INIT_WITH_MASK)
     hand = _connected((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), sure > 0)
-    fingers = (likely > 0) & (_palm(joints) == 0)
+    fingers = (likely > 0) & (drawn_palm(joints, _WORK_PX) == 0)
     if hand[fingers].mean() < _LEAST_COVER or hand.sum() > _LARGEST * (near > 0).sum():
         return None
     whole = cv2.resize(hand.astype(np.float32), (side, side), interpolation=cv2.INTER_LINEAR)
@@ -109,36 +109,17 @@ def _alpha(rgb: NDArray[np.uint8], joints_px: NDArray) -> NDArray[np.float32] | 
 
 def _bones(joints: NDArray, width: float) -> NDArray[np.uint8]:
     """The skeleton with bones of this width and the palm filled, 0 or 255."""
-    drawn, fixed = _palm(joints), _fixed(joints)
-    for child, parent in BONES:
-        ends = fixed[child].tolist(), fixed[parent].tolist()
-        cv2.line(drawn, *ends, 255, max(1, round(width)), cv2.LINE_8, _SUBPIXEL_BITS)
-    return drawn
-
-
-def _palm(joints: NDArray) -> NDArray[np.uint8]:
-    return _filled(joints[[WRIST, *FINGER_BASES]])
+    return drawn_bones(joints, range(WRIST), width, drawn_palm(joints, _WORK_PX))
 
 
 def _arm(joints: NDArray, size: float) -> NDArray[np.uint8]:
     """Where the forearm may be: beyond the wrist, away from the knuckles."""
-    away = joints[WRIST] - joints[list(FINGER_BASES[1:])].mean(axis=0)
+    away = joints[WRIST] - joints[KNUCKLES].mean(axis=0)
     away = away / max(float(np.linalg.norm(away)), 1.0e-6)
     across = np.array([-away[1], away[0]]) * (_ARM_WIDTH * size / 2)
     start, end = joints[WRIST] - 0.1 * size * away, joints[WRIST] + _ARM_LENGTH * size * away
     corners = np.array([start + across, start - across, end - 2 * across, end + 2 * across])
-    return _filled(corners)
-
-
-def _filled(points: NDArray) -> NDArray[np.uint8]:
-    """The convex hull of (N, 2) points, 0 or 255."""
-    drawn = np.zeros((_WORK_PX, _WORK_PX), np.uint8)
-    cv2.fillConvexPoly(drawn, cv2.convexHull(_fixed(points)), 255, cv2.LINE_8, _SUBPIXEL_BITS)
-    return drawn
-
-
-def _fixed(points: NDArray) -> NDArray[np.int32]:
-    return np.round(points * 2**_SUBPIXEL_BITS).astype(np.int32)
+    return drawn_hull(corners, _WORK_PX)
 
 
 def _connected(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import FINGER_BASES, WRIST
+from engines.skeleton import WRIST
 from training.composed.cutouts import Cutout
+from training.composed.drawing import KNUCKLES
 
 _TRIES: Final = 12
 _SIZES_APART: Final = 0.12
@@ -68,13 +69,13 @@ def _placed(first: Cutout, second: Cutout, rng: np.random.Generator) -> NDArray[
 
 def _pointing(joints_px: NDArray) -> float:
     """Direction from the wrist to the knuckles, radians; y points down."""
-    x, y = joints_px[list(FINGER_BASES[1:])].mean(axis=0) - joints_px[WRIST]
+    x, y = joints_px[KNUCKLES].mean(axis=0) - joints_px[WRIST]
     return float(np.arctan2(y, x))
 
 
 def _touched(joints_px: NDArray, rng: np.random.Generator) -> NDArray:
     if rng.random() < _PALM_MEETS:
-        return joints_px[[WRIST, *FINGER_BASES[1:]]].mean(axis=0)
+        return joints_px[[WRIST, *KNUCKLES]].mean(axis=0)
     return joints_px[rng.integers(len(joints_px) - 1)]
 
 

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.geometry.crop import crop_around, extract, transform
-from engines.skeleton import FINGER_BASES, HAND_SLICES, JOINTS_PER_HAND, PARENTS, WRIST
+from engines.skeleton import FINGER_BASES, HAND_SLICES, JOINTS_PER_HAND
+from training.banks.real_bank import STORED_EXTENT, STORED_PX
 from training.composed.cutouts import Cutout, mirrored
+from training.composed.drawing import blank, drawn_bones, drawn_palm
 from training.composed.meetings import Meeting, meeting_of
-from training.pseudo.labelling import STORED_EXTENT, STORED_PX, Labelled
+from training.pseudo.labelling import Labelled
 
 _INTERLACED, _FIRST_ABOVE = 0.4, 0.25
 """Chances that each finger of the first hand is in front or behind by itself, and that the whole hand is in front."""
@@ -87,15 +89,7 @@ def _in_front(first: Cutout, rng: np.random.Generator) -> NDArray[np.float32]:
 
 def _parts(hand: Cutout) -> NDArray[np.int64]:
     """(P, P) which finger is the nearest one, 0 thumb to 4 little finger, or 5: palm and arm."""
-    distances = []
-    joints = np.round(hand.joints_px * 16).astype(int)
-    for base in FINGER_BASES:
-        away = np.full(hand.alpha.shape, 255, np.uint8)
-        for joint in range(base - 3, base):
-            cv2.line(away, joints[joint].tolist(), joints[PARENTS[joint]].tolist(), 0, 1, cv2.LINE_8, 4)
-        distances.append(cv2.distanceTransform(away, cv2.DIST_L2, 3))
-    palm = np.full(hand.alpha.shape, 255, np.uint8)
-    hull = cv2.convexHull(joints[[WRIST, *FINGER_BASES]].astype(np.int32))
-    cv2.fillConvexPoly(palm, hull, 0, cv2.LINE_8, 4)
-    distances.append(cv2.distanceTransform(palm, cv2.DIST_L2, 3))
-    return np.stack(distances).argmin(axis=0)
+    side = hand.alpha.shape[0]
+    fingers = [drawn_bones(hand.joints_px, range(base - 3, base), 1, blank(side)) for base in FINGER_BASES]
+    drawn = [*fingers, drawn_palm(hand.joints_px, side)]
+    return np.stack([cv2.distanceTransform(255 - part, cv2.DIST_L2, 3) for part in drawn]).argmin(axis=0)

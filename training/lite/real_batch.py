@@ -11,7 +11,7 @@ from torch import Tensor
 
 from engines.spec import LITE
 from training.banks.banks import BankMix
-from training.banks.real_bank import RealBank
+from training.banks.real_bank import STORED_EXTENT, RealBank
 from training.lite.batch import DEPTH_LIMIT_MM, Labels, inside_square, seen_hands
 from training.lite.crop_places import (
     CropNoise,
@@ -23,9 +23,6 @@ from training.lite.crop_places import (
     turned_scale,
     uniform,
 )
-
-STORED_FACTOR = 2.4
-"""Side of a stored picture in sizes of what it shows."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ def random_real_crops(
 
 def _in_the_middle(points: Tensor, shown: Tensor, picture_px: int) -> tuple[Tensor, Tensor]:
     """Joints to lay crops around: where no hand is labelled, the corners of the stored picture's middle."""
-    half, middle = picture_px / STORED_FACTOR / 2, (picture_px - 1) / 2
+    half, middle = picture_px / STORED_EXTENT / 2, (picture_px - 1) / 2
     corners = torch.full_like(points, middle - half)
     corners[:, 0::21] = middle + half  # a thumb's tip: the hand itself has no direction, so nothing is turned
     unlabelled = shown.sum(1) == 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from engines.errors import UserError
-from training.banks.banks import BankKind, BankSource, TermWeights
+from training.banks.banks import BankKind, BankSource, TermWeights, whole_shards
 from training.lite.augment import Augmentation, RealAugmentation
 from training.lite.crop_places import CropNoise
 from training.lite.losses import LossWeights
@@ -58,6 +59,11 @@ class Banks(Section):
             if bank.train and bank.kind == kind
         ]
 
+    def real_sets(self) -> list[str]:
+        """Names of the real sets that are trained on, for a side-car; not part by part (`NAME-000`)."""
+        parts = [name for source in self.training_sources("real") for name in source.shards]
+        return sorted({re.sub(r"-\d{3}$", "", part) for part in parts})
+
     def validation_sources(self, kind: BankKind = "rendered") -> list[BankSource]:
         """What is held out."""
         return [
@@ -99,10 +105,7 @@ def training_shards(bank: BankSettings) -> tuple[str, ...]:
     """The numbers or names that `train` means; raises UserError if it means none."""
     if bank.train != ["all"]:
         return tuple(bank.train)
-    start = "" if bank.kind == "real" else "shard-"
-    whole = [path for path in sorted(bank.root.glob(f"{start}*.npz")) if path.with_suffix(".tar").exists()]
-    found = [path.stem.removeprefix(start) for path in whole]
-    rest = tuple(shard for shard in found if shard not in bank.validation)
+    rest = tuple(shard for shard in whole_shards(bank.root, bank.kind) if shard not in bank.validation)
     if not rest:
         raise UserError(f"{bank.root}: no shards; render them (docs/synthetic.md) or change data.banks in the settings")
     return rest

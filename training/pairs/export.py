@@ -37,7 +37,6 @@ def export_pairs(settings: PairSettings, output: Path) -> dict[str, Any]:
         network.head.load_state_dict(content["averaged"])
     except (KeyError, RuntimeError) as error:
         raise UserError(f"{path}: not a checkpoint of the pair detector; name one of its runs") from error
-    real = [name for source in settings.data.training_sources("real") for name in source.shards]
     facts = {
         "network": "pairs",
         "samples": int(content["samples"]),
@@ -45,7 +44,7 @@ def export_pairs(settings: PairSettings, output: Path) -> dict[str, Any]:
         "commit": commit(),
         "trunk": "MediaPipe's palm_detection_lite.tflite (Apache-2.0), unchanged",
         "data": f"rendered hands (MakeHuman/MPFB2, CC0); real hands, labelled by networks (NOTICE): "
-        f"{', '.join(sorted(real))}",
+        f"{', '.join(settings.data.real_sets())}",
         "held_out": PairTask(settings, ALONE).validate(network.head.eval()),
         "settings": settings.model_dump(mode="json", exclude=_PLACES),
     }

@@ -14,13 +14,10 @@ from engines.contract import Backend
 from engines.geometry.crop import Crop, crop_around, extract, transform, upright_angle_rad
 from engines.skeleton import HAND_SLICES, JOINTS_PER_HAND, SIDES
 from realtime.tracking.detector import HandDetector
+from training.banks.real_bank import STORED_EXTENT, STORED_PX
 from training.pseudo.agreement import Hand, Limits, agreed
 from training.pseudo.landmarks import INPUT_PX, LandmarkLook, LandmarkNetwork
 
-STORED_PX = 288
-"""Side of a stored picture."""
-STORED_EXTENT = 2.4
-"""It is so many times as wide as the hand: room for a crop of 1.5 that strays, turns and shrinks."""
 _DETECTOR_SCORE = 0.3
 _OTHER_INSIDE = 0.5
 """Share of the other hand's joints that must lie in the stored picture to be labelled there."""
@@ -104,9 +101,7 @@ def _mean(looks: tuple[LandmarkLook, LandmarkLook]) -> NDArray[np.float64]:
 
 def _labelled(image_bgr: NDArray[np.uint8], placed: list[_Placed], main: int, found: int) -> Labelled:
     own = placed[main]
-    low, high = own.joints_px.min(axis=0), own.joints_px.max(axis=0)
-    x, y = (low + high) / 2
-    square = Crop((float(x), float(y)), float((high - low).max()) * STORED_EXTENT)
+    square = crop_around(own.joints_px, factor=STORED_EXTENT)
     joints = np.full((2 * JOINTS_PER_HAND, 2), np.nan, np.float32)
     depth = np.full(2 * JOINTS_PER_HAND, np.nan, np.float32)
     # The other hand is absent for sure where nobody sees one; a hand without a label may be anywhere.

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from engines.errors import UserError
 from engines.files import in_one_step, write_json
 from engines.skeleton import HAND_SLICES, SIDES
+from training.banks.real_bank import STORED_PX
 from training.evaluation.pictures import BLUE, ORANGE, TILE_PX, draw_hand, save_sheet
-from training.pseudo.labelling import STORED_PX, Labelled
+from training.pseudo.labelling import Labelled
 
 RECIPE: Final = "bank.json"
 _WEBP_QUALITY: Final = 92

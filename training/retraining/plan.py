@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engines.errors import UserError
+from training.banks.banks import whole_shards
 from training.lite.settings import BankSettings, Settings
 from training.retraining.stage import digest, file_digest
 from training.settings import load_settings
@@ -110,18 +111,22 @@ def with_real(banks: Banks, roots: Sequence[Path], settings: Settings) -> Banks:
     """
     known = {bank.root.resolve(): bank for bank in settings.data.banks if bank.kind == "real"}
     real = tuple(known.get(root.resolve()) or _real_bank(root) for root in roots)
-    keys = {str(bank.root): {path.name: file_digest(path) for path in sorted(bank.root.glob("*.npz"))} for bank in real}
-    return Banks(banks.banks + real, digest({"rendered": banks.key, "real": keys})[:10])
+    return _with_sets(banks, real)
 
 
 def with_composed(banks: Banks, roots: Sequence[Path]) -> Banks:
     """The banks and these folders of composed pairs; none of them is held out."""
-    composed = tuple(BankSettings(root=root.absolute(), kind="real", train=["all"]) for root in roots)
-    return Banks(banks.banks + composed, digest({"banks": banks.key, "composed": len(composed)})[:10])
+    return _with_sets(banks, [BankSettings(root=root.absolute(), kind="real", train=["all"]) for root in roots])
+
+
+def _with_sets(banks: Banks, sets: Sequence[BankSettings]) -> Banks:
+    """Banks of real pictures added; the key changes with what their labels hold."""
+    keys = {str(bank.root): {path.name: file_digest(path) for path in sorted(bank.root.glob("*.npz"))} for bank in sets}
+    return Banks((*banks.banks, *sets), digest({"rendered": banks.key, "real": keys})[:10])
 
 
 def _real_bank(root: Path) -> BankSettings:
-    names = [path.stem for path in sorted(root.glob("*.npz")) if path.with_suffix(".tar").exists()]
+    names = whole_shards(root, "real")
     if not names:
         raise UserError(f"{root}: no sets of real hands (NAME.tar with NAME.npz beside it)")
     kept = names[-1:] if len(names) > 1 else []

@@ -26,7 +26,7 @@ from engines.presets import DEFAULT_WEIGHTS
 from engines.second_look import looking_twice
 from engines.verification.verify import verify
 from training import pseudo_labels, train
-from training.banks.real_bank import load_real
+from training.banks.real_bank import STORED_PX, load_real
 from training.composed_pairs import PART, Order, compose, rows_of_one_hand
 from training.datasets.sample import LabelledSample
 from training.evaluate import judge_network
@@ -37,7 +37,6 @@ from training.lite.backgrounds import SIDE_PX, load_backgrounds
 from training.lite.settings import Settings, training_shards
 from training.lite.validation import load_held_out, validate
 from training.mix_trunk import MEDIAPIPES_SHARE, write_mix
-from training.pseudo.labelling import STORED_PX
 from training.registry import load_split
 from training.retraining.plan import Banks, RetrainPlan
 from training.retraining.stage import Outcome, file_digest
@@ -87,13 +86,12 @@ def label_pictures(pictures: Sequence[Path], weights: Path, folder: Path) -> Out
     return Outcome(f"{len(list(target.glob('*.npz')))} parts of labelled hands", target)
 
 
-def compose_pairs(banks: Banks, seed: int, dry_run: bool, folder: Path) -> Outcome:
+def compose_pairs(banks: Banks, seed: int, cache: Path, dry_run: bool, folder: Path) -> Outcome:
     """As many pairs as there are pictures of one real hand, in a folder for each bank; none of hands held out."""
     target, made = folder / "composed", 0
     target.mkdir(exist_ok=True)
     for number, bank in enumerate(bank for bank in banks.banks if bank.kind == "real"):
-        names = tuple(training_shards(bank))
-        cache = folder / "decoded"
+        names = training_shards(bank)
         count = sum(len(rows_of_one_hand(load_real(bank.root, name, STORED_PX, cache))) for name in names)
         if count < 2:
             continue

@@ -64,7 +64,8 @@ class Retraining:
     def _with_real(self, weights: Path, banks: Banks, backgrounds: Path, data: dict[str, str]) -> tuple[Path, Banks]:
         """MediaPipe's trunk mixed in, then training on rendered and real hands together."""
         plan, (name, settings) = self._plan, self._plan.real_settings
-        both = self._with_composed(with_real(banks, [*plan.real, *self._labelled()], settings))
+        real = with_real(banks, [*plan.real, *self._labelled()], settings)
+        both = self._with_composed(real, placed(plan, settings, real, backgrounds, None).data.cache)
         mixed = Stage("mix-trunk", {"weights": file_digest(weights)}, partial(steps.mix, weights))
         start = Path(self._do(mixed).file)
         run = placed(plan, settings, both, backgrounds, start)
@@ -78,10 +79,12 @@ class Retraining:
         facts = {"pictures": [str(path.absolute()) for path in pictures], "weights": file_digest(weights)}
         return [Path(self._do(Stage("label", facts, partial(steps.label_pictures, pictures, weights))).file)]
 
-    def _with_composed(self, banks: Banks) -> Banks:
+    def _with_composed(self, banks: Banks, cache: Path) -> Banks:
         """The same and pairs composed of their real hands, as hands that cover each other cannot be labelled."""
-        compose = partial(steps.compose_pairs, banks, self._plan.seed, self._plan.dry_run)
-        record = self._do(Stage("compose", {"banks": banks.key, "seed": self._plan.seed}, compose))
+        plan = self._plan
+        compose = partial(steps.compose_pairs, banks, plan.seed, cache, plan.dry_run)
+        facts = {"banks": banks.key, "seed": plan.seed, "dry": plan.dry_run}
+        record = self._do(Stage("compose", facts, compose))
         return with_composed(banks, sorted(path.parent for path in Path(record.file).glob("*/bank.json")))
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import tarfile
 from dataclasses import replace
@@ -15,30 +14,20 @@ from numpy.typing import NDArray
 
 from engines.errors import UserError
 from engines.skeleton import BONES, FINGER_BASES, HAND_SLICES, SIDES, WRIST
-from training.banks.real_bank import RealBank, load_real
+from tests.support.real_set import add_picture, fan
+from training.banks.real_bank import STORED_PX, RealBank, load_real
 from training.composed.cutouts import Cutout, cut_out, mirrored
 from training.composed.pairs import composed_pair
 from training.composed_pairs import Order, compose, main
-from training.pseudo.labelling import STORED_PX
 
 SKINS = ((224, 172, 140), (122, 82, 60), (240, 200, 180), (180, 120, 90))
-
-
-def hand_of(wrist: tuple[float, float], length: float) -> NDArray[np.float32]:
-    """(21, 2) joints of a right hand that points up, its palm half as long as the whole."""
-    joints = np.zeros((21, 2), np.float32)
-    for finger in range(5):
-        turn = 0.32 * (finger - 2)
-        for k in range(4):
-            joints[4 * finger + k] = np.array([np.sin(turn), -np.cos(turn)]) * length * (1 - 0.165 * k)
-    return joints + np.array(wrist, np.float32)
 
 
 def drawn(
     skin: tuple[int, int, int], rng: np.random.Generator, finger_px: int = 13
 ) -> tuple[NDArray, NDArray, NDArray]:
     """(P, P, 3) RGB hand and arm before a coloured wall, black to the right; (P, P) where they are; (21, 2) joints."""
-    joints = hand_of((140 + rng.uniform(-8, 8), 170), 76)
+    joints = fan((140 + rng.uniform(-8, 8), 170), 76, spread_rad=0.32, bone=0.165)
     size = STORED_PX
     mask = np.zeros((size, size), np.uint8)
     points = np.round(joints).astype(int)
@@ -65,10 +54,7 @@ def write_hands(root: Path, name: str, count: int, seed: int = 0) -> list[NDArra
         for i in range(count):
             picture, mask, joints[i, :21] = drawn(SKINS[i % len(SKINS)], rng)
             masks.append(mask)
-            blob = cv2.imencode(".png", picture[..., ::-1])[1].tobytes()
-            info = tarfile.TarInfo(f"{i:05d}.png")
-            info.size = len(blob)
-            archive.addfile(info, io.BytesIO(blob))
+            add_picture(archive, i, picture[..., ::-1])
     np.savez(
         root / f"{name}.npz",
         joints_px=joints,

@@ -21,10 +21,10 @@ from training.annotation.export.labelled_views import labelled_moments
 from training.annotation.recordings.recording import Recording
 from training.annotation.triangulation.delays import as_shown
 from training.annotation.triangulation.hands import Hands
-from training.pseudo.labelling import STORED_EXTENT, STORED_PX, Labelled
+from training.banks.real_bank import STORED_EXTENT, STORED_PX
+from training.pseudo.labelling import Labelled
 from training.pseudo.sets import LabelBank
 
-"""A stored picture is so many times as wide as its hand."""
 _LEAST_INSIDE = 0.9
 """Share of a hand's joints that a picture must show for the hand to be taught there."""
 _SMALLEST_PX = 60.0
