@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from engines.errors import UserError
 from engines.installed import require_installed
 from engines.kept_networks import compiled_file
-from engines.openvino_core import openvino_core, own_precision
+from engines.openvino_core import own_precision
 from engines.pair_boxes import Proposal, proposals
 from engines.pair_spec import MAPS, PICTURE_PX
 
@@ -29,14 +29,14 @@ class PairDetector:
     """Proposals of hands and pairs, each time from nothing."""
 
     def __init__(self, file: Path = PAIR_DETECTOR, precision: str = "auto", cache: Path | None = None) -> None:
-        """Compile the graph; `auto` is bf16 where the processor computes in it, else fp32. Raises UserError.
+        """Compile the graph; `auto` is bf16 where the processor is faster in it, else fp32. Raises UserError.
 
         `cache` is the folder of engines, None the user's.
         """
         require_installed("openvino")
         if not file.is_file():
             raise UserError(f"{file}: no such file; fetch the checkout again, or set detector.pairs to false")
-        precision = own_precision(openvino_core()) if precision == "auto" else precision
+        precision = own_precision() if precision == "auto" else precision
         try:
             self._request: Any = compiled_file(file, precision, cache).create_infer_request()
         except RuntimeError as error:

@@ -97,7 +97,7 @@ def _precision(core: ov.Core, request: EngineRequest) -> str:
     """`auto` takes the processor's own; raises BackendUnavailable for fp16."""
     if request.precision == "fp16":
         raise BackendUnavailable("backend openvino runs in bf16 or fp32 on a CPU; choose --precision bf16")
-    return own_precision(core) if request.precision == "auto" else request.precision
+    return own_precision() if request.precision == "auto" else request.precision
 
 
 def _build(

@@ -18,7 +18,7 @@ class EarlyStages:
     """RGB / 255 (B, 3, S, S) -> features after the first stages of a trunk, as it was when this was made."""
 
     def __init__(self, trunk: MobileTrunk, stages: int, precision: Precision) -> None:
-        """Compiled with torch's number of threads; in bf16 where the run and the processor compute in it."""
+        """Compiled with torch's number of threads; in bf16 where the run is and the processor gains by it."""
         import openvino as ov  # after `engines`, which tells it to be silent
 
         example = torch.zeros(1, 3, 64, 64)
@@ -29,7 +29,7 @@ class EarlyStages:
             model = ov.convert_model(early, example_input=example, input=[-1, 3, -1, -1])
         trunk.train(was_training)
         core = openvino_core()
-        chosen = own_precision(core) if precision == "bf16" else "fp32"
+        chosen = own_precision() if precision == "bf16" else "fp32"
         self._request = core.compile_model(
             model, DEVICE, openvino_config(chosen, torch.get_num_threads())
         ).create_infer_request()

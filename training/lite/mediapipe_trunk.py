@@ -91,7 +91,7 @@ def _linear(path: Path, names: Sequence[str]) -> list[tuple[NDArray[np.float32],
 def compiled_part(path: Path, outputs: Sequence[tuple[str, int]], shape: list[int], *, exact: bool) -> Any:
     """A file's network up to some of its inner layers, each the n-th of its type, compiled for a CPU.
 
-    `shape` is that of its input, -1 what is free. `exact`: in fp32, else in bf16 where the processor computes in it.
+    `shape` is that of its input, -1 what is free. `exact`: in fp32, else in bf16 where the processor is faster in it.
     """
     import openvino as ov
 
@@ -100,7 +100,7 @@ def compiled_part(path: Path, outputs: Sequence[tuple[str, int]], shape: list[in
     layers = [[n for n in model.get_ordered_ops() if n.get_type_name() == kind][k].output(0) for kind, k in outputs]
     part = ov.Model(layers, model.get_parameters())
     part.reshape(shape)
-    return core.compile_model(part, DEVICE, openvino_config("fp32" if exact else own_precision(core), threads=1))
+    return core.compile_model(part, DEVICE, openvino_config("fp32" if exact else own_precision(), threads=1))
 
 
 def slopes_of(path: Path) -> list[NDArray[np.float32]]:

@@ -22,7 +22,7 @@ class PalmFeatures:
     """(B, 192, 192, 3) RGB -> features at strides 8 and 16, as `networks.palm_trunk.PalmTrunk` gives them."""
 
     def __init__(self, *, exact: bool = False) -> None:
-        """`exact`: in fp32, else in bf16 where the processor computes in it. Raises UserError without the wheel."""
+        """`exact`: in fp32, else in bf16 where the processor is faster in it. Raises UserError without the wheel."""
         outputs = [("PRelu", k) for k in (*_AT_8, *_AT_16)]
         self._model: Any = compiled_part(palm_file(), outputs, [-1, PICTURE_PX, PICTURE_PX, 3], exact=exact)
 
