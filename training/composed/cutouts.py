@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -27,6 +27,8 @@ _LEAST_COVER: Final = 0.75
 """A cut-out that holds less of its own fingers, beyond the palm, has lost some of them."""
 _LARGEST: Final = 1.6
 """Nor may it hold more than so many times all that is near its bones: then it took the wall with it."""
+_ROOM, _SOFT_PX, _RIM_PX = 0.5, 1.5, 3
+"""How far a photograph is carried on beyond its edges, in sides of it; how soft; what is mixed with black there."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,32 @@ def mirrored(cutout: Cutout) -> Cutout:
         joints_px=joints,
         joint_depth_mm=cutout.joint_depth_mm,
         side=other_side(cutout.side),
+    )
+
+
+def with_room(cutout: Cutout, room: float = _ROOM) -> Cutout | None:
+    """The same with its photograph carried on beyond its edges, each by `room` of its sides; None if it cuts the hand.
+
+    What leaves the photograph at an edge, as the arm does, goes on straight; so no arm ends before the picture does.
+    """
+    shown = [np.nonzero(cutout.photograph.any(axis))[0] for axis in (0, 1)]
+    (left, right), (top, bottom) = ((int(line[0]) + _RIM_PX, int(line[-1]) - _RIM_PX) for line in shown)
+    x, y = cutout.joints_px.T
+    if not (left < x.min() and x.max() < right and top < y.min() and y.max() < bottom):
+        return None
+    across, down = round(room * (right - left + 1)), round(room * (bottom - top + 1))
+    within = np.s_[top : bottom + 1, left : right + 1]
+    edges = down, down, across, across
+    picture = cv2.copyMakeBorder(cutout.picture_rgb[within], *edges, cv2.BORDER_REPLICATE)
+    alpha = cv2.copyMakeBorder(cutout.alpha[within], *edges, cv2.BORDER_REPLICATE)
+    soft = cv2.GaussianBlur(picture, (0, 0), _SOFT_PX)  # single pixels would become streaks
+    soft[down:-down, across:-across] = cutout.picture_rgb[within]
+    return replace(
+        cutout,
+        picture_rgb=np.asarray(soft, np.uint8),
+        photograph=np.ones(alpha.shape, np.bool_),
+        alpha=np.asarray(alpha, np.float32),
+        joints_px=(cutout.joints_px + [across - left, down - top]).astype(np.float32),
     )
 
 

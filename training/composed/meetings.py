@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.skeleton import WRIST
+from engines.skeleton import SIDES, WRIST
+from training.composed.arrangements import Arrangement, similarity
 from training.composed.cutouts import Cutout
 from training.composed.drawing import KNUCKLES
+from training.composed.order import in_front_by_chance, in_front_by_depth
 
 _TRIES: Final = 12
 _SIZES_APART: Final = 0.12
 """Standard deviation of the logarithm of the second hand's size against the first one's."""
 _LARGEST_EXTENT: Final = 1.55
 """The pair may be so many times as wide as the first hand: around it the photograph ends."""
+_LARGEST_ARRANGED: Final = 2.2
+"""The same for hands that lie as rendered ones do: as people hold them, with black around them."""
 _MOST_HIDDEN: Final = 0.6
 """Share of a hand that the other one may cover."""
+_MOST_ARRANGED: Final = 0.85
+"""The same for hands that lie as rendered ones do."""
 _LEAST_OVERLAP: Final = 0.02
 _PALM_MEETS, _STRAY = 0.4, 0.12
 """Chance that a hand is touched at its palm and not at any joint; how far off that point, in sizes of the hand."""
@@ -38,21 +44,41 @@ class Meeting:
     """(P, P)."""
     joints_px: NDArray[np.float32]
     """(21, 2)."""
+    first_in_front: NDArray[np.float32]
+    """(P, P) 1 where the first hand hides it."""
 
 
 def meeting_of(first: Cutout, second: Cutout, rng: np.random.Generator) -> Meeting | None:
     """A place for `second`, the other hand, at `first`; None if none of some tries is fit to be learnt from."""
     for _ in range(_TRIES):
-        matrix = _placed(first, second, rng)
-        joints = (second.joints_px @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
-        if not _fits(first, joints):
-            continue
-        side = first.alpha.shape[0]
-        alpha = cv2.warpAffine(second.alpha, matrix, (side, side), flags=cv2.INTER_LINEAR) * first.photograph
-        if _touch(first.alpha, alpha):
-            picture = cv2.warpAffine(second.picture_rgb, matrix, (side, side), flags=cv2.INTER_LINEAR)
-            return Meeting(np.asarray(picture, np.uint8), alpha, joints)
+        meeting = _moved(first, second, _placed(first, second, rng), _LARGEST_EXTENT)
+        if meeting is not None and _touch(first.alpha, meeting.alpha):
+            return replace(meeting, first_in_front=in_front_by_chance(first, rng))
     return None
+
+
+def meeting_as(arrangement: Arrangement, first: Cutout, second: Cutout) -> Meeting | None:
+    """`second` at `first` as the hands of a rendered picture lie; None where too little of it would be seen."""
+    one, two = SIDES.index(first.side), SIDES.index(second.side)
+    to_first = similarity(arrangement.joints_px[one], first.joints_px)
+    wanted = arrangement.joints_px[two] @ to_first[:, :2].T + to_first[:, 2]
+    meeting = _moved(first, second, similarity(second.joints_px, wanted), _LARGEST_ARRANGED)
+    if meeting is None or (first.alpha * meeting.alpha).sum() > _MOST_ARRANGED * meeting.alpha.sum():
+        return None
+    depths = arrangement.depth_mm[one], arrangement.depth_mm[two]
+    front = in_front_by_depth((first.joints_px, meeting.joints_px), depths, first.alpha.shape)
+    return replace(meeting, first_in_front=front)
+
+
+def _moved(first: Cutout, second: Cutout, matrix: NDArray, largest: float) -> Meeting | None:
+    """The second hand moved into the first one's photograph, behind it; None where it does not fit."""
+    joints = (second.joints_px @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    if not _fits(first, joints, largest):
+        return None
+    size = first.alpha.shape[::-1]
+    alpha = cv2.warpAffine(second.alpha, matrix, size, flags=cv2.INTER_LINEAR) * first.photograph
+    picture = cv2.warpAffine(second.picture_rgb, matrix, size, flags=cv2.INTER_LINEAR)
+    return Meeting(np.asarray(picture, np.uint8), alpha, joints, np.ones(first.alpha.shape, np.float32))
 
 
 def _placed(first: Cutout, second: Cutout, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -79,10 +105,10 @@ def _touched(joints_px: NDArray, rng: np.random.Generator) -> NDArray:
     return joints_px[rng.integers(len(joints_px) - 1)]
 
 
-def _fits(first: Cutout, joints: NDArray) -> bool:
+def _fits(first: Cutout, joints: NDArray, largest: float) -> bool:
     """Whether the pair stays in the photograph, and near enough to its middle."""
     both = np.concatenate([first.joints_px, joints])
-    if np.ptp(both, axis=0).max() > _LARGEST_EXTENT * np.ptp(first.joints_px, axis=0).max():
+    if np.ptp(both, axis=0).max() > largest * np.ptp(first.joints_px, axis=0).max():
         return False
     x, y = np.round(joints).astype(int).T
     inside = (x >= 0) & (y >= 0) & (x < first.photograph.shape[1]) & (y < first.photograph.shape[0])

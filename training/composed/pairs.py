@@ -10,26 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.geometry.crop import crop_around, extract, transform
-from engines.skeleton import FINGER_BASES, HAND_SLICES, JOINTS_PER_HAND
+from engines.skeleton import HAND_SLICES, JOINTS_PER_HAND
 from training.banks.real_bank import STORED_EXTENT, STORED_PX
+from training.composed.arrangements import Arrangement
 from training.composed.cutouts import Cutout, mirrored
-from training.composed.drawing import blank, drawn_bones, drawn_palm
-from training.composed.meetings import Meeting, meeting_of
+from training.composed.meetings import Meeting, meeting_as, meeting_of
 from training.pseudo.labelling import Labelled
 
-_INTERLACED, _FIRST_ABOVE = 0.4, 0.25
-"""Chances that each finger of the first hand is in front or behind by itself, and that the whole hand is in front."""
 _DARKEST: Final = 0.5
 """What a shadow takes of the light at most."""
 _SHADOW_REACH: Final = 0.08
 """How far shadows reach, in sizes of the hand."""
 
 
-def composed_pair(first: Cutout, second: Cutout, rng: np.random.Generator) -> Labelled | None:
-    """Both hands in the first one's photograph, the second mirrored if need be; None where they do not fit."""
+def composed_pair(
+    first: Cutout, second: Cutout, rng: np.random.Generator, arrangement: Arrangement | None = None
+) -> Labelled | None:
+    """Both hands in the first one's photograph, the second mirrored if need be; None where they do not fit.
+
+    They meet at random, or as the hands of an arrangement do, which are to be posed alike.
+    """
     if second.side == first.side:
         second = mirrored(second)
-    meeting = meeting_of(first, second, rng)
+    meeting = meeting_of(first, second, rng) if arrangement is None else meeting_as(arrangement, first, second)
     if meeting is None:
         return None
     picture = _picture(first, _in_the_light_of(first, meeting, rng), rng)
@@ -59,7 +62,7 @@ def _in_the_light_of(first: Cutout, meeting: Meeting, rng: np.random.Generator) 
 
 def _picture(first: Cutout, meeting: Meeting, rng: np.random.Generator) -> NDArray[np.uint8]:
     """(P, P, 3) RGB of both hands."""
-    above = first.alpha * _in_front(first, rng)
+    above = first.alpha * meeting.first_in_front
     shadow, reach = rng.uniform(0, _DARKEST), _SHADOW_REACH * first.size_px
     lower = first.picture_rgb * _light_under(meeting.alpha, shadow, reach, rng)
     upper = meeting.picture_rgb * _light_under(above, shadow, reach, rng)
@@ -74,22 +77,3 @@ def _light_under(alpha: NDArray, shadow: float, reach: float, rng: np.random.Gen
     move = np.array([[1, 0, rng.normal(0, reach)], [0, 1, abs(rng.normal(0, reach))]])
     moved = cv2.warpAffine(alpha, move, alpha.shape[::-1])
     return np.asarray(1 - shadow * cv2.GaussianBlur(moved, (0, 0), max(reach, 0.5)), np.float32)[..., None]
-
-
-def _in_front(first: Cutout, rng: np.random.Generator) -> NDArray[np.float32]:
-    """(P, P) 1 where the first hand lies in front of the second: nowhere, everywhere, or at some of its fingers."""
-    dice = rng.random()
-    if dice >= _INTERLACED:
-        return np.full(first.alpha.shape, float(dice < _INTERLACED + _FIRST_ABOVE), np.float32)
-    fingers = rng.random(len(FINGER_BASES)) < 0.5
-    parts = _parts(first)
-    front = np.isin(parts, np.nonzero(fingers)[0]).astype(np.float32)
-    return np.asarray(cv2.GaussianBlur(front, (0, 0), 0.7), np.float32)
-
-
-def _parts(hand: Cutout) -> NDArray[np.int64]:
-    """(P, P) which finger is the nearest one, 0 thumb to 4 little finger, or 5: palm and arm."""
-    side = hand.alpha.shape[0]
-    fingers = [drawn_bones(hand.joints_px, range(base - 3, base), 1, blank(side)) for base in FINGER_BASES]
-    drawn = [*fingers, drawn_palm(hand.joints_px, side)]
-    return np.stack([cv2.distanceTransform(255 - part, cv2.DIST_L2, 3) for part in drawn]).argmin(axis=0)
