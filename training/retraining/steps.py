@@ -7,7 +7,7 @@ import json
 import math
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
@@ -87,17 +87,21 @@ def label_pictures(pictures: Sequence[Path], weights: Path, folder: Path) -> Out
 
 
 def compose_pairs(banks: Banks, seed: int, cache: Path, dry_run: bool, folder: Path) -> Outcome:
-    """As many pairs as there are pictures of one real hand, in a folder for each bank; none of hands held out."""
+    """As many pairs as there are pictures of one real hand, in a folder for each bank; none of hands held out.
+
+    Half of them lie at random, half as the hands of the rendered pairs do.
+    """
     target, made = folder / "composed", 0
     target.mkdir(exist_ok=True)
+    rendered = next(bank.root for bank in banks.banks if bank.kind == "rendered")
     for number, bank in enumerate(bank for bank in banks.banks if bank.kind == "real"):
         names = training_shards(bank)
-        count = sum(len(rows_of_one_hand(load_real(bank.root, name, STORED_PX, cache))) for name in names)
-        if count < 2:
+        count = sum(len(rows_of_one_hand(load_real(bank.root, name, STORED_PX, cache))) for name in names) // 2
+        if count < 1:
             continue
-        part = _DRY_SAMPLES if dry_run else min(count, PART)
+        part = _DRY_SAMPLES // 2 if dry_run else min(count, PART)
         order = Order(bank.root, names, target / str(number), part if dry_run else count, cache, seed=seed, part=part)
-        made += compose(order)
+        made += compose(order) + compose(replace(order, name="arranged", meetings=rendered))
     return Outcome(f"{made} pairs of real hands", target)
 
 
