@@ -66,7 +66,6 @@ def picks(count: int, samples: int) -> Iterator[np.ndarray]:
         yield picks[start : start + _BATCH]
 
 
-@torch.no_grad()
 def validate(
     network: Lite, held_out: HeldOut, backgrounds: Tensor, settings: Settings, witness: Witness | None = None
 ) -> dict[str, float]:
@@ -75,17 +74,33 @@ def validate(
     Of the network by itself, or with a witness (`engines.networks.witness`). `single_` and `pair_` are rendered hands,
     `real_` the real ones, if any are held out.
     """
-    crop_px = settings.crop_px(network.spec.input_px)
-    deployed = DeployedLite(network, witness).eval()
-    found = _means(deployed, held_out_batches(held_out.rendered, backgrounds, settings, crop_px), settings)
+    found = errors_on_rendered(network, held_out.rendered, backgrounds, settings, witness)
     del found["all_px"]
     if held_out.real is None:
         return found
-    real = _means(deployed, held_out_real(held_out.real, settings, crop_px), settings)
+    real = errors_on_real(network, held_out.real, settings, witness)
     return found | {f"real_{name}": real[key] for name, key in _REAL.items()}
 
 
 _REAL = {"px": "all_px", "depth_mm": "joint_depth_mm", "hands_right": "hands_right"}
+
+
+@torch.no_grad()
+def errors_on_rendered(
+    network: Lite, hands: BankMix[HandBank], backgrounds: Tensor, settings: Settings, witness: Witness | None = None
+) -> dict[str, float]:
+    """Mean errors on crops of rendered hands, named as `validate` says; NaN where nothing is known."""
+    batches = held_out_batches(hands, backgrounds, settings, settings.crop_px(network.spec.input_px))
+    return _means(DeployedLite(network, witness).eval(), batches, settings)
+
+
+@torch.no_grad()
+def errors_on_real(
+    network: Lite, hands: BankMix[RealBank], settings: Settings, witness: Witness | None = None
+) -> dict[str, float]:
+    """The same for real hands."""
+    batches = held_out_real(hands, settings, settings.crop_px(network.spec.input_px))
+    return _means(DeployedLite(network, witness).eval(), batches, settings)
 
 
 def _means(deployed: DeployedLite, batches: Iterable[tuple[Tensor, Labels]], settings: Settings) -> dict[str, float]:
