@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 import pytest
 
-from engines.backends.opening import open_backend
 from engines.contract import Backend, EngineRequest
 from engines.geometry.pinhole import Intrinsics, backproject, project
 from engines.skeleton import SIDES
@@ -29,6 +28,7 @@ from realtime.messages import Frame, HandFrame
 from realtime.pipeline import HandPipeline, PipelineState
 from realtime.sources.recording import VideoSource
 from realtime.tracking.tracker import TrackerState
+from tests.support.engines import asked_once
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def backend() -> Backend:
-    return open_backend(EngineRequest())
+    return asked_once(EngineRequest())
 
 
 @pytest.fixture

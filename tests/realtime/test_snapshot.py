@@ -22,7 +22,6 @@ from realtime.camera_space.fusion import Blend, FusionState
 from realtime.camera_space.intrinsics import resolve_intrinsics
 from realtime.camera_space.one_euro import FilterState
 from realtime.camera_space.smoothing import HandFilters, SmootherState
-from realtime.engine import backend_of
 from realtime.layers import load_settings
 from realtime.live import run_recorded
 from realtime.pipeline import HandPipeline, PipelineState
@@ -32,6 +31,7 @@ from realtime.sources.recording import VideoSource
 from realtime.tracking.body_turns import BodyTurns
 from realtime.tracking.track import Track
 from realtime.tracking.tracker import TrackerState
+from tests.support.engines import one_backend
 from tests.support.recordings import ROOT, SAMPLE, cut
 
 numbers = st.floats(allow_nan=False)
@@ -127,7 +127,7 @@ def test_nothing_else_is_read_and_the_place_is_named(data: Any, place: str) -> N
 @pytest.mark.skipif(not (ROOT / "weights" / "lite.safetensors").exists(), reason="needs the shipped weights")
 def test_another_pipeline_goes_on_with_the_same_results(tmp_path: Path) -> None:
     settings = load_settings(None, ["engine.threads=1"])
-    backend = backend_of(settings)
+    backend = one_backend()(settings)
 
     def new() -> HandPipeline:
         return HandPipeline(settings, backend, partial(resolve_intrinsics, settings.intrinsics))

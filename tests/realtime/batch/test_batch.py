@@ -22,10 +22,10 @@ from realtime.batch.job import Counts, Job, Work
 from realtime.batch.plan import check_outputs, expand, plan
 from realtime.batch.recording import process
 from realtime.batch.run import batch_settings, run_batch
-from realtime.engine import backend_of
 from realtime.layers import load_settings
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import RECORD, Tracks
+from tests.support.engines import one_backend
 from tests.support.long_runs import after, holder, never, program, same, wait_for
 from tests.support.recordings import ROOT, SAMPLE, cut
 from tests.support.video_files import picture, rotate_clockwise, steady, write_video
@@ -48,7 +48,8 @@ def work() -> Work:
 
 @pytest.fixture(scope="module")
 def backend(work: Work) -> Backend:
-    return backend_of(work.settings)
+    """It is asked once for each frame: most tests track the same ones."""
+    return one_backend()(work.settings)
 
 
 @pytest.fixture(scope="module")

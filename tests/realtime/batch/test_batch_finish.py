@@ -20,10 +20,10 @@ from realtime.batch.lock import number_in
 from realtime.batch.manifest import Manifest
 from realtime.batch.recording import process
 from realtime.batch.run import batch_settings
-from realtime.engine import backend_of
 from realtime.layers import load_settings
 from realtime.tracks.reader import load_tracks
 from realtime.tracks.schema import Tracks
+from tests.support.engines import one_backend
 from tests.support.full_disk import files_no_larger_than
 from tests.support.long_runs import after, holder, never, program, same, wait_for
 from tests.support.recordings import ROOT, cut
@@ -48,7 +48,8 @@ def smoothing() -> Work:
 
 @pytest.fixture(scope="module")
 def backend(work: Work) -> Backend:
-    return backend_of(work.settings)
+    """It is asked once for each frame: most tests track the same ones."""
+    return one_backend()(work.settings)
 
 
 @pytest.fixture(scope="module")
