@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -41,7 +42,13 @@ THUMB_PLACES_DEG: Final = tuple(
 """Where `rest_thumb` tries to lay a thumb."""
 _FOREARM_RADII: Final = (26.0, 36.0)
 """Of the mean hand."""
+_ROUNDING_MM: Final = 0.01
+"""Far more than a gap is wrong by, also of segments that are nearly parallel."""
 _CAPSULE_FINGER: Final = np.array([PALM] * 9 + [finger for finger in range(5) for _ in range(3)] + [PALM] * 2)
+_THUMB: Final = np.array([_THENAR, *np.flatnonzero(_CAPSULE_FINGER == 0)])
+"""The ball of the thumb and its phalanges."""
+_HAND: Final = slice(24)
+"""All but the forearm."""
 _CAPSULE_PHALANX: Final = np.array([0] * 9 + [0, 1, 2] * 5 + [0] * 2)
 
 
@@ -60,9 +67,10 @@ class Capsules:
     phalanx: NDArray[np.int64]
     """(C,) 0 nearest to the palm; 0 for palm and forearm."""
 
-    def select(self, which: ArrayLike) -> Capsules:
-        """The capsules of a mask or index."""
-        return Capsules(*(values[np.asarray(which)] for values in vars(self).values()))
+    def select(self, which: ArrayLike | slice) -> Capsules:
+        """The capsules of a mask, an index or a slice."""
+        index = which if isinstance(which, slice) else np.asarray(which)
+        return Capsules(*(values[index] for values in vars(self).values()))
 
     def moved(self, shift_mm: NDArray) -> Capsules:
         """The capsules shifted by (3,) mm."""
@@ -76,20 +84,27 @@ class Capsules:
 
 def hand_capsules(hand: HandSkeleton, forearm: bool = True) -> Capsules:
     """Palm, thenar and hypothenar pads, fingers and (by default) forearm of a hand; radii grow with its girth."""
-    joints, girth = hand.joints_mm, hand.finger_girth / MEAN_GIRTH
+    joints = hand.joints_mm
     pads_start, pads_end = _pads(joints)
     middle = (joints[WRIST] + hand.elbow_mm) / 2
-    palm_radii = np.multiply(_PALM_RADII + _PAD_RADII, girth[1:].mean())
-    finger_radii = (np.array(_PHALANX_RADII) * girth[:, None]).ravel()
-    forearm_radii = np.multiply(_FOREARM_RADII, hand.finger_girth.mean() / NEUTRAL_GIRTH)
     capsules = Capsules(
         start_mm=np.vstack([joints[_PALM_ENDS[0]], pads_start, joints[_FINGER_ENDS[0]], joints[WRIST], middle]),
         end_mm=np.vstack([joints[_PALM_ENDS[1]], pads_end, joints[_FINGER_ENDS[1]], middle, hand.elbow_mm]),
-        radius_mm=np.concatenate([palm_radii, finger_radii, forearm_radii]),
+        radius_mm=_radii_mm(*hand.finger_girth.tolist()),
         finger=_CAPSULE_FINGER,
         phalanx=_CAPSULE_PHALANX,
     )
-    return capsules if forearm else capsules.select(np.arange(24))
+    return capsules if forearm else capsules.select(_HAND)
+
+
+@lru_cache(maxsize=64)
+def _radii_mm(*finger_girth: float) -> NDArray[np.float64]:
+    """(26,) of the capsules of `hand_capsules`."""
+    girth = np.array(finger_girth)
+    relative = girth / MEAN_GIRTH
+    palm = np.multiply(_PALM_RADII + _PAD_RADII, relative[1:].mean())
+    fingers = (np.array(_PHALANX_RADII) * relative[:, None]).ravel()
+    return np.concatenate([palm, fingers, np.multiply(_FOREARM_RADII, girth.mean() / NEUTRAL_GIRTH)])
 
 
 def _pads(joints: NDArray) -> tuple[NDArray, NDArray]:
@@ -170,15 +185,35 @@ def slide_capsules_apart_mm(
     one: Capsules, other: Capsules, direction: NDArray, tolerance_mm: float, into_pocket: bool, most_mm: float
 ) -> float:
     """As `slide_apart_mm`, for the capsules that count: `other` moves."""
-
-    def touches(shift_mm: float) -> bool:
-        return bool(gaps_mm(one, other.moved(shift_mm * direction)).min() < tolerance_mm)
-
+    touches = Sliding(one, other, direction, tolerance_mm)
     shifts = np.arange(0.0, most_mm, 1.0 if into_pocket else 4.0)
     last = _last_touch(shifts, touches, into_pocket)
     if last is None:
         return 0.0
     return end_of_touch(touches, float(last), float(last + shifts[1]), 8)
+
+
+class Sliding:
+    """`sliding(shift_mm)`: whether `other`, shifted so far along the unit `direction`, touches `one`.
+
+    A gap changes by no more than the shift, so most shifts need not be looked at: one whose gap is 30 mm above the
+    tolerance speaks for all that are within 30 mm of it.
+    """
+
+    def __init__(self, one: Capsules, other: Capsules, direction: NDArray, tolerance_mm: float) -> None:
+        self._one, self._other, self._direction, self._tolerance_mm = one, other, direction, tolerance_mm
+        self._seen: list[tuple[float, float, bool]] = []
+        """A shift, how far from it the answer is the same, and the answer."""
+
+    def __call__(self, shift_mm: float) -> bool:
+        """Whether a gap is below the tolerance."""
+        for at, reach, touches in self._seen:
+            if abs(shift_mm - at) < reach:
+                return touches
+        gap = float(gaps_mm(self._one, self._other.moved(shift_mm * self._direction)).min())
+        touches = gap < self._tolerance_mm
+        self._seen.append((shift_mm, abs(gap - self._tolerance_mm) - _ROUNDING_MM, touches))
+        return touches
 
 
 def end_of_touch(touches: Callable[[float], bool], low: float, high: float, halvings: int) -> float:
@@ -248,8 +283,8 @@ def rest_thumb(
         trial = JointAngles(fingers, angles.wrist_deg)
         hand = skeleton_of(trial)
         own = hand_capsules(hand, forearm=False)
-        gap = float(gaps_mm(own.select(own.finger == 0), other_capsules).min())
-        ball = float(gaps_mm(own.select([_THENAR]), other_capsules).min())  # it moves with the thumb
+        ball, *thumb_gaps = gaps_mm(own.select(_THUMB), other_capsules).min(axis=1).tolist()  # it moves with the thumb
+        gap = min(thumb_gaps)
         if tolerance_mm <= gap < least and ball >= tolerance_mm and self_gap_mm(hand, finger=0) >= SELF_TOLERANCE_MM:
             best, least = trial, gap
     return best

@@ -23,6 +23,8 @@ from training.synth.hand.shape import HandShape, identity_transforms, skin
 _EYE = np.eye(3)
 _X, _Y, _Z = _EYE
 _FULLY_BENT_DEG: Final = 80.0
+_FINGER_BONES: Final = tuple(np.array([phalanx_bone(finger, k) for k in range(3)]) for finger in range(5))
+_FINGER_JOINTS: Final = tuple(np.array([finger_joint(finger, k + 1) for k in range(3)]) for finger in range(5))
 MIRROR: Final = np.array([-1.0, 1.0, 1.0])
 RAY_DEG: Final = (6.0, 0.0, -5.0, -12.0)
 """Direction of index .. little finger at zero abduction against the hand's y axis, positive radial."""
@@ -180,12 +182,19 @@ def articulate(shape: HandShape, angles: JointAngles) -> tuple[NDArray, NDArray]
         transforms[FOREARM_BONE], hand_from_forearm(angles.wrist_deg), shape.joints_mm[WRIST], shape.joints_mm[WRIST]
     )
     for finger in range(5):
-        _articulate_finger(finger, shape, np.radians(angles.fingers_deg[finger]), transforms, posed)
+        bones, joints = _articulated_finger(finger, shape, *angles.fingers_deg[finger].tolist())
+        transforms[_FINGER_BONES[finger]], posed[_FINGER_JOINTS[finger]] = bones, joints
     return transforms, posed
 
 
-def _articulate_finger(finger: int, shape: HandShape, angles: NDArray, transforms: NDArray, posed: NDArray) -> None:
-    """Fill the finger's three bone transforms and four joints."""
+@lru_cache(maxsize=64)
+def _articulated_finger(finger: int, shape: HandShape, *angles_deg: float) -> tuple[NDArray, NDArray]:
+    """The finger's three bone transforms (3, 3, 4) and its joints but for the first (3, 3).
+
+    Kept, as a thumb that is laid or a finger that closes is tried in many places, in which all others stay.
+    """
+    angles = np.radians(angles_deg)
+    transforms, posed = np.zeros((3, 3, 4)), np.zeros((3, 3))
     axes, rest_flexion = rest_geometry(shape)[finger]
     rest, bones = _rest_bones(shape)[finger]
     turn, head = _EYE, rest[0]
@@ -194,9 +203,10 @@ def _articulate_finger(finger: int, shape: HandShape, angles: NDArray, transform
             turn = _base_turn(finger, _rest_base(shape)[finger], axes[0], angles)
         else:
             turn = turn @ _turn(axes[k], angles[k + 1] - rest_flexion[k - 1])
-        _set_turn(transforms[phalanx_bone(finger, k)], turn, rest[k], head)
+        _set_turn(transforms[k], turn, rest[k], head)
         head = head + turn @ bones[k]
-        posed[finger_joint(finger, k + 1)] = head
+        posed[k] = head
+    return transforms, posed
 
 
 def _base_turn(finger: int, rest: _RestBase, axis: NDArray, angles: NDArray) -> NDArray:

@@ -80,9 +80,12 @@ def skin(vertices_mm: NDArray, transforms: NDArray) -> NDArray[np.float32]:
     return np.einsum("nij,nj->ni", blended[:, :, :3], vertices_mm.astype(np.float32)) + blended[:, :, 3]
 
 
+_IDENTITY: Final = np.tile(np.eye(3, 4), (BONE_COUNT, 1, 1))
+
+
 def identity_transforms() -> NDArray[np.float64]:
     """(17, 3, 4) bone transforms that move nothing."""
-    return np.tile(np.eye(3, 4), (BONE_COUNT, 1, 1))
+    return _IDENTITY.copy()
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from training.synth.hand.contact import Capsules, end_of_touch, gaps_mm
+from training.synth.hand.contact import Capsules, Sliding, end_of_touch, gaps_mm
 from training.synth.person.appearance import unit
 
 _STEPS_DEG: Final = (9.0, 4.5, 2.25)
@@ -79,11 +79,7 @@ def _contact(
     fixed: Capsules, moving: Capsules, rotation: NDArray, shift: NDArray, direction: NDArray, tolerance_mm: float
 ) -> Rigid | None:
     """The motion slid along the direction into contact; None where that is out of reach."""
-    turned = moving.turned(rotation, shift)
-
-    def touches(slide_mm: float) -> bool:
-        return bool(gaps_mm(fixed, turned.moved(slide_mm * direction)).min() < tolerance_mm)
-
+    touches = Sliding(fixed, moving.turned(rotation, shift), direction, tolerance_mm)
     low, high = _REACH_MM
     if touches(high) or not touches(low):
         return None
