@@ -31,7 +31,8 @@ def run_watched(code: str, folder: Path, timeout_s: float = 250) -> tuple[subpro
     (folder / "home").mkdir(exist_ok=True)
     unwanted = ("CI", "NNCF_CI", "DO_NOT_TRACK", "ORT_DISABLE_TELEMETRY", "RAY_USAGE_STATS_ENABLED", "XDG_CONFIG_HOME")
     environment = {name: value for name, value in os.environ.items() if name not in unwanted}
-    environment |= {"HOME": str(folder / "home"), "XDG_CACHE_HOME": str(Path.home() / ".cache")}
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")  # where the engine is that others built
+    environment |= {"HOME": str(folder / "home"), "XDG_CACHE_HOME": cache}
     log = folder / "calls.log"
     trace = ["strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o", str(log)]
     command = [*(trace if shutil.which("strace") else []), sys.executable, "-c", _HOOK + code]

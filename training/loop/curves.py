@@ -24,7 +24,8 @@ _DRAWN_EVERY_S: Final = 10.0
 class RunLog:
     """Appends a row at every validation; rows beyond a resumed sample count are dropped.
 
-    `curves.png` is drawn anew every ten seconds at most, and by `draw`, which the run's end calls.
+    `curves.png` is drawn anew every ten seconds at most, and by `draw`, which the run's end calls, from the second row
+    on: one point makes no curve, and axes without any take half a second.
     """
 
     def __init__(self, folder: Path, resumed_at: int) -> None:
@@ -60,7 +61,7 @@ class RunLog:
 
     def draw(self) -> None:
         """Draw `curves.png`, if there are rows that it does not show."""
-        if self._drawn_rows < len(self.rows):
+        if max(self._drawn_rows, 1) < len(self.rows):
             draw_curves(self.rows, self.path.with_name("curves.png"))
             self._drawn_rows, self._drawn_at_s = len(self.rows), time.monotonic()
 

@@ -183,10 +183,13 @@ def test_curves_are_drawn_through_what_was_measured(tmp_path: Path) -> None:
 
 
 def test_a_log_takes_other_columns_after_a_resume(tmp_path: Path) -> None:
-    RunLog(tmp_path, 0).add(8, 1.0, {"loss": 1.0}, {"pair_px": 3.0, "root_mm": 5.0})
-    assert not (tmp_path / "curves.png").exists(), "a run that has only begun is not drawn at each of its rows"
+    log = RunLog(tmp_path, 0)
+    log.add(8, 1.0, {"loss": 1.0}, {"pair_px": 3.0, "root_mm": 5.0})
+    log.draw()
+    assert not (tmp_path / "curves.png").exists(), "one point is no curve"
     log = RunLog(tmp_path, 8)
     log.add(16, 1.0, {"loss": 0.5}, {"pair_px": 2.0, "gamma": 0.1})
+    assert not (tmp_path / "curves.png").exists(), "a run that has only begun is not drawn at each of its rows"
     with log.path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["held_out_root_mm"], row["held_out_gamma"]) for row in rows] == [("5.0000", ""), ("", "0.1000")]
