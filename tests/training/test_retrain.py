@@ -30,8 +30,8 @@ from training.retraining.steps import install, label_pictures
 from training.synth.render.render_bank import check_drawing
 
 ROOT = Path(__file__).parents[2]
-SAMPLES = 24
-"""Of each training run: three batches, and it is validated once."""
+SAMPLES = 16
+"""Of each training run: two batches, and it is validated once."""
 STAGES = [
     *("train-lite", "export-lite", "train-lite_finish", "export-lite_finish"),
     *("compose", "mix-trunk", "train-lite_real", "export-lite_real", "evaluate-held-out", "engine"),
@@ -57,7 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     arguments += ["--real-config", str(ROOT / REAL_CONFIG), "--real", str(folder / "real")]
     arguments += ["--set", f"schedule.samples={SAMPLES}"]
     if can_draw():
-        arguments += ["--count", "12", "--shard-size", "6"]
+        arguments += ["--count", "8", "--shard-size", "4"]
     else:
         for name in ("1", "2"):
             write_shard(folder / "bank", name, 16, seed=int(name))
