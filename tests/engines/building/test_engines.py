@@ -20,11 +20,12 @@ from engines.building.openvino_files import serialised
 from engines.building.sample_crops import sample_crops
 from engines.building.tolerance import LIMITS_MM
 from engines.cache.store import SIDECAR
-from engines.contract import EngineRequest
+from engines.contract import Backend, EngineRequest
 from engines.errors import UserError
 from engines.presets import weights_of
 from engines.spec import LITE, OUTPUT_NAMES
 from engines.verification.verify import verify
+from tests.support.engines import asked_once
 from tests.support.full_disk import files_no_larger_than
 
 
@@ -33,10 +34,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-def test_openvino_agrees_with_torch(cache: Path) -> None:
+@pytest.fixture(scope="module")
+def reference() -> Backend:
+    """Torch in fp32, which takes a third of a second for a crop: asked once by both that are held against it."""
+    return asked_once(EngineRequest(backend="torch", precision="fp32"))
+
+
+def test_openvino_agrees_with_torch(cache: Path, reference: Backend) -> None:
     lines: list[str] = []
     engine = open_backend(EngineRequest(backend="openvino", precision="fp32", cache=cache), lines.append)
-    reference = open_backend(EngineRequest(backend="torch", precision="fp32"))
     report = verify(engine, reference, sample_crops(engine.input_px, count=8), timed_s=0)
     assert len(lines) == 1
     assert "building" in lines[0]
@@ -45,9 +51,8 @@ def test_openvino_agrees_with_torch(cache: Path) -> None:
     assert report.hand_probability_largest < 1.0e-3
 
 
-def test_bfloat16_moves_joints_by_less_than_a_pixel(cache: Path) -> None:
+def test_bfloat16_moves_joints_by_less_than_a_pixel(cache: Path, reference: Backend) -> None:
     engine = open_backend(EngineRequest(backend="openvino", precision="bf16", cache=cache))
-    reference = open_backend(EngineRequest(backend="torch", precision="fp32"))
     report = verify(engine, reference, sample_crops(engine.input_px, count=8), timed_s=0)
     assert report.joints_px_mean < 1.0
     assert report.joint_depth_mm_mean < 3.0
