@@ -97,7 +97,7 @@ ROOMS = {
         evaluate mix_trunk paper prepare pseudo witness synth/scene
         depth pseudo_labels pairs composed synth/render
         settings composed_pairs
-        export train evaluate_detector evaluate_clasped synth/story
+        export held_out train evaluate_detector evaluate_clasped synth/story
         ablation retraining synth
         retrain annotation/cameras
         annotation/detection
