@@ -12,9 +12,8 @@ import argparse
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,30 +22,20 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from engines.errors import UserError
-from engines.skeleton import SIDES, Side
 from engines.terminal import command
 from realtime.command import CommandParser
 from training.banks.banks import whole_shards
 from training.banks.real_bank import STORED_PX, RealBank, load_real
 from training.command import exit_code, positive
-from training.composed.arrangements import Arrangement, Gallery, arrangements
-from training.composed.cutouts import Cutout, cut_out, mirrored, with_room
-from training.composed.pairs import composed_pair
+from training.composed.arrangements import arrangements
+from training.composed.draws import AsRendered, AtRandom, Draw
 from training.pseudo.labelling import Labelled
 from training.pseudo.sets import LabelBank
 
 PART: Final = 500
 """Pairs of a part: what a stopped run does anew at most."""
-_OF_ONE_SET: Final = 0.7
-"""Chance that both hands are from one set: mostly of one person, one camera, one room."""
 _MISSES: Final = 500
 """In a row: these hands will never fit."""
-_NEAREST, _ALIKE = 6, 0.88
-"""Of so many hands of a set, posed most like a rendered one, one is drawn; less alike they may not be."""
-_NOT_TOLD: Final = "not told from what is around it"
-
-Draw = Callable[[np.random.Generator], Labelled | str]
-"""A pair, or why there is none this time."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +76,9 @@ def compose(order: Order) -> int:
         "part": order.part,
         "meetings": whole_shards(order.meetings, "rendered") if order.meetings else None,
     }
-    draw: Draw = partial(_at_random, banks, alone)
+    draw: Draw = AtRandom(banks, alone)
     if order.meetings is not None:
-        draw = Arranged(banks, alone, arrangements(order.meetings))
+        draw = AsRendered(banks, alone, arrangements(order.meetings))
     first, parts = out.begin(order.name, facts), -(-order.count // order.part)
     with tqdm(total=parts * order.part, initial=first * order.part, unit="pair", disable=None) as progress:
         for part in range(first, parts):
@@ -136,70 +125,6 @@ def _pairs(draw: Draw, rng: np.random.Generator, rejected: Counter[str]) -> Iter
         else:
             misses = 0
             yield pair
-
-
-def _two_sets(alone: list[NDArray[np.int64]], rng: np.random.Generator) -> tuple[int, int]:
-    """Of which sets both hands are."""
-    weights = np.array([len(rows) for rows in alone]) / sum(len(rows) for rows in alone)
-    of = int(rng.choice(len(alone), p=weights))
-    return of, of if rng.random() < _OF_ONE_SET else int(rng.choice(len(alone), p=weights))
-
-
-def _at_random(banks: list[RealBank], alone: list[NDArray[np.int64]], rng: np.random.Generator) -> Labelled | str:
-    """Any two hands, somehow."""
-    first, second = (cut_out(banks[k], int(rng.choice(alone[k]))) for k in _two_sets(alone, rng))
-    if first is None or second is None:
-        return _NOT_TOLD
-    return composed_pair(first, second, rng) or "no place at the other hand"
-
-
-class Arranged:
-    """`arranged(rng)` -> two hands that are posed, and lie, as those of a rendered picture, or why not."""
-
-    def __init__(self, banks: list[RealBank], alone: list[NDArray[np.int64]], like: list[Arrangement]) -> None:
-        self._banks, self._like = banks, like
-        self._galleries = [Gallery.of(bank, rows) for bank, rows in zip(banks, alone, strict=True)]
-
-    def __call__(self, rng: np.random.Generator) -> Labelled | str:
-        """One try."""
-        like = self._like[rng.integers(len(self._like))]
-        sides = [SIDES[k] for k in rng.permutation(len(SIDES))]
-        posed = [self._posed(like.joints_px[SIDES.index(side)], side) for side in sides]
-        of = _sets_of_both(posed, rng)
-        if of is None:
-            return "no hands are posed like that"
-        first, second = (
-            self._cut(k, int(rng.choice(one[k])), side) for k, one, side in zip(of, posed, sides, strict=True)
-        )
-        if first is None or second is None:
-            return _NOT_TOLD
-        return composed_pair(first, second, rng, like) or "too little would be seen"
-
-    def _posed(self, joints_px: NDArray, side: Side) -> dict[int, NDArray[np.int64]]:
-        """Of each set that has some, the rows whose hands are posed most like that."""
-        alike = {k: gallery.alike(joints_px, side) for k, gallery in enumerate(self._galleries)}
-        best = {k: np.argsort(-found)[:_NEAREST] for k, found in alike.items()}
-        kept = {k: rows[alike[k][rows] > _ALIKE] for k, rows in best.items()}
-        return {k: self._galleries[k].rows[rows] for k, rows in kept.items() if len(rows)}
-
-    def _cut(self, of: int, row: int, side: Side) -> Cutout | None:
-        """The hand as one of that side, with room around it."""
-        hand = cut_out(self._banks[of], row)
-        if hand is None:
-            return None
-        return with_room(hand if hand.side == side else mirrored(hand))
-
-
-def _sets_of_both(posed: list[dict[int, NDArray[np.int64]]], rng: np.random.Generator) -> tuple[int, int] | None:
-    """Of which sets both hands are, of those that have hands posed as they are to be."""
-    first, second = posed
-    if not first or not second:
-        return None
-    common = [k for k in first if k in second]
-    if common and rng.random() < _OF_ONE_SET:
-        of = int(rng.choice(common))
-        return of, of
-    return int(rng.choice(list(first))), int(rng.choice(list(second)))
 
 
 def parser() -> argparse.ArgumentParser:

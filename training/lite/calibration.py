@@ -19,6 +19,8 @@ from training.lite.settings import Settings
 from training.lite.validation import held_out_batches
 
 _SAMPLES = 3000
+_PRIOR = 10.0
+"""Standard deviation of slope and offset before anything is seen, about zero."""
 
 
 @torch.no_grad()
@@ -40,11 +42,16 @@ def spreads(
 
 
 def fit_confidence(log_variance: NDArray, right: NDArray, added: NDArray | float = 0.0) -> tuple[float, float]:
-    """Slope and offset of the logistic curve with the highest likelihood, where `added` is part of the score."""
+    """Slope and offset of the likeliest logistic curve, where `added` is part of the score.
+
+    Likely before anything is seen is what lies within `_PRIOR`: without that, joints that are all wrong, as after a few
+    steps of training, would have an offset of minus infinity.
+    """
 
     def loss(parameters: NDArray) -> float:
         score = parameters[0] * log_variance + parameters[1] + added
-        return float(np.mean(np.logaddexp(0, -score) + (1 - right) * score))
+        unlikely = np.square(parameters / _PRIOR).sum() / (2 * len(log_variance))
+        return float(np.mean(np.logaddexp(0, -score) + (1 - right) * score) + unlikely)
 
     slope, offset = minimize(loss, np.array([-1.0, 1.0]), method="Nelder-Mead").x
     return float(slope), float(offset)

@@ -291,6 +291,9 @@ def test_calibration_recovers_a_known_curve() -> None:
     assert offset == pytest.approx(0.6, abs=0.1)
     checked = reliability(1 / (1 + np.exp(-(slope * log_variance + offset))), right)
     assert checked.expected_error < 0.02
+    slope, offset = fit_confidence(log_variance[:84], np.zeros(84, bool))  # nothing is right yet: no infinite doubt
+    assert np.abs([slope, offset]).max() < 40
+    assert (1 / (1 + np.exp(-(slope * log_variance[:84] + offset)))).max() < 0.1
 
 
 def test_a_foreign_checkpoint_is_refused(config: Path, tmp_path: Path) -> None:
