@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from engines.errors import UserError
+from engines.files import file_sha256
 from engines.terminal import command
 from realtime.command import CommandParser
 from training.banks.banks import whole_shards
 from training.banks.real_bank import STORED_PX, RealBank, load_real
-from training.command import exit_code, positive
+from training.command import exit_code, natural, positive
 from training.composed.arrangements import arrangements
 from training.composed.draws import AsRendered, AtRandom, Draw
 from training.pseudo.labelling import Labelled
@@ -74,7 +75,7 @@ def compose(order: Order) -> int:
         "licence": order.licence,
         "seed": order.seed,
         "part": order.part,
-        "meetings": whole_shards(order.meetings, "rendered") if order.meetings else None,
+        "meetings": _labels_in(order.meetings) if order.meetings else None,
     }
     draw: Draw = AtRandom(banks, alone)
     if order.meetings is not None:
@@ -94,6 +95,11 @@ def compose(order: Order) -> int:
     for reason, count in why.most_common():
         print(f"  {count:6} {reason}")
     return made
+
+
+def _labels_in(root: Path) -> dict[str, str]:
+    """Names of rendered shards, and what their labels are: other meetings under the same names are others."""
+    return {name: file_sha256(root / f"shard-{name}.npz")[:12] for name in whole_shards(root, "rendered")}
 
 
 def rows_of_one_hand(bank: RealBank) -> NDArray[np.int64]:
@@ -127,6 +133,13 @@ def _pairs(draw: Draw, rng: np.random.Generator, rejected: Counter[str]) -> Iter
             yield pair
 
 
+def _set_name(text: str) -> str:
+    """The name of a set's files, as argparse wants it: no folder."""
+    if not text or Path(text).name != text:
+        raise argparse.ArgumentTypeError("must be a plain name, as files have it")
+    return text
+
+
 def parser() -> argparse.ArgumentParser:
     """The words of the command."""
     words = CommandParser("python -m training.composed_pairs", __doc__)
@@ -134,10 +147,15 @@ def parser() -> argparse.ArgumentParser:
     add("--sets", type=Path, required=True, metavar="DIR", help="sets of real hands (training.pseudo_labels)")
     add("--leave-out", nargs="*", default=[], metavar="NAME", help="sets that are held out")
     add("--out", type=Path, required=True, metavar="DIR", help="where the pairs go")
-    add("--meetings", type=Path, metavar="DIR", help="rendered pairs as whose hands they are laid (at random)")
-    add("--name", default="composed", help="name of the new set (composed)")
+    add(
+        "--meetings",
+        type=Path,
+        metavar="DIR",
+        help="rendered pairs (training.synth) as whose hands they are laid; without, at random",
+    )
+    add("--name", type=_set_name, default="composed", help="name of the new set (composed)")
     add("--count", type=positive, required=True, metavar="N", help=f"pairs, rounded up to parts of {PART}")
-    add("--seed", type=int, default=0, help="another seed, other pairs (0)")
+    add("--seed", type=natural, default=0, help="another seed, other pairs (0)")
     add("--licence", default="not stated", help="on what terms, for bank.json; weights that are shipped must name it")
     add("--cache", type=Path, default=Path("out/bank"), metavar="DIR", help="decoded pictures (out/bank)")
     return words

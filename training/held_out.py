@@ -20,9 +20,8 @@ from engines.networks.checkpoints import load_weights
 from engines.networks.lite import Lite
 from engines.presets import DEFAULT_WEIGHTS
 from engines.terminal import command
-from realtime.command import CommandParser
+from realtime.command import CommandParser, exit_code
 from training.banks.banks import BankSource, load_mix, load_real_mix
-from training.command import exit_code
 from training.lite.backgrounds import load_backgrounds
 from training.lite.settings import BankSettings, Settings
 from training.lite.validation import errors_on_real, errors_on_rendered
@@ -90,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         default=DEFAULT_WEIGHTS["lite"],
         metavar="FILE",
-        help="those that ship",
+        help="weights of lite; without, those that ship",
     )
     add("--set", action="append", default=[], dest="overrides", metavar="NAME=VALUE", help="change one setting")
     return words

@@ -61,8 +61,8 @@ def _read(path: Path, within: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The file's values over those of its `base`, which is named from its own folder."""
     if path.resolve() in within:
         raise UserError(f"{path}: is its own base; name another file there")
-    if not path.exists():
-        raise UserError(f"{path}: no such settings file")
+    if not path.is_file():
+        raise UserError(f"{path}: {'a folder, not a' if path.is_dir() else 'no such'} settings file")
     try:
         values = yaml.safe_load(read_text(path)) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -130,5 +130,8 @@ def test_the_command_lays_them_so_and_says_which_meetings_it_took(
         assert np.linalg.norm(off, axis=1).mean() < 6
     with pytest.raises(UserError, match="other meetings"):
         compose(replace(order, meetings=None))
+    write_meetings(root / "rendered", count=4)  # under the same name
+    with pytest.raises(UserError, match="other meetings"):
+        compose(order)
     with pytest.raises(UserError, match="no rendered pairs"):
         compose(replace(order, out=tmp_path / "new", meetings=tmp_path))

@@ -117,6 +117,9 @@ def test_sets_that_are_not_there_are_named(tmp_path: Path, capsys: pytest.Captur
     words = ["--sets", str(tmp_path), "--out", str(tmp_path / "out"), "--count", "1"]
     assert main(words) == 2
     assert "no set of real hands" in capsys.readouterr().err
+    for wrong in (["--seed", "-1"], ["--name", "a/b"]):
+        with pytest.raises(SystemExit, match="2"):
+            main([*words, *wrong])
     write_hands(tmp_path, "home", 1)
     assert main([*words, "--leave-out", "hose"]) == 2
     assert "hose: no such set" in capsys.readouterr().err
