@@ -77,13 +77,7 @@ def parser() -> argparse.ArgumentParser:
     """The words of the command."""
     words = CommandParser("python -m training.held_out", __doc__)
     add = words.add_argument
-    add(
-        "--config",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="settings: banks, and what they hold out",
-    )
+    add("--config", type=Path, required=True, metavar="FILE", help="settings: banks, and what they hold out")
     add(
         "--weights",
         type=Path,

@@ -54,7 +54,7 @@ class OpenVinoBackend:
     def open(cls, request: EngineRequest, weights: Path, say: Say) -> OpenVinoBackend:
         """Load the engine from the cache, or build it there first."""
         core = openvino_core()
-        precision = _precision(core, request)
+        precision = _precision(request)
         device = str(core.get_property(DEVICE, "FULL_DEVICE_NAME"))
         pictures = calibration_sha256(request.calibration) if precision == "int8" else ""
         runtime = ov.get_version()
@@ -93,7 +93,7 @@ class OpenVinoBackend:
         return cls(compiled, spec, precision, folder, bool(key.witness_sha256))
 
 
-def _precision(core: ov.Core, request: EngineRequest) -> str:
+def _precision(request: EngineRequest) -> str:
     """`auto` takes the processor's own; raises BackendUnavailable for fp16."""
     if request.precision == "fp16":
         raise BackendUnavailable("backend openvino runs in bf16 or fp32 on a CPU; choose --precision bf16")

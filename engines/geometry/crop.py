@@ -51,7 +51,7 @@ class Crop:
 
 
 def transform(b_from_a: NDArray, points_a: NDArray) -> NDArray:
-    """Apply a (3, 3) affine matrix to points (..., 2)."""
+    """Apply a (3, 3) affine matrix, or its upper two rows, to points (..., 2)."""
     return points_a @ b_from_a[:2, :2].T + b_from_a[:2, 2]
 
 

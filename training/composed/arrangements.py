@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UserError
+from engines.geometry.pinhole import Intrinsics, project
 from engines.skeleton import HAND_SLICES, JOINTS_PER_HAND, SIDES, Side
 from training.banks.bank import shard_labels
 from training.banks.banks import whole_shards
@@ -37,7 +38,7 @@ def arrangements(root: Path) -> list[Arrangement]:
         with shard_labels(root / f"shard-{shard}.npz") as labels:
             joints, valid, camera = labels["joints_cam_mm"], labels["joint_valid"], labels["intrinsics_px"]
         for row in np.nonzero(valid.all(1) & (joints[..., 2] > 0).all(1))[0]:
-            points = joints[row, :, :2] / joints[row, :, 2:] * camera[row, :2] + camera[row, 2:]
+            points = project(joints[row], Intrinsics(*camera[row].tolist()))
             hands = np.stack([points[HAND_SLICES[side]] for side in SIDES])
             depth = np.stack([joints[row, HAND_SLICES[side], 2] for side in SIDES])
             found.append(Arrangement(hands.astype(np.float32), depth.astype(np.float32)))

@@ -89,17 +89,17 @@ def mirrored(cutout: Cutout) -> Cutout:
     )
 
 
-def with_room(cutout: Cutout, room: float = _ROOM) -> Cutout | None:
-    """The same with its photograph carried on beyond its edges, each by `room` of its sides; None if it cuts the hand.
+def with_room(cutout: Cutout) -> Cutout | None:
+    """The same with its photograph carried on beyond its edges, each by `_ROOM` of its sides; None if it cuts the hand.
 
-    What leaves the photograph at an edge, as the arm does, goes on straight; so no arm ends before the picture does.
+    What leaves the photograph at an edge, as the arm does, goes on straight.
     """
     shown = [np.nonzero(cutout.photograph.any(axis))[0] for axis in (0, 1)]
     (left, right), (top, bottom) = ((int(line[0]) + _RIM_PX, int(line[-1]) - _RIM_PX) for line in shown)
     x, y = cutout.joints_px.T
     if not (left < x.min() and x.max() < right and top < y.min() and y.max() < bottom):
         return None
-    across, down = round(room * (right - left + 1)), round(room * (bottom - top + 1))
+    across, down = round(_ROOM * (right - left + 1)), round(_ROOM * (bottom - top + 1))
     within = np.s_[top : bottom + 1, left : right + 1]
     edges = down, down, across, across
     picture = cv2.copyMakeBorder(cutout.picture_rgb[within], *edges, cv2.BORDER_REPLICATE)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.geometry.crop import transform
 from engines.skeleton import SIDES, WRIST
 from training.composed.arrangements import Arrangement, similarity
 from training.composed.cutouts import Cutout
@@ -51,9 +52,13 @@ class Meeting:
 def meeting_of(first: Cutout, second: Cutout, rng: np.random.Generator) -> Meeting | None:
     """A place for `second`, the other hand, at `first`; None if none of some tries is fit to be learnt from."""
     for _ in range(_TRIES):
-        meeting = _moved(first, second, _placed(first, second, rng), _LARGEST_EXTENT)
-        if meeting is not None and _touch(first.alpha, meeting.alpha):
-            return replace(meeting, first_in_front=in_front_by_chance(first, rng))
+        matrix = _placed(first, second, rng)
+        joints = transform(matrix, second.joints_px).astype(np.float32)
+        if not _fits(first, joints, _LARGEST_EXTENT):
+            continue
+        alpha = _moved_alpha(first, second, matrix)
+        if _touch(first.alpha, alpha):
+            return Meeting(_moved_picture(first, second, matrix), alpha, joints, in_front_by_chance(first, rng))
     return None
 
 
@@ -61,24 +66,28 @@ def meeting_as(arrangement: Arrangement, first: Cutout, second: Cutout) -> Meeti
     """`second` at `first` as the hands of a rendered picture lie; None where too little of it would be seen."""
     one, two = SIDES.index(first.side), SIDES.index(second.side)
     to_first = similarity(arrangement.joints_px[one], first.joints_px)
-    wanted = arrangement.joints_px[two] @ to_first[:, :2].T + to_first[:, 2]
-    meeting = _moved(first, second, similarity(second.joints_px, wanted), _LARGEST_ARRANGED)
-    if meeting is None or (first.alpha * meeting.alpha).sum() > _MOST_ARRANGED * meeting.alpha.sum():
+    matrix = similarity(second.joints_px, transform(to_first, arrangement.joints_px[two]))
+    joints = transform(matrix, second.joints_px).astype(np.float32)
+    if not _fits(first, joints, _LARGEST_ARRANGED):
+        return None
+    alpha = _moved_alpha(first, second, matrix)
+    if (first.alpha * alpha).sum() > _MOST_ARRANGED * alpha.sum():
         return None
     depths = arrangement.depth_mm[one], arrangement.depth_mm[two]
-    front = in_front_by_depth((first.joints_px, meeting.joints_px), depths, first.alpha.shape)
-    return replace(meeting, first_in_front=front)
+    front = in_front_by_depth((first.joints_px, joints), depths, alpha.shape)
+    return Meeting(_moved_picture(first, second, matrix), alpha, joints, front)
 
 
-def _moved(first: Cutout, second: Cutout, matrix: NDArray, largest: float) -> Meeting | None:
-    """The second hand moved into the first one's photograph, behind it; None where it does not fit."""
-    joints = (second.joints_px @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
-    if not _fits(first, joints, largest):
-        return None
+def _moved_alpha(first: Cutout, second: Cutout, matrix: NDArray) -> NDArray[np.float32]:
+    """Where the second hand lies in the first one's photograph."""
     size = first.alpha.shape[::-1]
-    alpha = cv2.warpAffine(second.alpha, matrix, size, flags=cv2.INTER_LINEAR) * first.photograph
-    picture = cv2.warpAffine(second.picture_rgb, matrix, size, flags=cv2.INTER_LINEAR)
-    return Meeting(np.asarray(picture, np.uint8), alpha, joints, np.ones(first.alpha.shape, np.float32))
+    return np.asarray(cv2.warpAffine(second.alpha, matrix, size, flags=cv2.INTER_LINEAR) * first.photograph, np.float32)
+
+
+def _moved_picture(first: Cutout, second: Cutout, matrix: NDArray) -> NDArray[np.uint8]:
+    """What is seen of it there."""
+    size = first.alpha.shape[::-1]
+    return np.asarray(cv2.warpAffine(second.picture_rgb, matrix, size, flags=cv2.INTER_LINEAR), np.uint8)
 
 
 def _placed(first: Cutout, second: Cutout, rng: np.random.Generator) -> NDArray[np.float64]:
