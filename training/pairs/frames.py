@@ -171,7 +171,7 @@ def _placement(
         centre = middle + spread * rng.uniform(-1.08, 1.08, 2)
         own = box_of(small.of_all())
         matrix = np.column_stack([linear, centre - linear @ (0.5 * (own[:2] + own[2:]))])
-        now = box_of(transform(small.of_all(), matrix))
+        now = box_of(transform(matrix, small.of_all()))
         if all(_share(now, other) <= _MOST_COMMON for other in framed.taken):
             return small, matrix
     return None
@@ -188,7 +188,7 @@ def _filling(piece: Piece, area: NDArray, rng: np.random.Generator) -> Placement
 
 def _note(framed: Framed, piece: Piece, matrix: NDArray, area: NDArray) -> None:
     """Add what is to be found of a pasted piece."""
-    joints = transform(piece.joints_px, matrix)
+    joints = transform(matrix, piece.joints_px)
     hands = {side: joints[HAND_SLICES[side]] for k, side in enumerate(SIDES) if piece.present[k]}
     for side, own in hands.items():
         _add(framed, side, own, [own], area)
@@ -196,11 +196,11 @@ def _note(framed: Framed, piece: Piece, matrix: NDArray, area: NDArray) -> None:
         both = np.concatenate(list(hands.values()))
         if overlap(hands["right"], hands["left"]) > PAIR_OVERLAP:
             _add(framed, "pair", both, list(hands.values()), area)
-    whole = box_of(transform(piece.of_all(), matrix))
+    whole = box_of(transform(matrix, piece.of_all()))
     framed.taken.append(whole)
     if not piece.known.all():  # somebody's other hand may be there, or may not
         end = piece.rgba.shape[0] - 1
-        corners = transform(np.array([[0, 0], [end, 0], [end, end], [0, end]], np.float32), matrix)
+        corners = transform(matrix, np.array([[0, 0], [end, 0], [end, end], [0, end]], np.float32))
         everywhere = np.concatenate([corners.min(0), corners.max(0)]).astype(np.float32)
         for kind in KINDS:
             if kind == "pair" or not piece.known[SIDES.index(kind)]:
