@@ -17,7 +17,8 @@ PAIRS: Final = frozenset({"QuantizeLinear", "DequantizeLinear"})
 def network_part(model: onnx.ModelProto) -> set[str]:
     """Nodes from the first layers to the last: neither the picture's normalisation nor what reads joints out.
 
-    What a softmax goes into is reading out, also where layers follow, as those of the joints' attention.
+    What a softmax goes into is reading out, also where layers follow, as those of the joints' attention. Of sizes
+    nothing is computed.
     """
     to_layer: set[str] = set()
     ahead: set[str] = set()
@@ -31,7 +32,7 @@ def network_part(model: onnx.ModelProto) -> set[str]:
     for node in model.graph.node:
         if node.op_type == "Softmax" or read_out.intersection(node.input):
             read_out.update(node.output)
-        elif node.op_type in LAYERS or from_layer.intersection(node.input):
+        elif node.op_type != "Shape" and (node.op_type in LAYERS or from_layer.intersection(node.input)):
             from_layer.update(node.output)
             part.add(node.name)
     return part & ahead

@@ -91,7 +91,7 @@ Requests = Callable[[ModuleType], list[EngineRequest]]
 def requests_in_torch(monkeypatch: pytest.MonkeyPatch) -> Requests:
     """`requests_in_torch(module)`: what it opens with `open_backend` runs in torch; the list of what it asks for.
 
-    For weights, or a graph without the witness, that no other test exports: nine seconds each.
+    For weights, or a graph without the witness, that no other test exports: three seconds each, compiled.
     """
 
     def taken_by(module: ModuleType) -> list[EngineRequest]:

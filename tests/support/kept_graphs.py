@@ -1,7 +1,7 @@
 """Exported and quantised networks that all test processes of a run share, and later runs, too: a dozen engines are
 built of the same few.
 
-An export takes eight seconds, NNCF five. `scripts/test.sh` gives a folder to all processes, which outlives its run: a
+An export takes two seconds, NNCF five. `scripts/test.sh` gives a folder to all processes, which outlives its run: a
 graph is made anew where our sources that decide on it, a package that takes part, its weights or its crops are others.
 """
 

@@ -22,6 +22,7 @@ from engines.building.tolerance import LIMITS_MM
 from engines.cache.store import SIDECAR
 from engines.contract import Backend, EngineRequest
 from engines.errors import UserError
+from engines.openvino_core import openvino_core
 from engines.presets import weights_of
 from engines.spec import LITE, OUTPUT_NAMES
 from engines.verification.verify import verify
@@ -105,6 +106,14 @@ def test_onnx_is_the_graph_that_the_engine_is_made_of(cache: Path, tmp_path: Pat
     assert file.stat().st_size == pytest.approx(2 * (plan / "engine.bin").stat().st_size, rel=0.2)
     assert file.read_bytes() == graph_module.onnx_graph("lite", weights_of("lite", None))
     assert b".py" not in file.read_bytes(), "the exporter's stacks name the folders of whoever exported"
+
+
+def test_the_graph_takes_any_number_of_crops() -> None:
+    """Tracing writes sizes down as they are in its example, which has two: none of the batch may be among them."""
+    model = openvino_core().read_model(graph_module.onnx_graph("lite", weights_of("lite", None)))
+    for count in (1, 3):
+        model.reshape([count, LITE.input_px, LITE.input_px, 3])
+        assert [output.shape[0] for output in model.outputs] == [count] * len(OUTPUT_NAMES)
 
 
 def test_build_command_verifies(cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch) -> None:
