@@ -150,10 +150,20 @@ def drawn(sampler: Sampler, monkeypatch: pytest.MonkeyPatch, index: int, **kind:
     return sampler.sample(index)
 
 
-def test_motion_blurs_and_stays_on_the_labels(sampler: Sampler, monkeypatch: pytest.MonkeyPatch) -> None:
-    kind = {"mode": "single", "view": "webcam", "held": "", "behind": ""}
-    still = [drawn(sampler, monkeypatch, k, moving=False, **kind) for k in range(3)]
-    moving = [drawn(sampler, monkeypatch, k, moving=True, **kind) for k in range(3)]
+SINGLE = {"mode": "single", "view": "webcam", "held": ""}
+
+
+@pytest.fixture(scope="module")
+def still(sampler: Sampler) -> list[Sample]:
+    """Single hands that do not move, before nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        return [drawn(sampler, patch, k, behind="", moving=False, **SINGLE) for k in range(3)]
+
+
+def test_motion_blurs_and_stays_on_the_labels(
+    sampler: Sampler, still: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moving = [drawn(sampler, monkeypatch, k, behind="", moving=True, **SINGLE) for k in range(3)]
     for sharp, blurred in zip(still, moving, strict=True):
         assert sharp.motion_px == 0 < blurred.motion_px
         np.testing.assert_array_equal(blurred.picture, np.nan_to_num(blurred.picture))
@@ -175,8 +185,7 @@ def test_objects_hide_joints(sampler: Sampler, monkeypatch: pytest.MonkeyPatch) 
     assert np.mean(shares) < 0.95
 
 
-def test_a_body_is_opaque(sampler: Sampler, monkeypatch: pytest.MonkeyPatch) -> None:
-    kind = {"mode": "single", "view": "webcam", "held": "", "moving": False}
-    covered = [np.mean(drawn(sampler, monkeypatch, k, behind="other", **kind).picture[..., 3] == 255) for k in range(3)]
-    alone = [np.mean(drawn(sampler, monkeypatch, k, behind="", **kind).picture[..., 3] == 255) for k in range(3)]
+def test_a_body_is_opaque(sampler: Sampler, still: list[Sample], monkeypatch: pytest.MonkeyPatch) -> None:
+    before_a_body = [drawn(sampler, monkeypatch, k, behind="other", moving=False, **SINGLE) for k in range(3)]
+    covered, alone = ([np.mean(s.picture[..., 3] == 255) for s in samples] for samples in (before_a_body, still))
     assert np.mean(covered) > np.mean(alone) + 0.05

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 import numpy as np
@@ -49,6 +49,12 @@ _THUMB: Final = np.array([_THENAR, *np.flatnonzero(_CAPSULE_FINGER == 0)])
 """The ball of the thumb and its phalanges."""
 _HAND: Final = slice(24)
 """All but the forearm."""
+_PADS: Final = np.array([WRIST, WRIST, 2, WRIST]), np.array([3, 19, 11, 19])
+_PADS_SHARES: Final = np.array([[0.5], [0.8], [0.6], [0.3]]), np.array([[0.5], [0.2], [0.4], [0.7]])
+"""Where thenar and hypothenar pad start, and where they end: of each point two joints, and the share of each."""
+_STARTS: Final = np.array([*_PALM_ENDS[0], 21, 22, *_FINGER_ENDS[0], WRIST, 25])
+_ENDS: Final = np.array([*_PALM_ENDS[1], 23, 24, *_FINGER_ENDS[1], 25, 26])
+"""Of the capsules, among the 21 joints, the pads' four points, the middle of the forearm and the elbow."""
 _CAPSULE_PHALANX: Final = np.array([0] * 9 + [0, 1, 2] * 5 + [0] * 2)
 
 
@@ -84,17 +90,19 @@ class Capsules:
 
 def hand_capsules(hand: HandSkeleton, forearm: bool = True) -> Capsules:
     """Palm, thenar and hypothenar pads, fingers and (by default) forearm of a hand; radii grow with its girth."""
-    joints = hand.joints_mm
-    pads_start, pads_end = _pads(joints)
-    middle = (joints[WRIST] + hand.elbow_mm) / 2
-    capsules = Capsules(
-        start_mm=np.vstack([joints[_PALM_ENDS[0]], pads_start, joints[_FINGER_ENDS[0]], joints[WRIST], middle]),
-        end_mm=np.vstack([joints[_PALM_ENDS[1]], pads_end, joints[_FINGER_ENDS[1]], middle, hand.elbow_mm]),
-        radius_mm=_radii_mm(*hand.finger_girth.tolist()),
-        finger=_CAPSULE_FINGER,
-        phalanx=_CAPSULE_PHALANX,
+    points = np.empty((27, 3))
+    points[:21] = joints = hand.joints_mm
+    points[21:25] = _PADS_SHARES[0] * joints[_PADS[0]] + _PADS_SHARES[1] * joints[_PADS[1]]
+    points[25] = (joints[WRIST] + hand.elbow_mm) / 2
+    points[26] = hand.elbow_mm
+    which = slice(None) if forearm else _HAND
+    return Capsules(
+        start_mm=points[_STARTS[which]],
+        end_mm=points[_ENDS[which]],
+        radius_mm=_radii_mm(*hand.finger_girth.tolist())[which],
+        finger=_CAPSULE_FINGER[which],
+        phalanx=_CAPSULE_PHALANX[which],
     )
-    return capsules if forearm else capsules.select(_HAND)
 
 
 @lru_cache(maxsize=64)
@@ -107,30 +115,32 @@ def _radii_mm(*finger_girth: float) -> NDArray[np.float64]:
     return np.concatenate([palm, fingers, np.multiply(_FOREARM_RADII, girth.mean() / NEUTRAL_GIRTH)])
 
 
-def _pads(joints: NDArray) -> tuple[NDArray, NDArray]:
-    """Start and end points (2, 3) of the thenar and the hypothenar pad."""
-    thenar = (0.5 * (joints[WRIST] + joints[3]), 0.6 * joints[2] + 0.4 * joints[11])
-    hypothenar = (0.8 * joints[WRIST] + 0.2 * joints[19], 0.3 * joints[WRIST] + 0.7 * joints[19])
-    return np.stack([thenar[0], hypothenar[0]]), np.stack([thenar[1], hypothenar[1]])
-
-
 def segment_distance(p1: NDArray, q1: NDArray, p2: NDArray, q2: NDArray) -> NDArray[np.float64]:
     """Distance between segments p1-q1 and p2-q2, each (..., 3), broadcast (Ericson, Real-Time Collision Detection)."""
+    axes = max(points.ndim for points in (p1, q1, p2, q2))
+    p1, q1, p2, q2 = (_axis_first(points, axes) for points in (p1, q1, p2, q2))
     d1, d2, r = q1 - p1, q2 - p2, p1 - p2
     a, e, f, c, b = _dot(d1, d1), _dot(d2, d2), _dot(d2, r), _dot(d1, r), _dot(d1, d2)
     denominator = a * e - b * b
     parallel = denominator <= 1e-6
     s = np.where(parallel, 0.0, _from_0_to_1((b * f - c * e) / np.where(parallel, 1.0, denominator)))
-    t = (b * s + f) / e
-    s = np.where(t < 0, _from_0_to_1(-c / a), np.where(t > 1, _from_0_to_1((b - c) / a), s))
-    t = _from_0_to_1(t)
-    apart = r + s[..., None] * d1 - t[..., None] * d2
-    return np.sqrt(_dot(apart, apart))
+    beyond = (b * s + f) / e
+    t = _from_0_to_1(beyond)
+    s = np.where(t == beyond, s, _from_0_to_1((b * t - c) / a))
+    apart = r + s * d1 - t * d2
+    return np.asarray(np.sqrt(_dot(apart, apart)))
+
+
+def _axis_first(points: NDArray, axes: int) -> NDArray[np.float64]:
+    """(3, ...) for (..., 3), with so many axes in all: numpy takes half as long over numbers that lie in a row."""
+    turned = points.transpose(-1, *range(points.ndim - 1))
+    return np.ascontiguousarray(turned).reshape(3, *(1,) * (axes - points.ndim), *points.shape[:-1])
 
 
 def _dot(one: NDArray, other: NDArray) -> NDArray[np.float64]:
-    """Product of vectors (..., 3), broadcast: a sum over so short an axis takes numpy three times as long."""
-    return np.asarray(one[..., 0] * other[..., 0] + one[..., 1] * other[..., 1] + one[..., 2] * other[..., 2])
+    """Product of vectors (3, ...), broadcast: a sum over so short an axis takes numpy three times as long."""
+    x, y, z = one * other
+    return np.asarray(x + y + z)
 
 
 def _from_0_to_1(values: NDArray) -> NDArray[np.float64]:
@@ -155,12 +165,20 @@ def self_gap_mm(hand: HandSkeleton, finger: int | None = None) -> float:
     The first phalanges always touch each other and do not count.
     """
     capsules = hand_capsules(hand, forearm=False)
-    gaps, owner, phalanx = gaps_mm(capsules, capsules), capsules.finger, capsules.phalanx
+    one, other = (capsules.select(index) for index in _counted(finger))
+    distance = segment_distance(one.start_mm, one.end_mm, other.start_mm, other.end_mm)
+    return float((distance - one.radius_mm - other.radius_mm).min())
+
+
+@cache
+def _counted(finger: int | None) -> NDArray[np.int64]:
+    """(2, N) the pairs of capsules whose gaps `self_gap_mm` looks at."""
+    owner, phalanx = _CAPSULE_FINGER[_HAND], _CAPSULE_PHALANX[_HAND]
     counts = (owner[:, None] != owner) & (owner[:, None] != PALM) & (owner != PALM)
     counts &= (phalanx[:, None] > 0) | (phalanx > 0)
     if finger is not None:
         counts &= owner[:, None] == finger
-    return float(gaps[counts].min())
+    return np.stack(np.nonzero(counts))
 
 
 def slide_apart_mm(

@@ -7,6 +7,7 @@ x right, y down, z forward, mm.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -25,6 +26,7 @@ _X, _Y, _Z = _EYE
 _FULLY_BENT_DEG: Final = 80.0
 _FINGER_BONES: Final = tuple(np.array([phalanx_bone(finger, k) for k in range(3)]) for finger in range(5))
 _FINGER_JOINTS: Final = tuple(np.array([finger_joint(finger, k + 1) for k in range(3)]) for finger in range(5))
+_ALL_FINGER_JOINTS: Final = np.concatenate(_FINGER_JOINTS)
 MIRROR: Final = np.array([-1.0, 1.0, 1.0])
 RAY_DEG: Final = (6.0, 0.0, -5.0, -12.0)
 """Direction of index .. little finger at zero abduction against the hand's y axis, positive radial."""
@@ -99,9 +101,11 @@ class HandState:
 
 def hand_skeleton(shape: HandShape, angles: JointAngles, placement: Placement, side: Side) -> HandSkeleton:
     """The joints of a hand without its surface."""
-    transforms, joints = articulate(shape, angles)
-    elbow = transforms[FOREARM_BONE] @ np.append(shape.elbow_mm, 1.0)
-    placed = _place(np.vstack([joints, elbow]), shape, placement, side)
+    points = np.empty((22, 3))
+    points[:21] = shape.joints_mm
+    points[_ALL_FINGER_JOINTS] = np.concatenate([joints for _, joints in _articulated_fingers(shape, angles)])
+    points[21] = _elbow_mm(shape, *angles.wrist_deg.tolist())
+    placed = _place(points, shape, placement, side)
     return HandSkeleton(side, placed[:21], placed[21], shape.finger_girth)
 
 
@@ -181,10 +185,22 @@ def articulate(shape: HandShape, angles: JointAngles) -> tuple[NDArray, NDArray]
     _set_turn(
         transforms[FOREARM_BONE], hand_from_forearm(angles.wrist_deg), shape.joints_mm[WRIST], shape.joints_mm[WRIST]
     )
-    for finger in range(5):
-        bones, joints = _articulated_finger(finger, shape, *angles.fingers_deg[finger].tolist())
+    for finger, (bones, joints) in enumerate(_articulated_fingers(shape, angles)):
         transforms[_FINGER_BONES[finger]], posed[_FINGER_JOINTS[finger]] = bones, joints
     return transforms, posed
+
+
+def _articulated_fingers(shape: HandShape, angles: JointAngles) -> list[tuple[NDArray, NDArray]]:
+    """`_articulated_finger` of thumb to little finger."""
+    return [_articulated_finger(finger, shape, *own) for finger, own in enumerate(angles.fingers_deg.tolist())]
+
+
+@lru_cache(maxsize=64)
+def _elbow_mm(shape: HandShape, *wrist_deg: float) -> NDArray[np.float64]:
+    """(3,) the elbow in the hand frame; kept, as of one hand many places of its fingers are tried."""
+    transform, wrist = np.empty((3, 4)), shape.joints_mm[WRIST]
+    _set_turn(transform, hand_from_forearm(np.array(wrist_deg)), wrist, wrist)
+    return transform @ np.append(shape.elbow_mm, 1.0)
 
 
 @lru_cache(maxsize=64)
@@ -193,7 +209,7 @@ def _articulated_finger(finger: int, shape: HandShape, *angles_deg: float) -> tu
 
     Kept, as a thumb that is laid or a finger that closes is tried in many places, in which all others stay.
     """
-    angles = np.radians(angles_deg)
+    angles = [math.radians(angle) for angle in angles_deg]
     transforms, posed = np.zeros((3, 3, 4)), np.zeros((3, 3))
     axes, rest_flexion = rest_geometry(shape)[finger]
     rest, bones = _rest_bones(shape)[finger]
@@ -209,11 +225,11 @@ def _articulated_finger(finger: int, shape: HandShape, *angles_deg: float) -> tu
     return transforms, posed
 
 
-def _base_turn(finger: int, rest: _RestBase, axis: NDArray, angles: NDArray) -> NDArray:
+def _base_turn(finger: int, rest: _RestBase, axis: NDArray, angles: Sequence[float]) -> NDArray:
     """Turn of the first bone: relative to rest for the thumb, absolute in the hand frame for the fingers."""
     if finger == 0:
         return _turn(axis, angles[0]) @ _turn(rest.dorsal, angles[1]) @ _turn(rest.direction, -0.35 * angles[1])
-    ray = np.radians(RAY_DEG[finger - 1]) + angles[1]
+    ray = math.radians(RAY_DEG[finger - 1]) + angles[1]
     return _turn(axis, angles[0] - rest.flexion) @ _turn(-_Z, ray - rest.ray)
 
 

@@ -25,11 +25,14 @@ _AT_HAND: Final = Placement(np.zeros(3), np.eye(3))
 _ALONG: Final = np.linspace(0, 1, 5)[:, None, None]
 _STEP_DEG: Final = np.array([3.0, 4.0, 4.0])
 _THUMBS_DEG: Final = tuple(
-    (flexion, abduction, middle, end)
+    np.clip((flexion, abduction, middle, end), LOWER_DEG[0], UPPER_DEG[0])
     for flexion in (-24, -12, 0, 12, 24)
     for abduction in (-8, 6, 16, 24)
     for middle, end in ((-6, -4), (6, 12), (20, 28), (38, 50))
 )
+"""Where `lay_thumb` tries to lay a thumb."""
+_THUMB: Final = slice(9, 12)
+"""Which capsules its phalanges are."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +115,11 @@ def lay_thumb(
     best, least = None, np.inf
     for thumb in _THUMBS_DEG:
         fingers = angles.fingers_deg.copy()
-        fingers[0] = np.clip(thumb, LOWER_DEG[0], UPPER_DEG[0])
+        fingers[0] = thumb
         trial = JointAngles(fingers, angles.wrist_deg)
         hand = skeleton_at_hand(shape, trial)
         capsules = hand_capsules(hand, forearm=False)
-        gaps = solid_gaps_mm(capsules.select(capsules.finger == 0), distance, pose)
+        gaps = solid_gaps_mm(capsules.select(_THUMB), distance, pose)
         if gaps.min() < FLESH_GIVES_MM - 1 or (front is not None and (hand.joints_mm[0] - pose.shift_mm) @ front < 0):
             continue
         far = float(gaps[2] + 0.5 * gaps[1])

@@ -115,9 +115,10 @@ def box_distance(half_mm: ArrayLike, round_mm: float) -> Distance:
     inner = np.asarray(half_mm, np.float64) - round_mm
 
     def distance(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        beyond = np.abs(points) - inner
-        outside = np.linalg.norm(np.maximum(beyond, 0), axis=-1)
-        return np.asarray(outside + np.minimum(beyond.max(axis=-1), 0) - round_mm)
+        x, y, z = (np.abs(points[..., axis]) - inner[axis] for axis in range(3))
+        a, b, c = np.maximum(x, 0), np.maximum(y, 0), np.maximum(z, 0)
+        outside = np.sqrt(a * a + b * b + c * c)
+        return np.asarray(outside + np.minimum(np.maximum(np.maximum(x, y), z), 0) - round_mm)
 
     return distance
 
@@ -125,18 +126,20 @@ def box_distance(half_mm: ArrayLike, round_mm: float) -> Distance:
 def turned_distance(profile_mm: ArrayLike) -> Distance:
     """Of a solid turned body whose (M, 2) profile runs from the axis to the axis."""
     profile = np.asarray(profile_mm, np.float64)
-    start, along = profile[:-1], np.diff(profile, axis=0)
-    squared = np.maximum((along**2).sum(axis=1), 1e-9)
+    (radius, height), (outward, upward) = profile[:-1].T, np.diff(profile, axis=0).T
+    squared = np.maximum(outward * outward + upward * upward, 1e-9)
+    steep = np.where(np.abs(upward) < 1e-9, 1e-9, upward)
+    end = height + upward
 
     def distance(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        flat = np.stack([np.hypot(points[:, 0], points[:, 2]), points[:, 1]], axis=1)
-        offset = flat[:, None] - start
-        share = np.clip((offset * along).sum(axis=-1) / squared, 0, 1)
-        nearest = np.linalg.norm(offset - share[..., None] * along, axis=-1).min(axis=1)
-        rising = (start[:, 1] <= flat[:, 1:]) != (start[:, 1] + along[:, 1] <= flat[:, 1:])
-        steep = np.where(np.abs(along[:, 1]) < 1e-9, 1e-9, along[:, 1])
-        crossing = start[:, 0] + offset[..., 1] / steep * along[:, 0]
-        inside = np.sum(rising & (crossing > flat[:, :1]), axis=1) % 2 == 1
+        out, up = np.hypot(points[:, 0], points[:, 2])[:, None], points[:, 1, None]
+        x, y = out - radius, up - height
+        share = np.minimum(np.maximum((x * outward + y * upward) / squared, 0), 1)
+        right, above = x - share * outward, y - share * upward
+        nearest = np.sqrt(right * right + above * above).min(axis=1)
+        rising = (height <= up) != (end <= up)
+        crossing = radius + y / steep * outward
+        inside = np.sum(rising & (crossing > out), axis=1) % 2 == 1
         return np.where(inside, -nearest, nearest)
 
     return distance
