@@ -108,11 +108,12 @@ def lag_frames(found: NDArray, truth: NDArray) -> float:
         return float("nan")
     velocity = velocity[frames]
     known = np.isfinite(velocity).all(axis=-1)
+    ours, ends = velocity[known], np.append(frames, last + 1)
+    power = (ours**2).sum()
 
     def correlation(shift: float) -> float:
-        true = (spline(frames + 1 - shift) - spline(frames - shift))[known]
-        ours = velocity[known]
-        scale = np.sqrt((true**2).sum() * (ours**2).sum())
+        true = np.diff(spline(ends - shift), axis=0)[known]
+        scale = np.sqrt((true**2).sum() * power)
         return float((true * ours).sum() / scale) if scale > 0 else float("nan")
 
     if known.sum() < _LEAST_VELOCITIES or not np.isfinite(correlation(0.0)):

@@ -22,8 +22,7 @@ def averaged_network(path: Path) -> tuple[Lite, int]:
         weights = Lite()
         load_weights(weights, path)
         return weights.eval(), 0
-    if not path.exists():
-        raise UserError(f"{path}: no checkpoint there; train first with python -m training.train")
+    _check_is_there(path)
     content, network = read_checkpoint(path), Lite()
     try:
         network.load_state_dict(content["averaged"])
@@ -32,11 +31,19 @@ def averaged_network(path: Path) -> tuple[Lite, int]:
     return network.eval(), int(content["samples"])
 
 
+def _check_is_there(path: Path) -> None:
+    if not path.exists():
+        raise UserError(f"{path}: no checkpoint there; train first with python -m training.train")
+
+
 def mean_network(paths: Sequence[Path]) -> tuple[Lite, int]:
     """The mean of several averaged networks or weights, and the samples that all runs saw; raises UserError.
 
     "Model soup" (Wortsman et al., ICML 2022): better than each where all began with the same trained weights.
     """
+    for path in paths:
+        if path.suffix != ".safetensors":  # each of the others takes a while to read, all for nothing if one is missing
+            _check_is_there(path)
     found = [averaged_network(path) for path in paths]
     states = [network.state_dict() for network, _ in found]
     mean = {

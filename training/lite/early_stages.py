@@ -26,7 +26,8 @@ class EarlyStages:
         was_training = trunk.training
         early.eval()
         with torch.autocast("cpu", enabled=False):  # OpenVINO chooses the precision
-            model = ov.convert_model(early, example_input=example, input=[-1, 3, -1, -1])
+            traced = torch.jit.trace(early, example, check_trace=False)  # which would trace it twice
+            model = ov.convert_model(traced, example_input=example, input=[-1, 3, -1, -1])
         trunk.train(was_training)
         core = openvino_core()
         chosen = own_precision() if precision == "bf16" else "fp32"

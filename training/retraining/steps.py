@@ -44,7 +44,8 @@ from training.synth.render.render_bank import check_drawing, render_bank
 from training.synth.render.sensor import srgb_from_linear
 from training.synth.scene.background import room
 
-ROOMS: Final = 48
+ROOMS: Final = {False: 48, True: 6}
+"""Of a dry run as few as show that it can be done."""
 MOST_JOINT_PX: Final = 1.5
 """How far an engine's joints may be from torch's on average, in pixels of the crop: half precision moves them by .4."""
 _TIMED_S: Final = {False: 5.0, True: 0.2}
@@ -53,14 +54,14 @@ _DRY_SAMPLES: Final = 12
 _WEIGHTS: Final = "lite.safetensors"
 
 
-def draw_rooms(folder: Path) -> Outcome:
+def draw_rooms(count: int, folder: Path) -> Outcome:
     """Plain pictures without hands for those who have no photographs."""
     target = folder / "rooms"
     target.mkdir(exist_ok=True)
-    for seed in range(ROOMS):
+    for seed in range(count):
         picture = srgb_from_linear(room(SIDE_PX, SIDE_PX, seed))
         cv2.imwrite(str(target / f"{seed:03d}.png"), np.rint(picture[..., ::-1] * 255).astype(np.uint8))
-    return Outcome(f"{ROOMS} drawn rooms", target)
+    return Outcome(f"{count} drawn rooms", target)
 
 
 def render(plan: RetrainPlan, folder: Path) -> Outcome:

@@ -51,7 +51,8 @@ class Retraining:
         given = self._plan.backgrounds
         if given is not None:
             return given.absolute(), file_digest(given)
-        rooms = self._do(Stage("backgrounds", {"rooms": steps.ROOMS}, steps.draw_rooms))
+        count = steps.ROOMS[self._plan.dry_run]
+        rooms = self._do(Stage("backgrounds", {"rooms": count}, partial(steps.draw_rooms, count)))
         return Path(rooms.file), "rooms"
 
     def _rendered(self) -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 
 from engines.errors import UserError
 from engines.networks.checkpoints import load_weights, save_weights
@@ -18,7 +19,7 @@ from engines.networks.lite import Lite
 from tests.support.small_bank import SIZE_PX, write_backgrounds, write_shard
 from training.evaluation.reliability import reliability
 from training.export import main as export_main
-from training.lite.averaged import averaged_network, mean_network
+from training.lite.averaged import averaged_network
 from training.lite.backgrounds import load_backgrounds
 from training.lite.calibration import fit_confidence
 from training.lite.losses import compute_losses
@@ -72,8 +73,8 @@ def run(config: Path, output: Path, samples: int, *changes: str) -> dict[str, to
     return torch.load(output / "last.pt", weights_only=True)["network"]
 
 
-def test_an_interrupted_run_goes_on_to_the_same_result(config: Path, tmp_path: Path) -> None:
-    values = yaml.safe_load(config.read_text())
+def test_an_interrupted_run_goes_on_to_the_same_result(few_held_out: Path, tmp_path: Path) -> None:
+    values = yaml.safe_load(few_held_out.read_text())
     values["schedule"]["decay_from"] = 1000  # the schedule must not know how far the first half was meant to go
     values["schedule"]["release_trunk"] = 8  # its optimiser has a state by then
     values["validate_every"] = 16
@@ -117,16 +118,17 @@ def test_runs_with_other_seeds_give_the_mean_of_their_weights(few_held_out: Path
         arguments = ["--config", str(few_held_out), "--set", f"output={tmp_path / seed}", "--set", f"seed={seed}"]
         assert train_main([*arguments, "--set", "schedule.samples=8"]) == 0
     paths = [tmp_path / seed / "last.pt" for seed in ("1", "2")]
-    mean, samples = mean_network(paths)
-    assert samples == 16
-    parts = [averaged_network(path)[0].state_dict() for path in paths]
+    networks = [averaged_network(path) for path in paths]
+    parts = [network.state_dict() for network, _ in networks]
+    assert [samples for _, samples in networks] == [8, 8]
     name = "lateral.0.0.weight"
     assert not torch.equal(parts[0][name], parts[1][name])
-    torch.testing.assert_close(mean.state_dict()[name], (parts[0][name] + parts[1][name]) / 2)
     written = tmp_path / "w.safetensors"
     arguments = ["--config", str(few_held_out), "--set", f"output={tmp_path / '1'}", "--mean-with", str(paths[1])]
     assert export_main([*arguments, "--output", str(written)]) == 0
-    assert json.loads(written.with_suffix(".json").read_text())["runs"] == 2
+    facts = json.loads(written.with_suffix(".json").read_text())
+    assert (facts["runs"], facts["samples"]) == (2, 16)
+    assert torch.equal(load_file(written)[name], ((parts[0][name] + parts[1][name]) / 2).half())
     assert export_main([*arguments, str(tmp_path / "none.pt"), "--output", str(written)]) == 2
 
 

@@ -50,8 +50,9 @@ def refine(
         normal, gradient = _views(seen, hands, used, _cauchy)
         if bones is not None:
             bones.add(hands, normal, gradient)
-        damped = normal + _DAMPING * np.einsum("bij,ij->bij", normal, np.eye(63)) + _LOOSE * np.eye(63)
-        step = np.linalg.solve(damped, gradient[..., None])[..., 0].reshape(hands.shape)
+        diagonal = np.einsum("bii->bi", normal)  # a view
+        diagonal[:] = diagonal + _DAMPING * diagonal + _LOOSE
+        step = np.linalg.solve(normal, gradient[..., None])[..., 0].reshape(hands.shape)
         length = np.linalg.norm(step, axis=-1, keepdims=True)
         hands = hands - step * np.minimum(1.0, _FARTHEST_STEP_MM / np.maximum(length, 1e-9))
     # What the views' sigmas imply, where only outliers count less: Cauchy's weights take half of what a view says that
