@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from engines.errors import UserError
+from engines.remembered import remembered
 
 ROOT: Final = Path(__file__).parents[2]
 _PACKAGE: Final = "engines"
@@ -26,8 +28,11 @@ _WORDS: Final = frozenset({f"{_PACKAGE}/errors.py"})
 
 @cache
 def own_sources_sha256() -> str:
-    """`sources_sha256` of the code that runs; a process reads it once, as it does its code."""
-    return sources_sha256(ROOT)
+    """`sources_sha256` of the code that runs; worked out anew only if anything in `engines/` is another one since."""
+    digest = hashlib.sha256(sys.version.encode())
+    for file in sorted((ROOT / _PACKAGE).rglob("*.py")):
+        digest.update(f"{file.relative_to(ROOT)} ".encode() + file.read_bytes())
+    return remembered("sources", digest.digest(), lambda: sources_sha256(ROOT), "[0-9a-f]{64}")
 
 
 def sources_sha256(root: Path) -> str:

@@ -55,7 +55,9 @@ ROOMS = {
         no_telemetry heap redaction terminal text_file skeleton spec pair_spec npz files
         errors output
         mediapipe_wheel
-        user_folders installed presets geometry pair_boxes openvino_core
+        user_folders installed presets geometry pair_boxes
+        remembered
+        openvino_core
         region ssd_boxes
         palm_boxes body_points
         contract networks witness_file
