@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import onnx
-import onnx_ir
 import torch
-from onnxscript.optimizer import optimize_ir
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.overrides import TorchFunctionMode
@@ -27,6 +25,9 @@ from engines.networks.witness import Witness
 from engines.presets import spec_of
 from engines.spec import INPUT_NAME, OUTPUT_NAMES
 from engines.witness_file import witness_file
+
+if TYPE_CHECKING:
+    import onnx_ir
 
 GraphPrecision = Literal["fp32", "fp16"]
 """Precision of weights and features; whatever reads joints and depths out of them stays in fp32."""
@@ -103,6 +104,9 @@ def exported(
     By tracing, which torch calls its legacy way: 2 s where `dynamo=True` takes 12 to the same answers. A start that
     builds its engine waits for it. A traced size would be worked out anew at each call, so they are put in as numbers.
     """
+    import onnx_ir  # half a second, for which nobody need wait who runs the network in torch
+    from onnxscript.optimizer import optimize_ir
+
     written = BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the way is the legacy one, and that sizes become numbers
