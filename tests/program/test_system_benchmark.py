@@ -82,7 +82,7 @@ def test_who_has_the_processors() -> None:
             time.sleep(0.02)
         running = spent()
         own.kill()
-    assert spent().own >= running.own  # also once it has ended
+    assert spent().own > running.own - 0.005  # also once it has ended; sums of ticks of 0.01 s are rounded
     # started by another process that ends at once, it is not ours any more
     words = "[sys.executable, '-c', 'while True: pass']"
     start = f"subprocess.Popen({words}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)"
