@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import torch
+import torch._dynamo  # which an optimiser imports, in a second and a half: before the processes part
 from torch import Tensor
 from torch.multiprocessing import start_processes
 
