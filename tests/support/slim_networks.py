@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from engines.networks import internet, resnet, rootnet
+from training.annotation.keypoints import network as keypoints
 
 PUBLISHED = 64, 256
 HALF = 32, 128
@@ -19,10 +20,10 @@ HALF = 32, 128
 
 @contextmanager
 def slim(first: int = 8, upsampled: int = 32) -> Iterator[None]:
-    """As long as this is entered, InterNet and RootNet are made, and read from files, with so many channels."""
+    """As long as this is entered, InterNet, RootNet and detectors of keypoints are made and read with these channels."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resnet, "FIRST_CHANNELS", first)
-        for module in (internet, rootnet):
+        for module in (internet, rootnet, keypoints):  # each of which has the number by its own name
             patch.setattr(module, "UPSAMPLED_CHANNELS", upsampled)
         yield
 
