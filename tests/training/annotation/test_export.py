@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 import yaml
 from safetensors.torch import load_file
 
@@ -17,6 +18,7 @@ from tests.support.rigs import hands_mm, rig_around
 from tests.support.slim_networks import slim
 from training.annotation.__main__ import main
 from training.annotation.correction.marks import MomentMarks, save_marks
+from training.annotation.keypoints.network import JOINTS, STRIDE, SimpleBaseline
 from training.annotation.recordings.recording import Recording
 from training.annotation.recordings.video_out import VideoOut
 from training.annotation.rigs.rendering_truth import exact_hands
@@ -135,6 +137,14 @@ def test_a_set_is_trained_on_and_the_new_detector_labels_again(folder: Path, tmp
     report = json.loads((folder / "report.json").read_text())
     assert report["detections"] == "detector-guided"
     assert load_hands(folder / "hands.npz").joints_mm.shape == (MOMENTS, 42, 3)
+
+
+def test_a_detector_of_the_published_width_answers() -> None:
+    """The one that is trained above has an eighth of its channels."""
+    network = SimpleBaseline(18).eval()
+    assert network.head.weight.shape == (JOINTS, 256, 1, 1)
+    with torch.no_grad():
+        assert network(torch.zeros(1, 3, 64, 64)).shape == (1, JOINTS, 64 // STRIDE, 64 // STRIDE)
 
 
 def test_the_papers_network_trains_on_it(folder: Path, tmp_path: Path) -> None:
