@@ -20,7 +20,7 @@ HALF = 32, 128
 
 @contextmanager
 def slim(first: int = 8, upsampled: int = 32) -> Iterator[None]:
-    """InterNets, RootNets and detectors of keypoints that are made, or read from files, in here have so many channels."""
+    """InterNets, RootNets and detectors of keypoints that are made or read in here have so many channels."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resnet, "FIRST_CHANNELS", first)
         for module in (internet, rootnet, keypoints):  # each of which has the number by its own name
