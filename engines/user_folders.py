@@ -32,12 +32,17 @@ def user_folder(variable: str, below_home: str) -> Path | None:
     return None
 
 
+def usual_cache() -> Path | None:
+    """`$XDG_CACHE_HOME/two-hands-live`, usually below `~/.cache`, written to or not; None without a home."""
+    return user_folder(_CACHE, ".cache")
+
+
 def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/two-hands-live`, usually below `~/.cache`; a temporary one where that cannot be written.
+    """`usual_cache`, or a temporary one where that cannot be written, which is said.
 
     Processes that are started later take the same. Raises UserError if there is no place at all.
     """
-    cache = _writable_cache(user_folder(_CACHE, ".cache"))
+    cache = _writable_cache(usual_cache())
     if user_folder("XDG_CONFIG_HOME", ".config") is None:  # MediaPipe imports Matplotlib, which asks for one
         os.environ.setdefault("MPLCONFIGDIR", str(cache.parent / "matplotlib"))
     return cache

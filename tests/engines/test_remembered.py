@@ -47,10 +47,15 @@ def test_what_is_no_answer_to_the_question_is_not_taken(file: Path) -> None:
     assert colour(b"1", ["green"]) == "green"
 
 
-def test_without_a_place_each_start_finds_out_by_itself(file: Path) -> None:
-    file.parent.parent.mkdir()
-    file.parent.write_text("no folder")
+@pytest.mark.parametrize("cache", ["/proc/none", "file"])
+def test_without_a_place_each_start_finds_out_by_itself_and_nothing_is_said(
+    cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be that engines are kept elsewhere, by `engine.cache`."""
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / cache))
     assert [colour(b"1", ["red"]), colour(b"1", ["green"])] == ["red", "green"]
+    assert not caplog.records
 
 
 @pytest.mark.usefixtures("file")
