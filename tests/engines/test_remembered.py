@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,12 +35,20 @@ def test_an_answer_stays_until_what_it_depends_on_changes() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"asked": 1, "answer": 2}', "\x00" * 100])
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"asked": 1, "answer": 2}', "\x00" * 100, "[" * 10**6])
 def test_a_damaged_file_is_no_answer(file: Path, content: str) -> None:
     colour(b"1", ["red"])
     file.write_text(content)
     found = ["green"]
     assert [colour(b"1", found), colour(b"1", found)] == ["green", "green"]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_what_is_no_file_is_not_read(file: Path, make: Callable[[Path], None]) -> None:
+    colour(b"1", ["red"])
+    file.unlink()
+    make(file)
+    assert colour(b"1", ["green"]) == "green"
 
 
 def test_what_is_no_answer_to_the_question_is_not_taken(file: Path) -> None:
