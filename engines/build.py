@@ -130,7 +130,7 @@ def _write_onnx(request: EngineRequest, backend: str, precision: str, file: Path
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    numbers = tuple(int(part) for part in text.split(","))
+    numbers = tuple(int(part) if part.strip().isdecimal() else 0 for part in text.split(","))
     if not all(1 <= number <= 64 for number in numbers) or len(set(numbers)) < len(numbers):
         raise argparse.ArgumentTypeError("batch sizes are different numbers from 1 to 64, such as 1,2")
     return numbers

@@ -28,7 +28,7 @@ def remembered(question: str, depends_on: bytes, find: Callable[[], str], answer
     if cache is None:
         return find()
     file = cache / FOLDER / f"{question}.json"
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         kept = json.loads(file.read_text(encoding="utf-8")) if _is_small(file) else {}
         if kept["asked"] == asked and re.fullmatch(answer, kept["answer"]):
             return str(kept["answer"])

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from typing import Any, Final, TextIO, TypeVar
 
 _STREAMS: Final = {1: "stdout", 2: "stderr"}
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C, as a shell has it."""
 _READER_GONE: Final = (errno.EPIPE, errno.ECONNRESET)
 
 Main = TypeVar("Main", bound=Callable[..., int])
@@ -22,8 +24,8 @@ Main = TypeVar("Main", bound=Callable[..., int])
 def command(main: Main) -> Main:
     """Decorates the `main` of a command: the streams are made safe before it; output that was lost is told after it.
 
-    It ends with code 1, if it would have ended well, where output could not be written. A reader who goes away, as
-    `head` does, has had enough, and that is no failure.
+    Ctrl-C ends it with one word, unless it has its own. It ends with code 1, if it would have ended well, where output
+    could not be written. A reader who goes away, as `head` does, has had enough, and that is no failure.
     """
 
     @functools.wraps(main)
@@ -31,12 +33,25 @@ def command(main: Main) -> Main:
         prepare()
         try:
             code = main(*arguments, **options)
+        except (KeyboardInterrupt, ImportError) as error:
+            if not is_interrupt(error):
+                raise
+            sys.stderr.write("interrupted\n")
+            code = INTERRUPTED
         except SystemExit as end:  # argparse: --help, and what it refuses
             end.code = _finished(end.code if isinstance(end.code, int) else 1 if end.code else 0)
             raise
         return _finished(code)
 
     return run  # type: ignore[return-value]  # the same but for what happens around it
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether it is Ctrl-C, or an ImportError of a package that was interrupted in its own start."""
+    cause: BaseException | None = error
+    while isinstance(cause, ImportError):
+        cause = cause.__cause__ or cause.__context__
+    return isinstance(cause, KeyboardInterrupt)
 
 
 def prepare() -> None:

@@ -45,7 +45,7 @@ def _whole_engine(cache: Path, key: EngineKey) -> Path | None:
         sidecar = json.loads((folder / SIDECAR).read_text())
         files: dict[str, str] = sidecar["files_sha256"]
         intact = all(file_sha256(folder / name) == digest for name, digest in files.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return folder if intact and sidecar.get("key") == json.loads(json.dumps(asdict(key))) else None
 
@@ -80,7 +80,7 @@ def _keys_of(cache: Path, key: EngineKey) -> Iterator[EngineKey]:
         try:
             fields = json.loads(sidecar.read_text())["key"]
             yield EngineKey(**{**fields, "batches": tuple(fields["batches"])})
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
 
 

@@ -29,7 +29,7 @@ class Verification(Differences):
     def require(self, precision: str) -> None:
         """Raise UserError if the joints are farther off than the precision may bring them."""
         limit = LIMITS_MM.get(precision)
-        if limit is not None and self.joints_mm_mean > limit:
+        if limit is not None and not self.joints_mm_mean <= limit:  # NaN is no answer either
             raise UserError(
                 f"the engine's joints differ from torch by {self.joints_mm_mean:.3f} mm on average, {precision} may "
                 f"bring {limit} mm: choose --precision fp32, or bf16 on a CPU"

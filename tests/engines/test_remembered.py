@@ -35,7 +35,9 @@ def test_an_answer_stays_until_what_it_depends_on_changes() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"asked": 1, "answer": 2}', "\x00" * 100, "[" * 10**6])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "{}", '{"asked": 1, "answer": 2}', "\x00" * 100, "[" * 1000, "[" * 10**6]
+)
 def test_a_damaged_file_is_no_answer(file: Path, content: str) -> None:
     colour(b"1", ["red"])
     file.write_text(content)

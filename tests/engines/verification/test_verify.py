@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from engines.backends.opening import open_backend
 from engines.building.sample_crops import sample_crops
 from engines.contract import EngineRequest
+from engines.errors import UserError
 from engines.verification.comparison import differences
 from engines.verification.verify import verify
 
@@ -39,3 +42,7 @@ def test_a_batch_may_be_larger_than_the_set_of_crops() -> None:
     report = verify(engine, engine, sample_crops(engine.input_px, count=2), (3,), timed_s=0.0)
     assert report.crops == 3
     assert report.joints_mm_mean == 0
+    report.require("fp32")
+    for mean in (1.0, float("nan")):
+        with pytest.raises(UserError, match="fp32 may bring"):
+            replace(report, joints_mm_mean=mean).require("fp32")
