@@ -32,7 +32,7 @@ try:  # around all imports, which take a second: Ctrl-C in them is no fault to s
 
     from engines import heap
     from engines.errors import UserError
-    from engines.terminal import INTERRUPTED, command, is_interrupt
+    from engines.terminal import command, is_interrupt
     from realtime.batch.job import Work
     from realtime.batch.plan import VIDEO_WORKER_BYTES, WORKER_BYTES, expand, plan, sensible_workers
     from realtime.batch.run import run_batch
@@ -225,10 +225,9 @@ def main(argv: list[str] | None = None) -> int:
             traceback.print_exc()
         say(f"error: {error}")
         return 2
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it was, a user gets one line and --debug
+    except Exception as error:
         if is_interrupt(error):
-            say("interrupted")
-            return INTERRUPTED
+            raise  # as Ctrl-C itself, to `command`, which has a word for it
         if debug:
             traceback.print_exc()
         say(f"internal error: {type(error).__name__}: {error}; --debug shows where. Please report it.")

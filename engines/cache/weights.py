@@ -62,5 +62,5 @@ def _is_whole(path: Path) -> bool:
     try:
         wanted = json.loads(sidecar_path(path).read_text())["sha256"]
         return bool(file_sha256(path) == wanted)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 import run_demo
 from engines.terminal import INTERRUPTED, command
 
 
-def interrupted() -> None:
+def interrupted() -> int:
     raise KeyboardInterrupt
 
 
-def interrupted_in_an_import() -> None:
+def interrupted_in_an_import() -> int:
     """As numpy, and what is written in C++, make an error of their own of it."""
     try:
         raise KeyboardInterrupt
@@ -21,7 +23,9 @@ def interrupted_in_an_import() -> None:
 
 
 @pytest.mark.parametrize("end", [interrupted, interrupted_in_an_import])
-def test_ctrl_c_is_one_word(end, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_is_one_word(
+    end: Callable[[], int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(run_demo, "_run", lambda _: end())
     for main in (command(end), lambda: run_demo.main([])):
         assert main() == INTERRUPTED

@@ -31,8 +31,6 @@ _THUMBS_DEG: Final = tuple(
     for middle, end in ((-6, -4), (6, 12), (20, 28), (38, 50))
 )
 """Where `lay_thumb` tries to lay a thumb."""
-_THUMB: Final = slice(9, 12)
-"""Which capsules its phalanges are."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ def lay_thumb(
         trial = JointAngles(fingers, angles.wrist_deg)
         hand = skeleton_at_hand(shape, trial)
         capsules = hand_capsules(hand, forearm=False)
-        gaps = solid_gaps_mm(capsules.select(_THUMB), distance, pose)
+        gaps = solid_gaps_mm(capsules.select(capsules.finger == 0), distance, pose)
         if gaps.min() < FLESH_GIVES_MM - 1 or (front is not None and (hand.joints_mm[0] - pose.shift_mm) @ front < 0):
             continue
         far = float(gaps[2] + 0.5 * gaps[1])
